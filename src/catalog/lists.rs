@@ -1,0 +1,121 @@
+//! What one server offers, as it was read from it: every item with its raw text.
+//!
+//! Nothing here is renamed or filtered; that is `catalog/merge.rs`.
+
+use crate::protocol::version::Era;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The four lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ListKind {
+    /// `tools/list`
+    Tools,
+    /// `prompts/list`
+    Prompts,
+    /// `resources/list`
+    Resources,
+    /// `resources/templates/list`
+    Templates,
+}
+
+impl ListKind {
+    /// All four, in the order they are read.
+    pub const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+
+    /// The method that lists it.
+    #[must_use]
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
+        }
+    }
+
+    /// The member of the result that holds the items.
+    #[must_use]
+    pub fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+        }
+    }
+
+    /// The member of an item that identifies it.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Tools | Self::Prompts => "name",
+            Self::Resources => "uri",
+            Self::Templates => "uriTemplate",
+        }
+    }
+}
+
+/// One tool, prompt, resource or template.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Item {
+    /// Its own name, URI or URI template.
+    pub key: String,
+    /// The whole item as the server sent it (line breaks outside strings removed).
+    pub raw: Box<RawValue>,
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.raw.get() == other.raw.get()
+    }
+}
+
+/// Everything one server said about itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerLists {
+    /// The era it speaks; remembered so that the next start need not find out.
+    pub era: Era,
+    /// The protocol revision it speaks.
+    pub version: String,
+    /// Its `capabilities` object, raw.
+    pub capabilities: Box<RawValue>,
+    /// Its `serverInfo`, raw.
+    pub server_info: Option<Box<RawValue>>,
+    /// Its `instructions`.
+    pub instructions: Option<String>,
+    /// Its tools, in its order.
+    pub tools: Vec<Item>,
+    /// Its prompts.
+    pub prompts: Vec<Item>,
+    /// Its resources.
+    pub resources: Vec<Item>,
+    /// Its resource templates.
+    pub templates: Vec<Item>,
+}
+
+impl ServerLists {
+    /// The items of one list.
+    #[must_use]
+    pub fn of(&self, kind: ListKind) -> &[Item] {
+        match kind {
+            ListKind::Tools => &self.tools,
+            ListKind::Prompts => &self.prompts,
+            ListKind::Resources => &self.resources,
+            ListKind::Templates => &self.templates,
+        }
+    }
+}
+
+impl PartialEq for ServerLists {
+    fn eq(&self, other: &Self) -> bool {
+        let text = |raw: &Option<Box<RawValue>>| raw.as_ref().map(|r| r.get().to_owned());
+        self.era == other.era
+            && self.version == other.version
+            && self.capabilities.get() == other.capabilities.get()
+            && text(&self.server_info) == text(&other.server_info)
+            && self.instructions == other.instructions
+            && ListKind::ALL.iter().all(|kind| self.of(*kind) == other.of(*kind))
+    }
+}

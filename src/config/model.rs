@@ -1,0 +1,320 @@
+//! The configuration as the program uses it: checked, expanded, every default filled in, compared with `==`.
+//!
+//! It holds no `Option` for something that has a default, and nothing that could still be invalid. What the user wrote
+//! is `config/file.rs`; how one becomes the other is `config/check.rs`.
+
+use crate::name::ServerName;
+use crate::protocol::version::Era;
+use crate::secret::Secret;
+use indexmap::IndexMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything a gateway needs to run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// Servers in use, in the order of the file.
+    pub servers: IndexMap<ServerName, Arc<Server>>,
+    /// Entries of the file that are not in use, with the reason: disabled, or left out for a problem.
+    pub left_out: Vec<LeftOut>,
+    /// The `gateway` section.
+    pub settings: Settings,
+    /// Files whose content went into this configuration besides the file itself (`envFile`, `${file:…}`): watched too.
+    pub extra_files: Vec<PathBuf>,
+}
+
+/// An entry that is in the file and not in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its key.
+    pub name: String,
+    /// Why, in words for a person: `disabled`, or the first problem.
+    pub reason: String,
+}
+
+/// A text of the file after expansion, with the text as it was written.
+///
+/// `written` may be shown and digested (`${TOKEN}` stays as it is); `value` may hold secrets and may not.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Expanded {
+    /// The text with every variable replaced.
+    pub value: String,
+    /// The text as it stands in the file.
+    pub written: String,
+}
+
+impl Expanded {
+    /// A text without variables.
+    #[must_use]
+    pub fn plain(text: impl Into<String>) -> Self {
+        let value = text.into();
+        Self { written: value.clone(), value }
+    }
+}
+
+impl std::fmt::Debug for Expanded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.written, f)
+    }
+}
+
+/// One entry of the file, ready to be started or connected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// Its key in the file.
+    pub name: ServerName,
+    /// How it is reached.
+    pub transport: Transport,
+    /// What stands before its tool and prompt names instead of the server name; `""` for nothing.
+    pub prefix: Option<String>,
+    /// One line for people and for the merged instructions.
+    pub description: Option<String>,
+    /// Which of its tools are shown.
+    pub tools: ToolFilter,
+    /// Which era is spoken with it.
+    pub era: EraChoice,
+    /// Longest time without an answer or progress for one call.
+    pub call_timeout: Duration,
+    /// Longest time from spawn or connect to the answer of the handshake.
+    pub start_timeout: Duration,
+    /// Longest time for reading all its lists.
+    pub list_timeout: Duration,
+    /// Idle time after which it is stopped; `None` keeps it running.
+    pub idle_timeout: Option<Duration>,
+    /// Waits between the steps of stopping a child.
+    pub stop: StopGrace,
+    /// Calls in flight at once; more are refused at once.
+    pub max_in_flight: usize,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Transport {
+    /// A child process speaking on its stdin and stdout.
+    Stdio(Stdio),
+    /// A Streamable HTTP endpoint.
+    Http(Http),
+}
+
+/// A child process.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Stdio {
+    /// The program: a path or a name looked up in the child's `PATH`.
+    pub command: Expanded,
+    /// Its arguments, exactly as passed: there is no shell.
+    pub args: Vec<Expanded>,
+    /// The whole environment of the child, sorted by name: allow-listed variables of our own plus the entry's.
+    pub env: Vec<(String, EnvValue)>,
+    /// Working directory, absolute.
+    pub cwd: Option<PathBuf>,
+}
+
+/// One variable of a child's environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvValue {
+    /// The value.
+    pub value: Secret,
+    /// True when the entry names this variable; false when it is only passed on from our own environment.
+    /// Only the former belong to the identity of the entry.
+    pub declared: bool,
+}
+
+/// A Streamable HTTP endpoint.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Http {
+    /// The endpoint, `http` or `https`, checked to parse.
+    pub url: Expanded,
+    /// Headers sent with every request, lower-case names, in file order; `authorization` included.
+    pub headers: Vec<(String, Secret)>,
+}
+
+/// Which tools of a server are shown. Patterns know `*` and `?`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ToolFilter {
+    /// Only these, when given. An empty list shows none.
+    pub include: Option<Vec<String>>,
+    /// Never these; wins over `include`.
+    pub exclude: Vec<String>,
+}
+
+/// Which era to speak with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EraChoice {
+    /// Find out, and remember.
+    #[default]
+    Auto,
+    /// Always this one.
+    Always(Era),
+}
+
+/// Waits while a child is stopped: stdin is closed, then SIGTERM, then SIGKILL, each to the whole group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopGrace {
+    /// From closing stdin to SIGTERM.
+    pub eof: Duration,
+    /// From SIGTERM to SIGKILL.
+    pub term: Duration,
+}
+
+impl Default for StopGrace {
+    fn default() -> Self {
+        Self { eof: Duration::from_secs(2), term: Duration::from_secs(2) }
+    }
+}
+
+/// The `gateway` section, with its defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// How exposed names are built.
+    pub naming: Naming,
+    /// Sizes and counts that are refused beyond.
+    pub limits: Limits,
+    /// The HTTP front.
+    pub http: HttpSettings,
+    /// Longest wait of a first list for servers without a stored catalog.
+    pub list_timeout: Duration,
+    /// Longest wait for calls in flight at shutdown, or on a removed server.
+    pub drain_timeout: Duration,
+    /// Own text at the head of the merged instructions.
+    pub instructions: Option<String>,
+    /// How the file is followed.
+    pub watch: WatchSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            naming: Naming::default(),
+            limits: Limits::default(),
+            http: HttpSettings::default(),
+            list_timeout: Duration::from_secs(8),
+            drain_timeout: Duration::from_secs(10),
+            instructions: None,
+            watch: WatchSettings::default(),
+        }
+    }
+}
+
+/// How exposed names are built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Naming {
+    /// Between prefix and own name; `[A-Za-z0-9_-]+`.
+    pub separator: String,
+    /// `{server}` and `{tool}` in any surroundings; wins over `separator` for servers without a `prefix` of their own.
+    pub template: Option<String>,
+    /// Longest exposed name, in bytes: 16–128.
+    pub max_length: usize,
+}
+
+impl Default for Naming {
+    fn default() -> Self {
+        Self { separator: "__".into(), template: None, max_length: 46 }
+    }
+}
+
+/// Sizes and counts that are refused beyond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest message in either direction, in bytes.
+    pub message_bytes: usize,
+    /// Deepest nesting of a message.
+    pub depth: usize,
+    /// Requests in flight of one client.
+    pub in_flight_per_client: usize,
+    /// Server starts under way at once.
+    pub starts_at_once: usize,
+    /// Bytes waiting for a client that does not read; beyond it is cut off.
+    pub client_queue_bytes: usize,
+    /// Bytes waiting for a server that does not read; beyond calls are refused.
+    pub server_queue_bytes: usize,
+    /// Items of one list of one server.
+    pub list_items: usize,
+    /// Pages of one list of one server.
+    pub list_pages: usize,
+    /// Items on one page of a list we answer.
+    pub page_size: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 16 << 20,
+            depth: 128,
+            in_flight_per_client: 1024,
+            starts_at_once: 8,
+            client_queue_bytes: 64 << 20,
+            server_queue_bytes: 64 << 20,
+            list_items: 20_000,
+            list_pages: 1_000,
+            page_size: 5_000,
+        }
+    }
+}
+
+/// The HTTP front.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpSettings {
+    /// `Host` values accepted besides loopback ones; without a port any port is meant.
+    pub allowed_hosts: Vec<String>,
+    /// `Origin` values accepted, `scheme://host[:port]`; none by default (requests without `Origin` pass).
+    pub allowed_origins: Vec<String>,
+    /// When not empty every request needs `Authorization: Bearer` with one of these.
+    pub bearer_tokens: Vec<Secret>,
+    /// Longest time for the header of a request.
+    pub header_timeout: Duration,
+    /// Longest time for the body of a request.
+    pub body_timeout: Duration,
+    /// Idle time after which a legacy session is forgotten.
+    pub session_idle: Duration,
+    /// Legacy sessions at once.
+    pub max_sessions: usize,
+    /// Connections at once.
+    pub max_connections: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            bearer_tokens: Vec::new(),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            session_idle: Duration::from_secs(3600),
+            max_sessions: 10_000,
+            max_connections: 4096,
+        }
+    }
+}
+
+/// How the file is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchSettings {
+    /// Quiet time after the last event before the file is read.
+    pub debounce: Duration,
+    /// How often the content is compared although no event came (network disks, bind mounts).
+    pub poll: Duration,
+}
+
+impl Default for WatchSettings {
+    fn default() -> Self {
+        Self { debounce: Duration::from_millis(200), poll: Duration::from_secs(1) }
+    }
+}
+
+/// Default values of an entry.
+pub mod defaults {
+    use std::time::Duration;
+
+    /// [`super::Server::call_timeout`].
+    pub const CALL_TIMEOUT: Duration = Duration::from_secs(600);
+    /// [`super::Server::start_timeout`].
+    pub const START_TIMEOUT: Duration = Duration::from_secs(60);
+    /// [`super::Server::list_timeout`].
+    pub const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+    /// [`super::Server::idle_timeout`].
+    pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+    /// [`super::Server::max_in_flight`].
+    pub const MAX_IN_FLIGHT: usize = 256;
+}

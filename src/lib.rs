@@ -1,0 +1,19 @@
+//! An MCP gateway: one MCP server to every client, every MCP server behind it.
+//!
+//! The modules stand in layer order; each imports only from those before it. `ARCHITECTURE.md` is the map.
+
+pub mod name;
+pub mod secret;
+pub mod protocol {
+    //! stub
+    pub mod version;
+}
+pub mod config {
+    //! stub
+    pub mod model;
+}
+pub mod catalog {
+    //! stub
+    pub mod lists;
+    pub mod route;
+}
