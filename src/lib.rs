@@ -4,6 +4,7 @@
 
 pub mod name;
 pub mod secret;
+pub mod wire;
 pub mod protocol {
     //! stub
     pub mod version;

@@ -1,0 +1,15 @@
+//! The engine: JSON-RPC envelopes, framing, queues and calls in flight.
+//!
+//! It knows JSON-RPC and nothing of MCP methods: what a `tools/call` is stands in `protocol.rs` and `gateway.rs`.
+//! Payloads are borrowed raw text (`serde_json::value::RawValue`); nothing is parsed deeper than it must be.
+
+pub mod frame;
+pub mod mailbox;
+pub mod members;
+pub mod message;
+pub mod outbox;
+pub mod pending;
+pub mod pipe;
+pub mod scan;
+pub mod sink;
+pub mod tasks;

@@ -1,0 +1,225 @@
+//! Calls in flight on one connection: our id → who waits for the answer, until when.
+//!
+//! Ids are ours and are never used twice on a connection; the client's id stays with the waiter. An entry is all that a
+//! warm call costs here: no task, no channel. It does not know how anything is written.
+
+use crate::wire::message::Outcome;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Who started a call; 0 is the gateway itself.
+pub type Owner = u64;
+
+/// Somebody who waits for one answer.
+pub trait Waiter: Send {
+    /// Takes the answer. Called once, and nothing after it.
+    fn answer(self: Box<Self>, answer: Answer<'_>);
+    /// Takes the raw params of a progress notification for this call.
+    fn progress(&self, params: &str);
+    /// The session this call belongs to.
+    fn owner(&self) -> Owner;
+}
+
+/// How a call ended.
+#[derive(Debug, Clone)]
+pub enum Answer<'a> {
+    /// The server answered.
+    Outcome(Outcome<'a>),
+    /// No answer will come.
+    Lost(Lost),
+}
+
+/// Why no answer will come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// The connection ended; why, in words.
+    Closed(Arc<str>),
+    /// Nothing came for this long.
+    Silent(Duration),
+    /// An answer came and could not be read; why, in words.
+    Unreadable(Arc<str>),
+    /// The caller no longer wants it.
+    Cancelled,
+}
+
+/// Why a call was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotAccepted {
+    /// This many calls are in flight already.
+    Full(usize),
+    /// The connection has ended; why, in words.
+    Closed(Arc<str>),
+}
+
+/// The table of one connection.
+pub struct Pending {
+    table: Mutex<Table>,
+    limit: usize,
+}
+
+struct Table {
+    calls: HashMap<u64, Entry>,
+    next: u64,
+    closed: Option<Arc<str>>,
+}
+
+struct Entry {
+    waiter: Box<dyn Waiter>,
+    patience: Duration,
+    deadline: Instant,
+}
+
+impl Pending {
+    /// A table for at most `limit` calls at once.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { table: Mutex::new(Table { calls: HashMap::new(), next: 1, closed: None }), limit }
+    }
+
+    /// Registers a waiter before its request is written, and returns the id to write.
+    ///
+    /// # Errors
+    /// Gives the waiter back with the reason when the table is full or closed.
+    pub fn insert(
+        &self,
+        waiter: Box<dyn Waiter>,
+        patience: Duration,
+    ) -> Result<u64, (Box<dyn Waiter>, NotAccepted)> {
+        let mut table = self.lock();
+        if let Some(reason) = &table.closed {
+            return Err((waiter, NotAccepted::Closed(Arc::clone(reason))));
+        }
+        if table.calls.len() >= self.limit {
+            return Err((waiter, NotAccepted::Full(self.limit)));
+        }
+        let id = table.next;
+        table.next += 1;
+        table.calls.insert(id, Entry { waiter, patience, deadline: Instant::now() + patience });
+        Ok(id)
+    }
+
+    /// Removes the waiter of an answer. `None` for an id that is not (or no longer) in flight.
+    pub fn take(&self, id: u64) -> Option<Box<dyn Waiter>> {
+        self.lock().calls.remove(&id).map(|entry| entry.waiter)
+    }
+
+    /// The only call in flight, if there is exactly one: the owner of an answer whose id cannot be read.
+    pub fn take_only(&self) -> Option<Box<dyn Waiter>> {
+        let mut table = self.lock();
+        if table.calls.len() != 1 {
+            return None;
+        }
+        let id = *table.calls.keys().next()?;
+        table.calls.remove(&id).map(|entry| entry.waiter)
+    }
+
+    /// Tells the waiter of `id` about progress and starts its patience anew. After the answer nobody is told.
+    pub fn progress(&self, id: u64, params: &str) {
+        if let Some(entry) = self.lock().calls.get_mut(&id) {
+            entry.deadline = Instant::now() + entry.patience;
+            entry.waiter.progress(params);
+        }
+    }
+
+    /// Removes the calls whose patience has ended.
+    #[must_use]
+    pub fn expired(&self) -> Vec<(u64, Duration, Box<dyn Waiter>)> {
+        let now = Instant::now();
+        let mut table = self.lock();
+        if table.calls.values().all(|entry| entry.deadline > now) {
+            return Vec::new();
+        }
+        let over = table.calls.extract_if(|_, entry| entry.deadline <= now);
+        over.map(|(id, entry)| (id, entry.patience, entry.waiter)).collect()
+    }
+
+    /// Removes every call and accepts no more; `reason` is told to those who come later.
+    #[must_use]
+    pub fn close(&self, reason: &Arc<str>) -> Vec<Box<dyn Waiter>> {
+        let mut table = self.lock();
+        table.closed.get_or_insert_with(|| Arc::clone(reason));
+        table.calls.drain().map(|(_, entry)| entry.waiter).collect()
+    }
+
+    /// Calls in flight.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().calls.len()
+    }
+
+    /// True when nothing is in flight.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The session that all calls in flight belong to, if it is one and the same; the gateway's own calls do not count.
+    #[must_use]
+    pub fn sole_owner(&self) -> Option<Owner> {
+        let table = self.lock();
+        let mut owners = table.calls.values().map(|entry| entry.waiter.owner()).filter(|owner| *owner != 0);
+        let first = owners.next()?;
+        owners.all(|owner| owner == first).then_some(first)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody(Owner);
+    impl Waiter for Nobody {
+        fn answer(self: Box<Self>, _: Answer<'_>) {}
+        fn progress(&self, _: &str) {}
+        fn owner(&self) -> Owner {
+            self.0
+        }
+    }
+
+    fn insert(pending: &Pending, owner: Owner, seconds: u64) -> Result<u64, NotAccepted> {
+        pending.insert(Box::new(Nobody(owner)), Duration::from_secs(seconds)).map_err(|(_, why)| why)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends_and_progress_renews_it() {
+        let pending = Pending::new(9);
+        let (short, long) = (insert(&pending, 1, 5).unwrap(), insert(&pending, 1, 50).unwrap());
+        tokio::time::advance(Duration::from_secs(4)).await;
+        pending.progress(short, "{}");
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert!(pending.expired().is_empty());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(pending.expired().iter().map(|call| call.0).collect::<Vec<_>>(), [short]);
+        assert!(pending.take(short).is_none() && pending.take(long).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_full_or_closed_table_gives_the_waiter_back() {
+        let pending = Pending::new(1);
+        assert_eq!(insert(&pending, 1, 5), Ok(1));
+        assert_eq!(insert(&pending, 1, 5), Err(NotAccepted::Full(1)));
+        assert_eq!(pending.close(&"it exited".into()).len(), 1);
+        assert_eq!(insert(&pending, 1, 5), Err(NotAccepted::Closed("it exited".into())));
+    }
+
+    #[tokio::test]
+    async fn one_owner_is_told_from_many() {
+        let pending = Pending::new(9);
+        assert_eq!(pending.sole_owner(), None);
+        insert(&pending, 0, 5).unwrap();
+        insert(&pending, 7, 5).unwrap();
+        insert(&pending, 7, 5).unwrap();
+        assert_eq!(pending.sole_owner(), Some(7));
+        insert(&pending, 8, 5).unwrap();
+        assert_eq!(pending.sole_owner(), None);
+    }
+}

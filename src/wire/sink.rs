@@ -1,0 +1,40 @@
+//! Where messages for a client go: the line of a stdio client, or the response of one HTTP request.
+
+use crate::wire::mailbox::Mailbox;
+use crate::wire::outbox::Outbox;
+use crate::wire::outbox::Refused;
+use std::sync::Arc;
+
+/// A way to a client. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub enum Sink {
+    /// One line per message, shared by everything that goes to this client.
+    Line(Arc<Outbox>),
+    /// The response of one request.
+    Mail(Mailbox),
+}
+
+impl Sink {
+    /// Sends the message that `write` appends. `last` marks the answer of the request this sink belongs to.
+    ///
+    /// A line client that does not read within its budget is cut off here: its queue is closed, never waited for.
+    ///
+    /// # Errors
+    /// [`Refused`] when the client is gone or was cut off.
+    pub fn send(&self, last: bool, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Refused> {
+        match self {
+            Self::Line(outbox) => {
+                let sent = outbox.push(write);
+                if sent == Err(Refused::Full) {
+                    outbox.close();
+                }
+                sent
+            }
+            Self::Mail(mailbox) => {
+                let mut bytes = Vec::with_capacity(256);
+                write(&mut bytes);
+                mailbox.put(bytes, last)
+            }
+        }
+    }
+}
