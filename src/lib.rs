@@ -5,10 +5,7 @@
 pub mod name;
 pub mod secret;
 pub mod wire;
-pub mod protocol {
-    //! stub
-    pub mod version;
-}
+pub mod protocol;
 pub mod config {
     //! stub
     pub mod model;

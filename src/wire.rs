@@ -7,6 +7,7 @@ pub mod frame;
 pub mod mailbox;
 pub mod members;
 pub mod message;
+pub mod meta;
 pub mod outbox;
 pub mod pending;
 pub mod pipe;

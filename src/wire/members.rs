@@ -80,6 +80,12 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// The object without members.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { raw: "{}", list: Vec::new() }
+    }
+
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {

@@ -23,6 +23,8 @@ pub trait Waiter: Send {
     fn progress(&self, params: &str);
     /// The session this call belongs to.
     fn owner(&self) -> Owner;
+    /// True when the caller knows this call as `id` (JSON text).
+    fn is(&self, id: &str) -> bool;
 }
 
 /// How a call ended.
@@ -43,6 +45,8 @@ pub enum Lost {
     Silent(Duration),
     /// An answer came and could not be read; why, in words.
     Unreadable(Arc<str>),
+    /// The request was not sent; why, in words.
+    NotSent(Arc<str>),
     /// The caller no longer wants it.
     Cancelled,
 }
@@ -106,6 +110,14 @@ impl Pending {
     /// Removes the waiter of an answer. `None` for an id that is not (or no longer) in flight.
     pub fn take(&self, id: u64) -> Option<Box<dyn Waiter>> {
         self.lock().calls.remove(&id).map(|entry| entry.waiter)
+    }
+
+    /// Removes the call that `owner` knows as `call`, and tells our id of it.
+    pub fn take_of(&self, owner: Owner, call: &str) -> Option<(u64, Box<dyn Waiter>)> {
+        let mut table = self.lock();
+        let found = table.calls.iter().find(|(_, entry)| entry.waiter.owner() == owner && entry.waiter.is(call));
+        let id = *found?.0;
+        table.calls.remove(&id).map(|entry| (id, entry.waiter))
     }
 
     /// The only call in flight, if there is exactly one: the owner of an answer whose id cannot be read.
@@ -182,6 +194,9 @@ mod tests {
         fn progress(&self, _: &str) {}
         fn owner(&self) -> Owner {
             self.0
+        }
+        fn is(&self, _: &str) -> bool {
+            false
         }
     }
 

@@ -8,7 +8,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
-use std::task::ready;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -22,8 +21,8 @@ pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 #[must_use]
 pub fn stdin() -> Reader {
     #[cfg(unix)]
-    if let Some(pipe) = polled::Pipe::new(std::os::fd::AsFd::as_fd(&io::stdin())) {
-        return Box::new(pipe);
+    if let Some(reader) = polled::reader(std::os::fd::AsFd::as_fd(&io::stdin())) {
+        return reader;
     }
     #[expect(clippy::disallowed_methods, reason = "a terminal or a file cannot be polled")]
     let blocking = tokio::io::stdin();
@@ -34,8 +33,8 @@ pub fn stdin() -> Reader {
 #[must_use]
 pub fn stdout() -> Writer {
     #[cfg(unix)]
-    if let Some(pipe) = polled::Pipe::new(std::os::fd::AsFd::as_fd(&io::stdout())) {
-        return Box::new(pipe);
+    if let Some(writer) = polled::writer(std::os::fd::AsFd::as_fd(&io::stdout())) {
+        return writer;
     }
     #[expect(clippy::disallowed_methods, reason = "a terminal or a file cannot be polled")]
     let blocking = tokio::io::stdout();
@@ -44,7 +43,7 @@ pub fn stdout() -> Writer {
 
 #[cfg(unix)]
 mod polled {
-    //! Descriptors under epoll or kqueue.
+    //! Pipes and sockets under epoll or kqueue.
 
     use super::AsyncRead;
     use super::AsyncWrite;
@@ -52,76 +51,86 @@ mod polled {
     use super::Pin;
     use super::Poll;
     use super::ReadBuf;
+    use super::Reader;
+    use super::Writer;
     use super::io;
-    use super::ready;
+    use rustix::fs::FileType;
     use rustix::fs::OFlags;
-    use std::fs::File;
-    use std::io::Read;
-    use std::io::Write;
     use std::os::fd::BorrowedFd;
-    use tokio::io::unix::AsyncFd;
+    use std::os::fd::OwnedFd;
+    use tokio::net::UnixStream;
+    use tokio::net::unix::pipe;
 
-    /// A duplicate of an inherited pipe or socket, non-blocking while it lives.
-    pub(super) struct Pipe {
-        file: AsyncFd<File>,
+    /// `None` for what cannot or should not be polled.
+    pub(super) fn reader(fd: BorrowedFd<'_>) -> Option<Reader> {
+        let (copy, kind, flags) = open(fd)?;
+        Some(match kind {
+            FileType::Fifo => Box::new(Restoring { io: pipe::Receiver::from_owned_fd(copy).ok()?, flags }),
+            _ => Box::new(Restoring { io: socket(copy)?, flags }),
+        })
+    }
+
+    /// As [`reader`].
+    pub(super) fn writer(fd: BorrowedFd<'_>) -> Option<Writer> {
+        let (copy, kind, flags) = open(fd)?;
+        Some(match kind {
+            FileType::Fifo => Box::new(Restoring { io: pipe::Sender::from_owned_fd(copy).ok()?, flags }),
+            _ => Box::new(Restoring { io: socket(copy)?, flags }),
+        })
+    }
+
+    /// A duplicate of `fd` if it is a pipe or a socket, what it is, and the flags to restore.
+    fn open(fd: BorrowedFd<'_>) -> Option<(OwnedFd, FileType, Flags)> {
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(fd).ok()?.st_mode);
+        if !matches!(kind, FileType::Fifo | FileType::Socket) {
+            return None;
+        }
+        let before = rustix::fs::fcntl_getfl(fd).ok()?;
+        let flags = Flags { fd: fd.try_clone_to_owned().ok()?, before };
+        Some((fd.try_clone_to_owned().ok()?, kind, flags))
+    }
+
+    fn socket(fd: OwnedFd) -> Option<UnixStream> {
+        let stream = std::os::unix::net::UnixStream::from(fd);
+        stream.set_nonblocking(true).ok()?;
+        UnixStream::from_std(stream).ok()
+    }
+
+    /// Puts the flags of a shared file description back when dropped.
+    struct Flags {
+        fd: OwnedFd,
         before: OFlags,
     }
 
-    impl Pipe {
-        /// `None` for what cannot or should not be polled.
-        pub(super) fn new(fd: BorrowedFd<'_>) -> Option<Self> {
-            if rustix::termios::isatty(fd) {
-                return None;
-            }
-            let before = rustix::fs::fcntl_getfl(fd).ok()?;
-            let copy = fd.try_clone_to_owned().ok()?;
-            let file = AsyncFd::new(File::from(copy)).ok()?;
-            rustix::fs::fcntl_setfl(fd, before | OFlags::NONBLOCK).ok()?;
-            Some(Self { file, before })
-        }
-    }
-
-    impl Drop for Pipe {
+    impl Drop for Flags {
         fn drop(&mut self) {
-            let _ = rustix::fs::fcntl_setfl(self.file.get_ref(), self.before);
+            let _ = rustix::fs::fcntl_setfl(&self.fd, self.before);
         }
     }
 
-    impl AsyncRead for Pipe {
-        fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-            loop {
-                let mut ready = ready!(self.file.poll_read_ready(cx))?;
-                match ready.try_io(|file| file.get_ref().read(buf.initialize_unfilled())) {
-                    Ok(Ok(count)) => {
-                        buf.advance(count);
-                        return Poll::Ready(Ok(()));
-                    }
-                    Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Ok(Err(error)) => return Poll::Ready(Err(error)),
-                    Err(_would_block) => {}
-                }
-            }
+    struct Restoring<T> {
+        io: T,
+        #[expect(dead_code, reason = "held for its drop")]
+        flags: Flags,
+    }
+
+    impl<T: AsyncRead + Unpin> AsyncRead for Restoring<T> {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.io).poll_read(cx, buf)
         }
     }
 
-    impl AsyncWrite for Pipe {
-        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            loop {
-                let mut ready = ready!(self.file.poll_write_ready(cx))?;
-                match ready.try_io(|file| file.get_ref().write(bytes)) {
-                    Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Ok(result) => return Poll::Ready(result),
-                    Err(_would_block) => {}
-                }
-            }
+    impl<T: AsyncWrite + Unpin> AsyncWrite for Restoring<T> {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.io).poll_write(cx, bytes)
         }
 
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.io).poll_flush(cx)
         }
 
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.io).poll_shutdown(cx)
         }
     }
 }

@@ -1,0 +1,16 @@
+//! Towards servers: starting them, talking to them, stopping them.
+//!
+//! A [`ServerHandle`](handle::ServerHandle) is the cheap clone everybody else holds; one task per server
+//! (`downstream/task.rs`) owns the connection and the child's life and carries no traffic.
+
+pub mod connect;
+pub mod error;
+pub mod handle;
+pub mod http;
+pub mod link;
+pub mod parked;
+pub mod process;
+pub mod request;
+pub mod stdio;
+pub mod survey;
+pub mod task;

@@ -1,0 +1,69 @@
+//! Why a server could not be started or reached, by what the reader can do about it.
+//!
+//! Texts are written for a person, name the server, and hold no secret.
+
+use crate::downstream::process::SpawnError;
+use crate::name::ServerName;
+use std::time::Duration;
+
+/// A server did not become ready.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The process could not be started at all.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// It ended before it was ready.
+    #[error("server `{server}` ended before it was ready: it {how}{}", words(.last_words))]
+    Ended {
+        /// Which server.
+        server: ServerName,
+        /// How it ended.
+        how: String,
+        /// The end of its stderr.
+        last_words: Vec<String>,
+    },
+    /// It did not answer the handshake.
+    #[error("server `{server}` gave no answer to `{method}` within {} s{}", .after.as_secs_f32(), words(.last_words))]
+    Silent {
+        /// Which server.
+        server: ServerName,
+        /// What was asked.
+        method: &'static str,
+        /// How long was waited.
+        after: Duration,
+        /// The end of its stderr.
+        last_words: Vec<String>,
+    },
+    /// It answered the handshake with an error, or with something that cannot be read.
+    #[error("server `{server}` refused `{method}`: {why}")]
+    Refused {
+        /// Which server.
+        server: ServerName,
+        /// What was asked.
+        method: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// It wants credentials that the entry does not give.
+    #[error("server `{server}` answered {status}: it wants credentials; give them in `headers`")]
+    Unauthorized {
+        /// Which server.
+        server: ServerName,
+        /// The HTTP status, 401 or 403.
+        status: u16,
+    },
+    /// It cannot be reached.
+    #[error("server `{server}` cannot be reached: {why}")]
+    Unreachable {
+        /// Which server.
+        server: ServerName,
+        /// What the network said.
+        why: String,
+    },
+}
+
+/// `; its last words: "…"`, or nothing.
+#[must_use]
+pub fn words(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!("; its last words: \"{}\"", lines.join(" | ")) }
+}

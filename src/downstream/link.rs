@@ -1,0 +1,65 @@
+//! A live connection to one server, as seen by those who send over it and by those who listen to it.
+//!
+//! It says nothing of how a connection comes to be (`connect.rs`) or who owns it (`task.rs`).
+
+use crate::downstream::request::Request;
+use crate::name::ServerName;
+use crate::protocol::version::Era;
+use crate::wire::pending::Owner;
+use crate::wire::pending::Pending;
+use crate::wire::pending::Waiter;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sends over one connection. Nothing here waits.
+pub trait Link: Send + Sync {
+    /// The era spoken on it.
+    fn era(&self) -> Era;
+
+    /// Registers `waiter` and sends `request`. A refusal is answered to the waiter.
+    ///
+    /// # Errors
+    /// Gives the waiter back when the connection has ended and nothing was sent, so that the call can wait for the next.
+    fn call(
+        &self,
+        request: &Request<'_>,
+        waiter: Box<dyn Waiter>,
+        patience: Duration,
+    ) -> Result<(), Box<dyn Waiter>>;
+
+    /// Ends the call that `owner` knows as `call`: its waiter is told, and so is the server, with the server's own id.
+    /// `false` when there is no such call here.
+    fn cancel(&self, owner: Owner, call: &str, reason: Option<&str>) -> bool;
+
+    /// Tells the server that the call with our id `id` is over, without telling anybody else.
+    fn abandon(&self, id: u64, reason: &str);
+
+    /// Sends a notification. `params` is JSON text.
+    fn notify(&self, method: &str, params: &str);
+
+    /// Answers a request of the server. `answer` is the member `"result":…` or `"error":…`.
+    fn respond(&self, id: &RawValue, answer: &str);
+
+    /// Its calls in flight.
+    fn pending(&self) -> &Pending;
+}
+
+/// Where something was heard.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The server.
+    pub server: &'a ServerName,
+    /// The connection it came over.
+    pub link: &'a dyn Link,
+    /// The session whose request it came with, where the transport says so (the response stream of an HTTP request).
+    pub owner: Option<Owner>,
+}
+
+/// Hears what servers say unasked. Called in the order of the wire, from the task that reads; must not wait.
+pub trait Listener: Send + Sync {
+    /// A notification other than progress.
+    fn notification(&self, source: Source<'_>, method: &str, params: Option<&RawValue>);
+    /// A request of a legacy server; to be answered with [`Link::respond`].
+    fn request(&self, source: Source<'_>, link: Arc<dyn Link>, id: &RawValue, method: &str, params: Option<&RawValue>);
+}

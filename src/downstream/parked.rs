@@ -1,0 +1,60 @@
+//! A call that waits for its server to start.
+//!
+//! It owns copies of what it needs, because the client's buffer is reused long before the server is ready.
+
+use crate::downstream::request::Request;
+use crate::wire::members::Members;
+use crate::wire::meta;
+use crate::wire::pending::Waiter;
+use std::time::Duration;
+
+/// A request with everything it needs to be sent later.
+pub struct ParkedCall {
+    method: String,
+    params: String,
+    replace: Option<(String, String)>,
+    target: Option<String>,
+    wants_progress: bool,
+    capabilities: String,
+    log_level: Option<String>,
+    /// Who waits for the answer.
+    pub waiter: Box<dyn Waiter>,
+    /// How long it may stay without an answer once it is sent.
+    pub patience: Duration,
+}
+
+impl ParkedCall {
+    /// Copies `request`.
+    #[must_use]
+    pub fn new(request: &Request<'_>, waiter: Box<dyn Waiter>, patience: Duration) -> Self {
+        Self {
+            method: request.method.to_owned(),
+            params: request.params.raw().to_owned(),
+            replace: request.replace.map(|(member, text)| (member.to_owned(), text.to_owned())),
+            target: request.target.map(str::to_owned),
+            wants_progress: request.wants_progress,
+            capabilities: request.capabilities.to_owned(),
+            log_level: request.log_level.map(str::to_owned),
+            waiter,
+            patience,
+        }
+    }
+
+    /// Gives the request to `send`, together with the waiter.
+    pub fn release<R>(self, send: impl FnOnce(&Request<'_>, Box<dyn Waiter>, Duration) -> R) -> R {
+        // It was parsed once already, so neither can fail; an empty object would be sent if they did.
+        let params = Members::parse(&self.params).unwrap_or_else(|_| Members::empty());
+        let found = meta::of(&params).unwrap_or_default();
+        let request = Request {
+            method: &self.method,
+            params: &params,
+            meta: found.as_ref(),
+            replace: self.replace.as_ref().map(|(member, text)| (member.as_str(), text.as_str())),
+            target: self.target.as_deref(),
+            wants_progress: self.wants_progress,
+            capabilities: &self.capabilities,
+            log_level: self.log_level.as_deref(),
+        };
+        send(&request, self.waiter, self.patience)
+    }
+}
