@@ -19,8 +19,27 @@ use std::task::Waker;
 pub struct Letter {
     /// The JSON text, on one line.
     pub bytes: Vec<u8>,
-    /// True for the answer: nothing follows it.
-    pub last: bool,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a message for a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A notification or a request of a server; more follows.
+    Notice,
+    /// The result; nothing follows it.
+    Result,
+    /// The error with this code; nothing follows it.
+    Error(i32),
+}
+
+impl Kind {
+    /// True for the answer.
+    #[must_use]
+    pub fn is_last(self) -> bool {
+        self != Self::Notice
+    }
 }
 
 /// The sending half; clones share the box.
@@ -53,16 +72,16 @@ impl Mailbox {
     ///
     /// # Errors
     /// [`Refused::Closed`] after the last letter or when the reader is gone; [`Refused::Full`] closes the box too.
-    pub fn put(&self, bytes: Vec<u8>, last: bool) -> Result<(), Refused> {
+    pub fn put(&self, bytes: Vec<u8>, kind: Kind) -> Result<(), Refused> {
         let mut inner = lock(&self.0);
         if inner.closed {
             return Err(Refused::Closed);
         }
         let full = inner.bytes > inner.limit;
-        inner.closed = last || full;
+        inner.closed = kind.is_last() || full;
         if !full {
             inner.bytes += bytes.len();
-            inner.waiting.push_back(Letter { bytes, last });
+            inner.waiting.push_back(Letter { bytes, kind });
         }
         if let Some(waker) = inner.waker.take() {
             waker.wake();
@@ -126,11 +145,11 @@ mod tests {
     #[tokio::test]
     async fn letters_come_in_order_and_end_with_the_last() {
         let (mailbox, mut letters) = mailbox(100);
-        mailbox.put(b"a".to_vec(), false).unwrap();
-        mailbox.put(b"b".to_vec(), true).unwrap();
-        assert_eq!(mailbox.put(b"c".to_vec(), false), Err(Refused::Closed));
+        mailbox.put(b"a".to_vec(), Kind::Notice).unwrap();
+        mailbox.put(b"b".to_vec(), Kind::Result).unwrap();
+        assert_eq!(mailbox.put(b"c".to_vec(), Kind::Notice), Err(Refused::Closed));
         assert_eq!(letters.next().await.unwrap().bytes, b"a");
-        assert!(letters.next().await.unwrap().last);
+        assert!(letters.next().await.unwrap().kind.is_last());
         assert_eq!(letters.next().await, None);
     }
 
@@ -138,10 +157,10 @@ mod tests {
     async fn a_reader_that_is_gone_or_too_slow_closes_the_box() {
         let (gone, letters) = mailbox(100);
         drop(letters);
-        assert_eq!(gone.put(vec![1], false), Err(Refused::Closed));
+        assert_eq!(gone.put(vec![1], Kind::Notice), Err(Refused::Closed));
         let (slow, mut letters) = mailbox(2);
-        slow.put(vec![1; 3], false).unwrap();
-        assert_eq!(slow.put(vec![1], false), Err(Refused::Full));
+        slow.put(vec![1; 3], Kind::Notice).unwrap();
+        assert_eq!(slow.put(vec![1], Kind::Notice), Err(Refused::Full));
         assert!(letters.next().await.is_some() && letters.next().await.is_none());
     }
 }

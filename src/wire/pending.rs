@@ -21,6 +21,8 @@ pub trait Waiter: Send {
     fn answer(self: Box<Self>, answer: Answer<'_>);
     /// Takes the raw params of a progress notification for this call.
     fn progress(&self, params: &str);
+    /// Takes another notification that came because of this call.
+    fn notice(&self, method: &str, params: Option<&str>);
     /// The session this call belongs to.
     fn owner(&self) -> Owner;
     /// True when the caller knows this call as `id` (JSON text).
@@ -179,6 +181,13 @@ impl Pending {
         owners.all(|owner| owner == first).then_some(first)
     }
 
+    /// Tells one call of `owner` about a notification that came because of it. `false` when it has none in flight.
+    pub fn notice(&self, owner: Owner, method: &str, params: Option<&str>) -> bool {
+        let table = self.lock();
+        let found = table.calls.values().find(|entry| entry.waiter.owner() == owner);
+        found.map(|entry| entry.waiter.notice(method, params)).is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -192,6 +201,7 @@ mod tests {
     impl Waiter for Nobody {
         fn answer(self: Box<Self>, _: Answer<'_>) {}
         fn progress(&self, _: &str) {}
+        fn notice(&self, _: &str, _: Option<&str>) {}
         fn owner(&self) -> Owner {
             self.0
         }

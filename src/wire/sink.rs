@@ -1,5 +1,6 @@
 //! Where messages for a client go: the line of a stdio client, or the response of one HTTP request.
 
+use crate::wire::mailbox::Kind;
 use crate::wire::mailbox::Mailbox;
 use crate::wire::outbox::Outbox;
 use crate::wire::outbox::Refused;
@@ -15,13 +16,13 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// Sends the message that `write` appends. `last` marks the answer of the request this sink belongs to.
+    /// Sends the message that `write` appends.
     ///
     /// A line client that does not read within its budget is cut off here: its queue is closed, never waited for.
     ///
     /// # Errors
     /// [`Refused`] when the client is gone or was cut off.
-    pub fn send(&self, last: bool, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Refused> {
+    pub fn send(&self, kind: Kind, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Refused> {
         match self {
             Self::Line(outbox) => {
                 let sent = outbox.push(write);
@@ -33,7 +34,7 @@ impl Sink {
             Self::Mail(mailbox) => {
                 let mut bytes = Vec::with_capacity(256);
                 write(&mut bytes);
-                mailbox.put(bytes, last)
+                mailbox.put(bytes, kind)
             }
         }
     }

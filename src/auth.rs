@@ -1,0 +1,4 @@
+//! Who asks, and with what we ask: callers in front, credentials behind.
+
+pub mod caller;
+pub mod inbound;

@@ -1,0 +1,151 @@
+//! One accepted request of a client, which gets exactly one answer.
+//!
+//! Whoever holds it owes the answer; dropping it unanswered answers with an internal error, so that no path can forget.
+
+use crate::gateway::reply::Failure;
+use crate::gateway::session::Session;
+use crate::gateway::session::write_notification;
+use crate::protocol::version::Era;
+use crate::wire::mailbox::Kind;
+use crate::wire::sink::Sink;
+use std::sync::Arc;
+
+/// A request and the way back to who asked.
+#[derive(Debug)]
+pub struct Exchange {
+    session: Arc<Session>,
+    id: Box<str>,
+    era: Era,
+    sink: Sink,
+    progress_token: Option<Box<str>>,
+    log_level: Option<Box<str>>,
+    settled: bool,
+}
+
+impl Exchange {
+    /// Registers the request `id` (JSON text) with its session.
+    ///
+    /// # Errors
+    /// The failure to send when it is refused.
+    pub fn open(session: &Arc<Session>, id: &str, era: Era, sink: &Sink) -> Result<Self, Failure> {
+        session.admit(id)?;
+        Ok(Self {
+            session: Arc::clone(session),
+            id: id.into(),
+            era,
+            sink: sink.clone(),
+            progress_token: None,
+            log_level: None,
+            settled: false,
+        })
+    }
+
+    /// With the client's progress token (JSON text) and wanted log level.
+    pub fn listens(&mut self, progress_token: Option<&str>, log_level: Option<&str>) {
+        self.progress_token = progress_token.map(Into::into);
+        self.log_level = log_level.map(Into::into);
+    }
+
+    /// Whose request it is.
+    #[must_use]
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Its id, as JSON text.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The era it was asked in.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        self.era
+    }
+
+    /// Answers with a result (JSON text).
+    pub fn result(self, raw: &[u8]) {
+        self.settle(Kind::Result, br#","result":"#, raw);
+    }
+
+    /// Answers with an error of a server (JSON text).
+    pub fn error(self, raw: &str) {
+        let code = crate::wire::members::Members::parse(raw).ok();
+        let code = code.and_then(|error| error.get("code").and_then(|code| code.get().parse().ok()));
+        self.settle(Kind::Error(code.unwrap_or_default()), br#","error":"#, raw.as_bytes());
+    }
+
+    /// Answers with an error of our own.
+    pub fn fail(self, failure: &Failure) {
+        self.settle(Kind::Error(failure.code), br#","error":"#, failure.to_json().as_bytes());
+    }
+
+    /// Ends it without an answer: the client cancelled it and expects none.
+    pub fn forget(mut self) {
+        self.settled = true;
+        self.session.settle(&self.id);
+    }
+
+    /// Passes progress on, under the client's own token. `params` holds the token of the hop before.
+    pub fn progress(&self, params: &str) {
+        let Some(token) = &self.progress_token else { return };
+        let Ok(members) = crate::wire::members::Members::parse(params) else { return };
+        let _ = self.sink.send(Kind::Notice, |out| {
+            out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"notifications/progress","params":"#);
+            let edit = |key: &str| match key {
+                "progressToken" => crate::wire::members::Edit::Replace(token.as_bytes()),
+                _ => crate::wire::members::Edit::Keep,
+            };
+            crate::wire::members::write_object(out, &members, edit, &[]);
+            out.push(b'}');
+        });
+    }
+
+    /// Sends a notification on the way of this request.
+    pub fn notify(&self, method: &str, params: Option<&str>) {
+        let _ = self.sink.send(Kind::Notice, |out| write_notification(out, method, params));
+    }
+
+    /// Whether a log message of `level` may go this way: a modern client asks for it with the request.
+    #[must_use]
+    pub fn wants_log(&self, level: &str) -> bool {
+        match self.era {
+            Era::Legacy => self.session.wants_log(level),
+            Era::Modern => self.log_level.as_deref().is_some_and(|wanted| severity(level) >= severity(wanted)),
+        }
+    }
+
+    fn settle(mut self, kind: Kind, member: &[u8], raw: &[u8]) {
+        self.settled = true;
+        self.session.settle(&self.id);
+        let _ = self.sink.send(kind, |out| write_answer(out, &self.id, member, raw));
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.session.settle(&self.id);
+            let failure = Failure::dropped();
+            let json = failure.to_json();
+            let kind = Kind::Error(failure.code);
+            let _ = self.sink.send(kind, |out| write_answer(out, &self.id, br#","error":"#, json.as_bytes()));
+        }
+    }
+}
+
+/// Writes an answer: `member` is `,"result":` or `,"error":`.
+pub fn write_answer(out: &mut Vec<u8>, id: &str, member: &[u8], raw: &[u8]) {
+    out.reserve(raw.len() + id.len() + 40);
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(member);
+    out.extend_from_slice(raw);
+    out.push(b'}');
+}
+
+fn severity(level: &str) -> usize {
+    let levels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+    levels.iter().position(|known| *known == level).unwrap_or(levels.len())
+}

@@ -1,0 +1,132 @@
+//! Every error a client can see, in one place.
+
+use crate::name::ServerName;
+use crate::protocol::code;
+use crate::wire::message::Malformed;
+use crate::wire::pending::Lost;
+use serde_json::json;
+
+/// An error answer of the gateway's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// The JSON-RPC code.
+    pub code: i32,
+    /// For a person: names the server, says what was seen and what to do.
+    pub message: String,
+    /// More, for programs.
+    pub data: Option<serde_json::Value>,
+}
+
+impl Failure {
+    /// A failure with `code`.
+    #[must_use]
+    pub fn new(code: i32, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+
+    /// With `data`.
+    #[must_use]
+    pub fn with(mut self, data: serde_json::Value) -> Self {
+        self.data = Some(data);
+        self
+    }
+
+    /// The error object as JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let object = match &self.data {
+            Some(data) => json!({"code": self.code, "message": self.message, "data": data}),
+            None => json!({"code": self.code, "message": self.message}),
+        };
+        object.to_string()
+    }
+
+    /// No method of this name. The same for one that this era does not have.
+    #[must_use]
+    pub fn unknown_method(method: &str) -> Self {
+        Self::new(code::METHOD_NOT_FOUND, format!("unknown method `{}`", shortened(method)))
+    }
+
+    /// Params that cannot be read.
+    #[must_use]
+    pub fn bad_params(method: &str, why: impl std::fmt::Display) -> Self {
+        Self::new(code::INVALID_PARAMS, format!("invalid params of `{method}`: {why}"))
+    }
+
+    /// No tool of this name, or none this caller may use: the same answer.
+    #[must_use]
+    pub fn unknown_tool(name: &str, suggestion: Option<&str>) -> Self {
+        let hint = suggestion.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        Self::new(code::INVALID_PARAMS, format!("unknown tool `{}`{hint}", shortened(name)))
+    }
+
+    /// No prompt of this name.
+    #[must_use]
+    pub fn unknown_prompt(name: &str) -> Self {
+        Self::new(code::INVALID_PARAMS, format!("unknown prompt `{}`", shortened(name)))
+    }
+
+    /// A revision we do not speak.
+    #[must_use]
+    pub fn unsupported_version(requested: &str, supported: &[&str]) -> Self {
+        let message = format!("protocol revision `{}` is not supported", shortened(requested));
+        Self::new(code::UNSUPPORTED_VERSION, message).with(json!({"supported": supported, "requested": requested}))
+    }
+
+    /// A second request with an id that is still in flight.
+    #[must_use]
+    pub fn duplicate_id(id: &str) -> Self {
+        Self::new(code::INVALID_REQUEST, format!("a request with the id {id} is already in flight"))
+    }
+
+    /// Too many requests in flight.
+    #[must_use]
+    pub fn too_many(limit: usize) -> Self {
+        Self::new(code::INTERNAL_ERROR, format!("more than {limit} requests of this client are in flight; wait for answers"))
+    }
+
+    /// The gateway lost track of a request: its own fault.
+    #[must_use]
+    pub fn dropped() -> Self {
+        Self::new(code::INTERNAL_ERROR, "the gateway dropped this request; this is a bug in the gateway")
+    }
+
+    /// The gateway is going down.
+    #[must_use]
+    pub fn shutting_down() -> Self {
+        Self::new(code::INTERNAL_ERROR, "the gateway is shutting down")
+    }
+
+    /// A message that could not be read.
+    #[must_use]
+    pub fn malformed(malformed: &Malformed) -> Self {
+        Self::new(malformed.code, malformed.text.clone())
+    }
+
+    /// A call that `server` never answered, for the reader who wants to know why.
+    #[must_use]
+    pub fn lost(server: &ServerName, method: &str, lost: &Lost) -> Self {
+        let text = match lost {
+            Lost::Closed(reason) => format!("server `{server}` {reason}; the call may have run, it is not repeated"),
+            Lost::Silent(after) => {
+                format!("server `{server}` gave no answer to `{method}` within {} s", after.as_secs_f64())
+            }
+            Lost::Unreadable(why) => format!("server `{server}` sent an answer that cannot be read: {why}"),
+            Lost::NotSent(why) => format!("server `{server}`: {why}"),
+            Lost::Cancelled => format!("the call to server `{server}` was cancelled"),
+        };
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"server": server.as_str()}))
+    }
+
+    /// A server that could not be started. `why` names it already.
+    #[must_use]
+    pub fn not_started(server: &ServerName, why: &str) -> Self {
+        Self::new(code::INTERNAL_ERROR, why).with(json!({"server": server.as_str()}))
+    }
+}
+
+/// At most 200 characters of what somebody sent, for use inside a message.
+fn shortened(text: &str) -> String {
+    let clean: String = text.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().count() > 200 { format!("{clean}…") } else { clean }
+}

@@ -1,0 +1,193 @@
+//! One client: what it told us about itself, what it has in flight, and the way to it.
+//!
+//! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
+
+use crate::auth::caller::Caller;
+use crate::downstream::handle::ServerHandle;
+use crate::gateway::reply::Failure;
+use crate::protocol::legacy::ClientInfo;
+use crate::wire::mailbox::Kind;
+use crate::wire::pending::Owner;
+use crate::wire::sink::Sink;
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+/// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
+const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+/// Keys of sessions are never used twice in one process.
+static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
+
+/// One client.
+#[derive(Debug)]
+pub struct Session {
+    key: Owner,
+    caller: Caller,
+    in_flight_limit: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    initialized: bool,
+    version: Option<&'static str>,
+    client: Option<ClientInfo>,
+    capabilities: Option<String>,
+    log_level: Option<usize>,
+    in_flight: HashMap<Box<str>, Option<ServerHandle>>,
+    push: Option<Sink>,
+    closed: bool,
+}
+
+impl Session {
+    /// A session of `caller` with at most `in_flight_limit` requests at once.
+    #[must_use]
+    pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
+        let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
+        Self { key, caller, in_flight_limit, state: Mutex::default() }
+    }
+
+    /// Its number, unique in this process.
+    #[must_use]
+    pub fn key(&self) -> Owner {
+        self.key
+    }
+
+    /// Who is behind it.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Notes what the client said in `initialize`.
+    pub fn introduce(&self, version: &'static str, client: Option<ClientInfo>, capabilities: Option<String>) {
+        let mut state = self.lock();
+        state.version = Some(version);
+        state.client = client;
+        state.capabilities = capabilities;
+    }
+
+    /// The revision agreed on in `initialize`; `None` before it.
+    #[must_use]
+    pub fn version(&self) -> Option<&'static str> {
+        self.lock().version
+    }
+
+    /// Name and version of the client, for people.
+    #[must_use]
+    pub fn client(&self) -> Option<ClientInfo> {
+        self.lock().client.clone()
+    }
+
+    /// True when the client declared this capability in `initialize`.
+    #[must_use]
+    pub fn declared(&self, capability: &str) -> bool {
+        let state = self.lock();
+        let declared = state.capabilities.as_deref().and_then(|raw| crate::wire::members::Members::parse(raw).ok());
+        declared.is_some_and(|members| members.get(capability).is_some())
+    }
+
+    /// The client has sent `notifications/initialized`: it may be told things now.
+    pub fn mark_initialized(&self) {
+        self.lock().initialized = true;
+    }
+
+    /// Sets the least severity wanted. `false` for a level that does not exist.
+    pub fn set_log_level(&self, level: &str) -> bool {
+        let place = LEVELS.iter().position(|known| *known == level);
+        if place.is_some() {
+            self.lock().log_level = place;
+        }
+        place.is_some()
+    }
+
+    /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25: the server
+    /// decides).
+    #[must_use]
+    pub fn wants_log(&self, level: &str) -> bool {
+        let place = LEVELS.iter().position(|known| *known == level).unwrap_or(LEVELS.len());
+        place >= self.lock().log_level.unwrap_or(0)
+    }
+
+    /// Sets where messages go that belong to no request. The one before is no longer used.
+    pub fn attach(&self, sink: Sink) {
+        self.lock().push = Some(sink);
+    }
+
+    /// Sends a message that belongs to no request. `false` when there is no way to the client.
+    pub fn push(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let sink = self.lock().push.clone();
+        sink.is_some_and(|sink| sink.send(Kind::Notice, write).is_ok())
+    }
+
+    /// Sends a notification that belongs to no request, once the client is initialized.
+    pub fn notify(&self, method: &str, params: Option<&str>) -> bool {
+        let ready = self.lock().initialized;
+        ready && self.push(|out| write_notification(out, method, params))
+    }
+
+    /// Registers a request. The front sends the failure if it is refused.
+    pub(super) fn admit(&self, id: &str) -> Result<(), Failure> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Failure::shutting_down());
+        }
+        if state.in_flight.len() >= self.in_flight_limit {
+            return Err(Failure::too_many(self.in_flight_limit));
+        }
+        if state.in_flight.contains_key(id) {
+            return Err(Failure::duplicate_id(id));
+        }
+        state.in_flight.insert(id.into(), None);
+        Ok(())
+    }
+
+    /// Notes which server a request went to, for its cancellation.
+    pub(super) fn bind(&self, id: &str, handle: &ServerHandle) {
+        if let Some(bound) = self.lock().in_flight.get_mut(id) {
+            *bound = Some(handle.clone());
+        }
+    }
+
+    /// Which server a request in flight went to.
+    pub(super) fn bound(&self, id: &str) -> Option<ServerHandle> {
+        self.lock().in_flight.get(id).cloned().flatten()
+    }
+
+    pub(super) fn settle(&self, id: &str) {
+        self.lock().in_flight.remove(id);
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.lock().in_flight.len()
+    }
+
+    /// Accepts no more requests; ids in flight with their servers, to be cancelled.
+    pub(super) fn close(&self) -> Vec<(Box<str>, ServerHandle)> {
+        let mut state = self.lock();
+        state.closed = true;
+        state.push = None;
+        state.in_flight.iter().filter_map(|(id, bound)| Some((id.clone(), bound.clone()?))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes a notification. `params` is JSON text.
+pub fn write_notification(out: &mut Vec<u8>, method: &str, params: Option<&str>) {
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
+    crate::wire::members::write_string(out, method);
+    if let Some(params) = params {
+        out.extend_from_slice(br#","params":"#);
+        out.extend_from_slice(params.as_bytes());
+    }
+    out.push(b'}');
+}
