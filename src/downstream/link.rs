@@ -2,6 +2,7 @@
 //!
 //! It says nothing of how a connection comes to be (`connect.rs`) or who owns it (`task.rs`).
 
+use crate::catalog::lists::ServerLists;
 use crate::downstream::request::Request;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
@@ -60,6 +61,8 @@ pub struct Source<'a> {
 pub trait Listener: Send + Sync {
     /// A notification other than progress.
     fn notification(&self, source: Source<'_>, method: &str, params: Option<&RawValue>);
+    /// All lists of a server were read anew.
+    fn lists_read(&self, server: &ServerName, lists: &Arc<ServerLists>);
     /// A request of a legacy server; to be answered with [`Link::respond`].
     fn request(&self, source: Source<'_>, link: Arc<dyn Link>, id: &RawValue, method: &str, params: Option<&RawValue>);
 }

@@ -114,6 +114,18 @@ impl Pending {
         self.lock().calls.remove(&id).map(|entry| entry.waiter)
     }
 
+    /// True for an id that was given out at some time.
+    #[must_use]
+    pub fn has_issued(&self, id: u64) -> bool {
+        (1..self.lock().next).contains(&id)
+    }
+
+    /// How many ids were given out so far.
+    #[must_use]
+    pub fn issued(&self) -> u64 {
+        self.lock().next - 1
+    }
+
     /// Removes the call that `owner` knows as `call`, and tells our id of it.
     pub fn take_of(&self, owner: Owner, call: &str) -> Option<(u64, Box<dyn Waiter>)> {
         let mut table = self.lock();

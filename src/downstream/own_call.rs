@@ -1,0 +1,62 @@
+//! Requests of the gateway's own: handshakes and lists. The only calls here that are awaited.
+
+use crate::downstream::link::Link;
+use crate::downstream::request::Request;
+use crate::wire::message::Outcome;
+use crate::wire::pending::Answer;
+use crate::wire::pending::Lost;
+use crate::wire::pending::Owner;
+use crate::wire::pending::Waiter;
+use serde_json::value::RawValue;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Why a request of ours has no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoResult {
+    /// The server answered with this error object (JSON text).
+    Error(String),
+    /// No answer came.
+    Lost(Lost),
+    /// The connection ended before it was sent.
+    Closed,
+}
+
+/// Waits for one answer and hands it over.
+struct Once(oneshot::Sender<Result<Box<RawValue>, NoResult>>);
+
+impl Waiter for Once {
+    fn answer(self: Box<Self>, answer: Answer<'_>) {
+        // Nobody listens any more when the wait was given up: nothing to do then.
+        let _ = self.0.send(match answer {
+            Answer::Outcome(Outcome::Result(raw)) => Ok(raw.to_owned()),
+            Answer::Outcome(Outcome::Error(raw)) => Err(NoResult::Error(raw.get().to_owned())),
+            Answer::Lost(lost) => Err(NoResult::Lost(lost)),
+        });
+    }
+    fn progress(&self, _: &str) {}
+    fn notice(&self, _: &str, _: Option<&str>) {}
+    fn owner(&self) -> Owner {
+        0
+    }
+    fn is(&self, _: &str) -> bool {
+        false
+    }
+}
+
+/// A waiter for one answer, and the way to it.
+#[must_use]
+pub fn once() -> (Box<dyn Waiter>, oneshot::Receiver<Result<Box<RawValue>, NoResult>>) {
+    let (sender, receiver) = oneshot::channel();
+    (Box::new(Once(sender)), receiver)
+}
+
+/// Sends `request` and waits for its result.
+///
+/// # Errors
+/// [`NoResult`] when there is none.
+pub async fn ask(link: &dyn Link, request: &Request<'_>, patience: Duration) -> Result<Box<RawValue>, NoResult> {
+    let (waiter, answer) = once();
+    link.call(request, waiter, patience).map_err(|_| NoResult::Closed)?;
+    answer.await.unwrap_or(Err(NoResult::Closed))
+}

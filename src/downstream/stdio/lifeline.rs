@@ -1,0 +1,140 @@
+//! What keeps a line connection alive: its tasks, and the child behind it.
+
+use crate::config::model::StopGrace;
+use crate::downstream::connect::BoxFuture;
+use crate::downstream::connect::Lifeline;
+use crate::downstream::error::words;
+use crate::downstream::link::Listener;
+use crate::downstream::process::ChildTree;
+use crate::downstream::process::Spawned;
+use crate::downstream::process::StderrRing;
+use crate::downstream::process::drain;
+use crate::downstream::stdio::StdioLink;
+use crate::downstream::stdio::read_from;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::process::ChildStderr;
+use tokio::process::ChildStdin;
+use tokio::process::ChildStdout;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// After a child closed its stdout: how long its exit is waited for, to say how it ended. And the other way round: how
+/// long its last answers are read after it ended.
+const LAST_MOMENTS: Duration = Duration::from_millis(500);
+/// Lines of stderr that errors quote.
+const QUOTED_LINES: usize = 5;
+
+/// A child behind a line connection.
+pub struct Child {
+    tree: ChildTree,
+    stderr: StderrRing,
+    stderr_pipe: Option<ChildStderr>,
+}
+
+impl Child {
+    /// Takes a fresh child apart into its pipes and the rest.
+    #[must_use]
+    pub fn take(spawned: Spawned) -> (ChildStdout, ChildStdin, Self) {
+        let Spawned { stdin, stdout, child, stderr, stderr_pipe } = spawned;
+        (stdout, stdin, Self { tree: child, stderr, stderr_pipe: Some(stderr_pipe) })
+    }
+}
+
+/// Owns the tasks and the child of one line connection.
+pub struct StdioLifeline {
+    link: Arc<StdioLink>,
+    reading: JoinSet<()>,
+    writing: JoinSet<()>,
+    draining: JoinSet<()>,
+    child: Option<Child>,
+    how: Option<Arc<str>>,
+}
+
+impl StdioLifeline {
+    pub(super) fn start<R, W>(
+        link: &Arc<StdioLink>,
+        listener: &Arc<dyn Listener>,
+        reader: R,
+        writer: W,
+        mut child: Option<Child>,
+    ) -> Self
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let (mut reading, mut writing, mut draining) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        reading.spawn(read_from(reader, Arc::clone(link), Arc::clone(listener)));
+        let outbox = Arc::clone(&link.outbox);
+        writing.spawn(async move {
+            // A failed write means the server is gone; the reader and the child say how.
+            let _ = outbox.write_to(writer).await;
+        });
+        if let Some(child) = &mut child
+            && let Some(pipe) = child.stderr_pipe.take()
+        {
+            draining.spawn(drain(pipe, child.stderr.clone()));
+        }
+        Self { link: Arc::clone(link), reading, writing, draining, child, how: None }
+    }
+
+    async fn wait(&mut self) -> Arc<str> {
+        if let Some(how) = &self.how {
+            return Arc::clone(how);
+        }
+        let how = match &mut self.child {
+            None => {
+                self.reading.join_next().await;
+                "closed the connection".to_owned()
+            }
+            Some(child) => {
+                let how = tokio::select! {
+                    exit = child.tree.wait() => {
+                        let _ = timeout(LAST_MOMENTS, self.reading.join_next()).await;
+                        exit.to_string()
+                    }
+                    _ = self.reading.join_next() => match timeout(LAST_MOMENTS, child.tree.wait()).await {
+                        Ok(exit) => exit.to_string(),
+                        Err(_) => "closed its stdout".to_owned(),
+                    },
+                };
+                let _ = timeout(LAST_MOMENTS / 5, self.draining.join_next()).await;
+                how
+            }
+        };
+        let reason: Arc<str> = format!("{how}{}", words(&self.last_words())).into();
+        self.link.close(&reason);
+        self.how = Some(Arc::clone(&reason));
+        how.into()
+    }
+}
+
+impl Lifeline for StdioLifeline {
+    fn ended(&mut self) -> BoxFuture<'_, Arc<str>> {
+        Box::pin(self.wait())
+    }
+
+    fn stop(mut self: Box<Self>, grace: StopGrace) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.link.close(&"was stopped".into());
+            // What is queued goes out first; then stdin closes with the writer. A server that does not read is not waited for.
+            let _ = timeout(LAST_MOMENTS, self.writing.join_next()).await;
+            self.writing.shutdown().await;
+            if let Some(child) = &mut self.child {
+                child.tree.stop(grace).await;
+            }
+            self.reading.shutdown().await;
+            self.draining.shutdown().await;
+        })
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(|child| child.tree.pid())
+    }
+
+    fn last_words(&self) -> Vec<String> {
+        self.child.as_ref().map(|child| child.stderr.last_lines(QUOTED_LINES)).unwrap_or_default()
+    }
+}
