@@ -4,6 +4,10 @@
 
 pub mod name;
 pub mod secret;
+pub mod wire {
+    //! stub
+    pub mod members;
+}
 pub mod protocol {
     //! stub
     pub mod version;
