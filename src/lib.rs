@@ -16,8 +16,4 @@ pub mod config {
     //! stub
     pub mod model;
 }
-pub mod catalog {
-    //! stub
-    pub mod lists;
-    pub mod route;
-}
+pub mod catalog;
