@@ -171,10 +171,10 @@ mod tests {
 
         #[test]
         fn pairs_over_the_budget_differ(
-            a in "[a-z]{1,3}", b in "[a-z]{1,3}", common in "[a-z]{60}", x in ".{0,3}", y in ".{0,3}"
+            a in "[a-z]{1,3}", b in "[a-z]{1,3}", stem in "[a-z]{60}", x in ".{0,3}", y in ".{0,3}"
         ) {
             prop_assume!((&a, &x) != (&b, &y));
-            let (x, y) = (format!("{common}{x}"), format!("{common}{y}"));
+            let (x, y) = (format!("{stem}{x}"), format!("{stem}{y}"));
             let naming = Naming::default();
             prop_assert_ne!(exposed(&a, Some("p"), &x, &naming), exposed(&b, Some("p"), &y, &naming));
         }
