@@ -4,14 +4,15 @@
 
 pub mod name;
 pub mod secret;
+pub mod telemetry;
 pub mod wire;
 pub mod protocol;
 pub mod config {
     //! stub
     pub mod model;
 }
-pub mod catalog {
-    //! stub
-    pub mod lists;
-    pub mod route;
-}
+pub mod auth;
+pub mod catalog;
+pub mod policy;
+pub mod downstream;
+pub mod gateway;

@@ -14,7 +14,8 @@ use std::ops::Range;
 /// Up to this many members duplicates are looked for pair by pair; beyond, by sorting.
 const FEW: usize = 16;
 
-/// The members of one object, in its order; no key occurs twice.
+/// The members of one object, in its order; no key occurs twice unless it was read with
+/// [`Members::parse_with_duplicates`].
 #[derive(Debug, Clone)]
 pub struct Members<'a> {
     raw: &'a str,
@@ -67,6 +68,20 @@ impl<'a> Members<'a> {
     /// # Errors
     /// [`MembersError`] when `raw` is not an object, not JSON, or holds a key twice.
     pub fn parse(raw: &'a str) -> Result<Self, MembersError> {
+        let members = Self::parse_with_duplicates(raw)?;
+        match first_duplicate(&members.list) {
+            Some(key) => Err(MembersError::Duplicate(key.to_owned())),
+            None => Ok(members),
+        }
+    }
+
+    /// As [`Members::parse`], for an object that is passed on and not acted on: a key may occur more than once.
+    ///
+    /// [`Members::get`] then returns the first; [`Members::count`] tells.
+    ///
+    /// # Errors
+    /// [`MembersError`] when `raw` is not an object or not JSON.
+    pub fn parse_with_duplicates(raw: &'a str) -> Result<Self, MembersError> {
         if !raw.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
             let other = serde_json::from_str::<&RawValue>(raw).is_ok();
             return Err(if other { MembersError::NotAnObject } else { MembersError::Syntax });
@@ -74,10 +89,7 @@ impl<'a> Members<'a> {
         let mut json = serde_json::Deserializer::from_str(raw);
         let list = json.deserialize_map(ListVisitor).map_err(|_| MembersError::Syntax)?;
         json.end().map_err(|_| MembersError::Syntax)?;
-        match first_duplicate(&list) {
-            Some(key) => Err(MembersError::Duplicate(key.to_owned())),
-            None => Ok(Self { raw, list }),
-        }
+        Ok(Self { raw, list })
     }
 
     /// The object without members.
@@ -90,6 +102,12 @@ impl<'a> Members<'a> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {
         self.list.iter().find(|member| member.key == key).map(|member| member.value)
+    }
+
+    /// How often `key` occurs.
+    #[must_use]
+    pub fn count(&self, key: &str) -> usize {
+        self.list.iter().filter(|member| member.key == key).count()
     }
 
     /// Keys and values in the order of the text.
@@ -261,6 +279,16 @@ mod tests {
         let many: Vec<String> = (0..40).map(|n| format!("\"k{}\":1", n % 39)).collect();
         let error = Members::parse(&format!("{{{}}}", many.join(","))).unwrap_err();
         assert_eq!(error, MembersError::Duplicate("k0".into()));
+    }
+
+    #[test]
+    fn duplicates_can_be_let_through() {
+        let raw = r#"{"d":1,"name":"a","d":2}"#;
+        let members = Members::parse_with_duplicates(raw).unwrap();
+        assert_eq!((members.count("d"), members.count("name"), members.count("x")), (2, 1, 0));
+        let mut out = Vec::new();
+        write_object(&mut out, &members, |_| Edit::Keep, &[]);
+        assert_eq!(out, raw.as_bytes());
     }
 
     #[test]

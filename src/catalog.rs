@@ -1,0 +1,246 @@
+//! What clients see: the merged lists of all servers, and where each name in them leads.
+//!
+//! A catalog never changes; a change is a new one. It starts no server and knows no caller: what a caller may see is
+//! `policy`.
+
+pub mod instructions;
+pub mod lists;
+pub mod merge;
+pub mod name_budget;
+pub mod owners;
+pub mod render;
+pub mod route;
+pub mod store;
+pub mod tool_filter;
+pub mod uri_owner;
+pub mod uri_template;
+
+use crate::catalog::instructions::Line;
+use crate::catalog::lists::ListKind;
+use crate::catalog::merge::Collision;
+use crate::catalog::merge::Exposed;
+use crate::catalog::merge::LeftOutItem;
+use crate::catalog::merge::Merged;
+use crate::catalog::merge::Owned;
+use crate::catalog::merge::Part;
+use crate::catalog::owners::Owners;
+use crate::catalog::render::CursorError;
+use crate::catalog::render::Frame;
+use crate::catalog::route::Route;
+use crate::catalog::uri_owner::UriError;
+use crate::catalog::uri_owner::UriOwners;
+use crate::config::model::Settings;
+use crate::name::ExposedName;
+use crate::name::ServerName;
+use crate::protocol::version::Era;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+/// Names longer than this are not compared for a suggestion, in bytes.
+const MAX_COMPARED: usize = 256;
+/// Names less alike than this are not suggested; 1 is equal.
+const LEAST_ALIKE: f64 = 0.8;
+
+/// The merged lists of all servers at one time.
+#[derive(Debug)]
+pub struct Catalog {
+    merged: Merged,
+    tools: HashMap<ExposedName, usize>,
+    prompts: HashMap<ExposedName, usize>,
+    uris: UriOwners,
+    instructions: String,
+    /// First pages, by kind and era.
+    pages: [[OnceLock<FirstPage>; 2]; 4],
+}
+
+/// A first page, with the page size it was made for.
+type FirstPage = (usize, Arc<[u8]>);
+
+impl Catalog {
+    /// Merges the lists of `parts`, which stand in the order of the file.
+    #[must_use]
+    pub fn build(parts: &[Part<'_>], settings: &Settings, owners: &Owners) -> Self {
+        let merged = merge::merge(parts, &settings.naming, owners);
+        Self::new(parts, merged, settings.instructions.as_deref())
+    }
+
+    /// The catalog of `merged`, which was made from `parts`; `own` stands at the head of its instructions.
+    #[must_use]
+    pub fn new(parts: &[Part<'_>], merged: Merged, own: Option<&str>) -> Self {
+        let instructions = instructions::merged(own, &lines(parts, &merged));
+        Self {
+            tools: index(&merged.tools),
+            prompts: index(&merged.prompts),
+            uris: UriOwners::new(parts, &merged),
+            instructions,
+            pages: Default::default(),
+            merged,
+        }
+    }
+
+    /// Where a call of the tool `name` goes.
+    #[must_use]
+    pub fn resolve_tool(&self, name: &str) -> Option<&Route> {
+        self.tools.get(name).map(|at| &self.merged.tools[*at].route)
+    }
+
+    /// Where the prompt `name` is.
+    #[must_use]
+    pub fn resolve_prompt(&self, name: &str) -> Option<&Route> {
+        self.prompts.get(name).map(|at| &self.merged.prompts[*at].route)
+    }
+
+    /// The server that reads `uri`: the one that lists it, else the one whose template it matches, else the only one
+    /// that uses its scheme, else the only one that has resources.
+    ///
+    /// # Errors
+    /// [`UriError`] when there is none, or more than one of the first that apply.
+    pub fn owner_of_uri(&self, uri: &str) -> Result<&ServerName, UriError> {
+        match self.merged.resources.binary_search_by(|owned| owned.uri.as_str().cmp(uri)) {
+            Ok(at) => Ok(&self.merged.resources[at].server),
+            Err(_) => self.uris.find(uri),
+        }
+    }
+
+    /// The server whose resource template `template` is, word for word (completion names templates like this).
+    #[must_use]
+    pub fn owner_of_template(&self, template: &str) -> Option<&ServerName> {
+        let at = self.merged.templates.binary_search_by(|owned| owned.uri.as_str().cmp(template)).ok()?;
+        Some(&self.merged.templates[at].server)
+    }
+
+    /// The tools, sorted by name.
+    pub fn tools(&self) -> impl ExactSizeIterator<Item = &Exposed> {
+        self.merged.tools.iter()
+    }
+
+    /// The prompts, sorted by name.
+    pub fn prompts(&self) -> impl ExactSizeIterator<Item = &Exposed> {
+        self.merged.prompts.iter()
+    }
+
+    /// The resources, sorted by URI.
+    pub fn resources(&self) -> impl ExactSizeIterator<Item = &Owned> {
+        self.merged.resources.iter()
+    }
+
+    /// The resource templates, sorted by URI template.
+    pub fn templates(&self) -> impl ExactSizeIterator<Item = &Owned> {
+        self.merged.templates.iter()
+    }
+
+    /// Servers whose lists are not known, in the order of the file.
+    #[must_use]
+    pub fn missing(&self) -> &[ServerName] {
+        &self.merged.missing
+    }
+
+    /// Names and URIs that two items wanted.
+    #[must_use]
+    pub fn collisions(&self) -> &[Collision] {
+        &self.merged.collisions
+    }
+
+    /// Items that could not be shown.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOutItem] {
+        &self.merged.left_out
+    }
+
+    /// Who holds which name now; to be stored and given to the next catalog.
+    #[must_use]
+    pub fn owners(&self) -> &Owners {
+        &self.merged.owners
+    }
+
+    /// The merged instructions, at most [`instructions::MAX_BYTES`] long.
+    #[must_use]
+    pub fn instructions(&self) -> &str {
+        &self.instructions
+    }
+
+    /// The tool whose name is most like `name`, or that `name` is the own name of.
+    #[must_use]
+    pub fn suggest_tool(&self, name: &str) -> Option<&str> {
+        if name.len() > MAX_COMPARED {
+            return None;
+        }
+        let likeness = |tool: &Exposed| {
+            let own = if tool.route.own_name == name { 1.0 } else { 0.0 };
+            strsim::jaro_winkler(tool.name.as_str(), name).max(own)
+        };
+        let rated = self.merged.tools.iter().map(|tool| (likeness(tool), tool));
+        let best = rated.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.name.cmp(&a.1.name)))?;
+        (best.0 >= LEAST_ALIKE).then(|| best.1.name.as_str())
+    }
+
+    /// The result of a list request of a client of `era`, for the page after `cursor`.
+    ///
+    /// # Errors
+    /// [`CursorError`] when `cursor` is not one that was given out.
+    pub fn list_result(
+        &self,
+        kind: ListKind,
+        era: Era,
+        cursor: Option<&str>,
+        page_size: usize,
+    ) -> Result<Arc<[u8]>, CursorError> {
+        let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else {
+            return Ok(self.first_page(kind, era, page_size));
+        };
+        let after = render::key_of(cursor)?;
+        Ok(self.page(kind, era, &after, page_size))
+    }
+
+    fn first_page(&self, kind: ListKind, era: Era, page_size: usize) -> Arc<[u8]> {
+        let kept = &self.pages[kind as usize][era as usize];
+        let (size, page) = kept.get_or_init(|| (page_size, self.page(kind, era, "", page_size)));
+        if *size == page_size { Arc::clone(page) } else { self.page(kind, era, "", page_size) }
+    }
+
+    fn page(&self, kind: ListKind, era: Era, after: &str, page_size: usize) -> Arc<[u8]> {
+        let frame = Frame { kind, era, page_size, missing: &self.merged.missing };
+        let page = match kind {
+            ListKind::Tools => render::page(frame, exposed_after(&self.merged.tools, after)),
+            ListKind::Prompts => render::page(frame, exposed_after(&self.merged.prompts, after)),
+            ListKind::Resources => render::page(frame, owned_after(&self.merged.resources, after)),
+            ListKind::Templates => render::page(frame, owned_after(&self.merged.templates, after)),
+        };
+        page.into()
+    }
+}
+
+fn exposed_after<'c>(list: &'c [Exposed], after: &str) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
+    let start = list.partition_point(|item| item.name.as_str() <= after);
+    list[start..].iter().map(|item| (item.name.as_str(), &*item.raw))
+}
+
+fn owned_after<'c>(list: &'c [Owned], after: &str) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
+    let start = list.partition_point(|item| item.uri.as_str() <= after);
+    list[start..].iter().map(|item| (item.uri.as_str(), &*item.raw))
+}
+
+fn index(list: &[Exposed]) -> HashMap<ExposedName, usize> {
+    list.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect()
+}
+
+fn lines<'a>(parts: &'a [Part<'_>], merged: &Merged) -> Vec<Line<'a>> {
+    let mut counts: HashMap<&ServerName, usize> = HashMap::new();
+    for tool in &merged.tools {
+        *counts.entry(&tool.route.server).or_default() += 1;
+    }
+    let line = |part: &'a Part<'_>| Line {
+        name: part.server.name.as_str(),
+        description: part.server.description.as_deref(),
+        instructions: part.lists.as_ref().and_then(|lists| lists.instructions.as_deref()),
+        tools: part.lists.as_ref().map(|_| counts.get(&part.server.name).copied().unwrap_or_default()),
+    };
+    parts.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
