@@ -6,8 +6,8 @@
 pub mod connect;
 pub mod error;
 pub mod handle;
-pub mod http;
 pub mod link;
+pub mod own_call;
 pub mod parked;
 pub mod process;
 pub mod request;

@@ -113,15 +113,10 @@ impl Failure {
             }
             Lost::Unreadable(why) => format!("server `{server}` sent an answer that cannot be read: {why}"),
             Lost::NotSent(why) => format!("server `{server}`: {why}"),
+            Lost::NotStarted(why) => why.to_string(),
             Lost::Cancelled => format!("the call to server `{server}` was cancelled"),
         };
         Self::new(code::INTERNAL_ERROR, text).with(json!({"server": server.as_str()}))
-    }
-
-    /// A server that could not be started. `why` names it already.
-    #[must_use]
-    pub fn not_started(server: &ServerName, why: &str) -> Self {
-        Self::new(code::INTERNAL_ERROR, why).with(json!({"server": server.as_str()}))
     }
 }
 

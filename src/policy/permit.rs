@@ -4,18 +4,18 @@ use crate::catalog::route::Route;
 
 /// Made only by [`Policy::permit`](crate::policy::Policy::permit); wanted by every function that sends a call.
 #[derive(Debug)]
-pub struct Permit {
-    route: Route,
+pub struct Permit<'a> {
+    route: &'a Route,
 }
 
-impl Permit {
-    pub(super) fn new(route: Route) -> Self {
+impl<'a> Permit<'a> {
+    pub(super) fn new(route: &'a Route) -> Self {
         Self { route }
     }
 
     /// Where it leads.
     #[must_use]
-    pub fn route(&self) -> &Route {
-        &self.route
+    pub fn route(&self) -> &'a Route {
+        self.route
     }
 }

@@ -49,6 +49,8 @@ pub enum Lost {
     Unreadable(Arc<str>),
     /// The request was not sent; why, in words.
     NotSent(Arc<str>),
+    /// The server could not be started; the whole sentence, which names it.
+    NotStarted(Arc<str>),
     /// The caller no longer wants it.
     Cancelled,
 }
@@ -112,6 +114,12 @@ impl Pending {
     /// Removes the waiter of an answer. `None` for an id that is not (or no longer) in flight.
     pub fn take(&self, id: u64) -> Option<Box<dyn Waiter>> {
         self.lock().calls.remove(&id).map(|entry| entry.waiter)
+    }
+
+    /// True once no more calls are accepted.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed.is_some()
     }
 
     /// True for an id that was given out at some time.

@@ -1,0 +1,336 @@
+//! What everybody holds of a server: a cheap clone that calls it, whatever state it is in.
+//!
+//! A call never waits here. On a ready server it is written at once; otherwise it is parked and the server's task
+//! (`task.rs`) is woken. Starting, watching and stopping are the task's.
+
+use crate::catalog::lists::ServerLists;
+use crate::config::model::Server;
+use crate::downstream::link::Link;
+use crate::downstream::parked::ParkedCall;
+use crate::downstream::request::Request;
+use crate::name::ServerName;
+use crate::policy::permit::Permit;
+use crate::protocol::version::Era;
+use crate::wire::pending::Answer;
+use crate::wire::pending::Lost;
+use crate::wire::pending::Owner;
+use crate::wire::pending::Waiter;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// One server, for callers. Clones share the server; the entry is the one of their snapshot.
+#[derive(Clone)]
+pub struct ServerHandle {
+    server: Arc<Server>,
+    shared: Arc<Shared>,
+}
+
+/// What the handle and the task share.
+pub(super) struct Shared {
+    pub(super) name: ServerName,
+    pub(super) state: Mutex<State>,
+    /// There is something to do: a call is parked, or the lists are to be read again.
+    pub(super) wake: Notify,
+    pub(super) relist: Notify,
+    /// The entry, for the task; it changes when only names, filters or times of the entry changed.
+    pub(super) entry: watch::Sender<Arc<Server>>,
+    /// What is known of its lists.
+    pub(super) lists: watch::Sender<Option<Arc<ServerLists>>>,
+    /// The drain time, once it is to be stopped.
+    pub(super) retired: watch::Sender<Option<Duration>>,
+    pub(super) stopped: CancellationToken,
+}
+
+/// Where a server is in its life.
+pub(super) enum State {
+    Idle,
+    Starting { waiting: Vec<ParkedCall>, since: Instant },
+    Ready(Ready),
+    Failed { reason: Arc<str>, until: Instant },
+    Draining { link: Option<Arc<dyn Link>> },
+}
+
+impl State {
+    pub(super) fn starting(waiting: Vec<ParkedCall>) -> Self {
+        Self::Starting { waiting, since: Instant::now() }
+    }
+}
+
+/// A live connection, and what a person wants to know of it.
+pub(super) struct Ready {
+    pub(super) link: Arc<dyn Link>,
+    pub(super) pid: Option<u32>,
+    pub(super) since: Instant,
+}
+
+/// The state of a server, for people and programs.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// `idle`, `starting`, `ready`, `failed` or `draining`.
+    pub state: &'static str,
+    /// The process id of a running child.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Seconds it has been ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_secs: Option<u64>,
+    /// Calls in flight or waiting.
+    pub in_flight: usize,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The era it speaks, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub era: Option<Era>,
+    /// Its tools, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<usize>,
+}
+
+impl ServerHandle {
+    /// A server that is not running. `lists` is what a saved catalog knows of it. Its task must be run.
+    pub(super) fn idle(server: Arc<Server>, lists: Option<Arc<ServerLists>>) -> Self {
+        let shared = Shared {
+            name: server.name.clone(),
+            state: Mutex::new(State::Idle),
+            wake: Notify::new(),
+            relist: Notify::new(),
+            entry: watch::Sender::new(Arc::clone(&server)),
+            lists: watch::Sender::new(lists),
+            retired: watch::Sender::new(None),
+            stopped: CancellationToken::new(),
+        };
+        Self { server, shared: Arc::new(shared) }
+    }
+
+    /// The entry it was made from.
+    #[must_use]
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// The same running server under a changed entry: names, filters or times. The transport must be the same.
+    #[must_use]
+    pub fn with_entry(&self, server: Arc<Server>) -> Self {
+        self.shared.entry.send_replace(Arc::clone(&server));
+        Self { server, shared: Arc::clone(&self.shared) }
+    }
+
+    /// What is known of its lists.
+    #[must_use]
+    pub fn lists(&self) -> Option<Arc<ServerLists>> {
+        self.shared.lists.borrow().clone()
+    }
+
+    /// The era of its connection, or the one it spoke last.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        match &*self.lock() {
+            State::Ready(ready) => ready.link.era(),
+            State::Draining { link: Some(link) } => link.era(),
+            _ => self.lists().map_or(Era::Legacy, |lists| lists.era),
+        }
+    }
+
+    /// Sends `request`, now or when the server has started. Exactly one answer comes to `waiter`.
+    pub fn call(&self, permit: &Permit<'_>, request: &Request<'_>, waiter: Box<dyn Waiter>) {
+        debug_assert_eq!(permit.route().server, self.shared.name, "a permit is for one route");
+        let patience = self.server.call_timeout;
+        let waiter = match self.ready_link() {
+            Some(link) => match link.call(request, waiter, patience) {
+                Ok(()) => return,
+                Err(waiter) => waiter,
+            },
+            None => waiter,
+        };
+        self.park(ParkedCall::new(request, waiter, patience));
+    }
+
+    /// Ends the call that `owner` knows as `call`, parked or in flight. `false` when there is none.
+    pub fn cancel(&self, owner: Owner, call: &str, reason: Option<&str>) -> bool {
+        let (found, link) = match &mut *self.lock() {
+            State::Starting { waiting, .. } => (take_parked(waiting, owner, call), None),
+            State::Ready(ready) => (None, Some(Arc::clone(&ready.link))),
+            State::Draining { link } => (None, link.clone()),
+            State::Idle | State::Failed { .. } => (None, None),
+        };
+        if let Some(parked) = found {
+            parked.waiter.answer(Answer::Lost(Lost::Cancelled));
+            return true;
+        }
+        link.is_some_and(|link| link.cancel(owner, call, reason))
+    }
+
+    /// Starts the server if it is not running and may be tried: for its lists. Since when it is starting.
+    pub fn want(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        let start = match &*state {
+            State::Idle => true,
+            State::Failed { until, .. } => *until <= Instant::now(),
+            State::Starting { since, .. } => return Some(*since),
+            State::Ready(ready) => return Some(ready.since),
+            State::Draining { .. } => false,
+        };
+        if start {
+            *state = State::starting(Vec::new());
+            self.shared.wake.notify_one();
+        }
+        start.then(Instant::now)
+    }
+
+    /// Waits until its lists are known, or it is clear that they will not be soon.
+    pub async fn lists_or_failure(&self) {
+        let mut lists = self.shared.lists.subscribe();
+        loop {
+            if lists.borrow_and_update().is_some() || self.has_failed() {
+                return;
+            }
+            tokio::select! {
+                _ = lists.changed() => {}
+                () = self.shared.stopped.cancelled() => return,
+            }
+        }
+    }
+
+    /// Has its lists read again, if it is running.
+    pub fn relist(&self) {
+        self.shared.relist.notify_one();
+    }
+
+    /// Sends a notification if it is running: a server that is not has nothing to know. `params` is JSON text.
+    pub fn notify(&self, method: &str, params: &str) {
+        if let Some(link) = self.ready_link() {
+            link.notify(method, params);
+        }
+    }
+
+    /// The live connection, if there is one.
+    #[must_use]
+    pub fn ready_link(&self) -> Option<Arc<dyn Link>> {
+        match &*self.lock() {
+            State::Ready(ready) => Some(Arc::clone(&ready.link)),
+            _ => None,
+        }
+    }
+
+    /// Stops it: new calls are refused, calls in flight have `drain` to finish. Returns at once.
+    pub fn retire(&self, drain: Duration) {
+        self.shared.retired.send_replace(Some(drain));
+        self.shared.wake.notify_one();
+    }
+
+    /// Resolves when it is stopped and nothing of it is left.
+    pub async fn stopped(&self) {
+        self.shared.stopped.cancelled().await;
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let lists = self.lists();
+        let mut status = Status {
+            state: "idle",
+            pid: None,
+            ready_secs: None,
+            in_flight: 0,
+            reason: None,
+            era: lists.as_ref().map(|lists| lists.era),
+            tools: lists.map(|lists| lists.tools.len()),
+        };
+        match &*self.lock() {
+            State::Idle => {}
+            State::Starting { waiting, .. } => (status.state, status.in_flight) = ("starting", waiting.len()),
+            State::Ready(ready) => {
+                status.state = "ready";
+                status.pid = ready.pid;
+                status.ready_secs = Some(ready.since.elapsed().as_secs());
+                status.in_flight = ready.link.pending().len();
+                status.era = Some(ready.link.era());
+            }
+            State::Failed { reason, .. } => (status.state, status.reason) = ("failed", Some(reason.to_string())),
+            State::Draining { link } => {
+                status.state = "draining";
+                status.in_flight = link.as_ref().map_or(0, |link| link.pending().len());
+            }
+        }
+        status
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(&*self.lock(), State::Failed { .. } | State::Draining { .. })
+    }
+
+    /// Lets a call wait for the start, or refuses it at once when there will be none soon.
+    fn park(&self, parked: ParkedCall) {
+        let mut state = self.lock();
+        let refusal = match &mut *state {
+            State::Starting { waiting, .. } if waiting.len() < self.server.max_in_flight => {
+                waiting.push(parked);
+                return;
+            }
+            State::Starting { waiting, .. } => {
+                let why = format!("has {} calls waiting for its start already", waiting.len());
+                Lost::NotSent(why.into())
+            }
+            State::Ready(ready) if !ready.link.pending().is_closed() => {
+                // It became ready between two looks.
+                let link = Arc::clone(&ready.link);
+                drop(state);
+                return release(parked, &*link);
+            }
+            State::Failed { reason, until } if *until > Instant::now() => {
+                let left = until.duration_since(Instant::now()).as_secs_f32().max(0.1);
+                Lost::NotStarted(format!("{reason}; it is tried again on a call in {left:.1} s").into())
+            }
+            State::Draining { .. } => Lost::NotSent("is being stopped; it left the file or the gateway ends".into()),
+            State::Idle | State::Ready(_) | State::Failed { .. } => {
+                *state = State::starting(vec![parked]);
+                self.shared.wake.notify_one();
+                return;
+            }
+        };
+        drop(state);
+        parked.waiter.answer(Answer::Lost(refusal));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ServerHandle").field(&self.shared.name).finish()
+    }
+}
+
+/// Sends a parked call over a fresh connection.
+pub(super) fn release(parked: ParkedCall, link: &dyn Link) {
+    let sent = parked.release(|request, waiter, patience| link.call(request, waiter, patience));
+    if let Err(waiter) = sent {
+        waiter.answer(Answer::Lost(Lost::NotSent("ended right after its start".into())));
+    }
+}
+
+fn take_parked(waiting: &mut Vec<ParkedCall>, owner: Owner, call: &str) -> Option<ParkedCall> {
+    let at = waiting.iter().position(|parked| parked.waiter.owner() == owner && parked.waiter.is(call))?;
+    Some(waiting.remove(at))
+}

@@ -1,0 +1,329 @@
+//! The life of one server: `Idle → Starting → Ready → (Draining) → Idle`, and `Failed` with a pause that grows.
+//!
+//! The only loop over a server's life. It owns the connection and carries no traffic: callers write to the connection
+//! themselves through their handle.
+
+pub mod backoff;
+
+use crate::catalog::lists::ServerLists;
+use crate::config::model::EraChoice;
+use crate::config::model::Server;
+use crate::downstream::connect::Connect;
+use crate::downstream::connect::Connection;
+use crate::downstream::connect::Lifeline;
+use crate::downstream::connect::LinkLimits;
+use crate::downstream::connect::Order;
+use crate::downstream::error::StartError;
+use crate::downstream::handle::Ready;
+use crate::downstream::handle::ServerHandle;
+use crate::downstream::handle::Shared;
+use crate::downstream::handle::State;
+use crate::downstream::handle::release;
+use crate::downstream::link::Link;
+use crate::downstream::link::Listener;
+use crate::downstream::survey::ListLimits;
+use crate::downstream::survey::survey;
+use crate::downstream::task::backoff::Backoff;
+use crate::telemetry::event;
+use crate::telemetry::metric::Metrics;
+use crate::wire::pending::Answer;
+use crate::wire::pending::Lost;
+use crate::wire::tasks::Tasks;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio::time::interval;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+/// How often calls are looked over for ended patience.
+const SWEEP: Duration = Duration::from_millis(250);
+/// Quiet time after a server said that its lists changed.
+const RELIST_QUIET: Duration = Duration::from_millis(100);
+
+/// What all servers of a gateway share.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Makes connections.
+    pub connector: Arc<dyn Connect>,
+    /// Hears what servers say.
+    pub listener: Arc<dyn Listener>,
+    /// Bounds the starts under way at once.
+    pub starts: Arc<Semaphore>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Bounds of connections.
+    pub limits: LinkLimits,
+    /// Bounds of lists.
+    pub lists: ListLimits,
+}
+
+/// Makes a server and runs its task in `tasks`. `lists` is what a saved catalog knows of it.
+#[must_use]
+pub fn launch(
+    server: Arc<Server>,
+    lists: Option<Arc<ServerLists>>,
+    around: &Surroundings,
+    tasks: &Tasks,
+) -> ServerHandle {
+    let handle = ServerHandle::idle(server, lists);
+    let task = ServerTask { shared: Arc::clone(handle.shared()), around: around.clone(), backoff: Backoff::default() };
+    tasks.spawn(task.run());
+    handle
+}
+
+struct ServerTask {
+    shared: Arc<Shared>,
+    around: Surroundings,
+    backoff: Backoff,
+}
+
+/// Why a connection is over.
+enum Over {
+    /// It ended by itself; how.
+    Ended(Arc<str>),
+    /// Nobody used it.
+    Unused,
+    /// The server is retired, with this time to drain.
+    Retired(Duration),
+}
+
+impl ServerTask {
+    async fn run(mut self) {
+        while self.wanted().await {
+            match self.start().await {
+                Some(Ok(connection)) => self.live(connection).await,
+                Some(Err(error)) => self.failed(&error),
+                None => break,
+            }
+        }
+        self.refuse_waiting("is being stopped; it left the file or the gateway ends");
+        self.shared.stopped.cancel();
+    }
+
+    fn entry(&self) -> Arc<Server> {
+        self.shared.entry.borrow().clone()
+    }
+
+    fn is_retired(&self) -> bool {
+        self.shared.retired.borrow().is_some()
+    }
+
+    /// Waits until somebody wants the server. `false` when it is retired.
+    async fn wanted(&self) -> bool {
+        loop {
+            if self.is_retired() {
+                return false;
+            }
+            if matches!(&*self.shared.lock(), State::Starting { .. }) {
+                return true;
+            }
+            self.shared.wake.notified().await;
+        }
+    }
+
+    /// One attempt, within the start timeout. `None` when the server was retired meanwhile.
+    async fn start(&self) -> Option<Result<Connection, StartError>> {
+        let server = self.entry();
+        let order = Order {
+            era: self.known_era(&server),
+            listener: Arc::clone(&self.around.listener),
+            limits: self.around.limits,
+            server: Arc::clone(&server),
+        };
+        let connector = Arc::clone(&self.around.connector);
+        let starts = Arc::clone(&self.around.starts);
+        let attempt = async {
+            // Held until the attempt is over. The semaphore is never closed.
+            let _one_of_few = starts.acquire().await;
+            match timeout(server.start_timeout, connector.connect(order)).await {
+                Ok(result) => result,
+                Err(_) => Err(StartError::Silent {
+                    server: server.name.clone(),
+                    method: "initialize",
+                    after: server.start_timeout,
+                    last_words: Vec::new(),
+                }),
+            }
+        };
+        let mut retired = self.shared.retired.subscribe();
+        tokio::select! {
+            result = attempt => Some(result),
+            _ = retired.wait_for(Option::is_some) => None,
+        }
+    }
+
+    fn known_era(&self, server: &Server) -> Option<crate::protocol::version::Era> {
+        match server.era {
+            EraChoice::Always(era) => Some(era),
+            EraChoice::Auto => self.shared.lists.borrow().as_ref().map(|lists| lists.era),
+        }
+    }
+
+    fn failed(&mut self, error: &StartError) {
+        let pause = self.backoff.after_failed_start();
+        let reason: Arc<str> = error.to_string().into();
+        event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
+        let failed = State::Failed { reason: Arc::clone(&reason), until: Instant::now() + pause };
+        let before = std::mem::replace(&mut *self.shared.lock(), failed);
+        // Whoever waits for lists looks again.
+        self.shared.lists.send_modify(|_| {});
+        answer_waiting(before, &Lost::NotStarted(reason));
+    }
+
+    /// From the handshake to the end of the connection.
+    async fn live(&mut self, connection: Connection) {
+        let began = Instant::now();
+        let Connection { link, greeting, mut lifeline } = connection;
+        self.become_ready(&link, lifeline.pid());
+        let over = {
+            let watching = self.watch(&link, &mut *lifeline);
+            let listing = self.keep_lists(&link, &greeting, began);
+            tokio::select! { over = watching => over, () = listing => unreachable!("listing never ends") }
+        };
+        match over {
+            Over::Ended(how) => {
+                event::server_closed(&self.around.metrics, &self.shared.name, &how);
+                lifeline.stop(self.entry().stop).await;
+                self.ended(began, &how);
+            }
+            Over::Unused => {
+                // From here on calls start a new process; one that slipped in before is waited for.
+                self.become_idle();
+                finish(&*link).await;
+                lifeline.stop(self.entry().stop).await;
+                event::server_stopped(&self.around.metrics, &self.shared.name, "idle", &"as asked");
+            }
+            Over::Retired(drain) => self.drain(link, lifeline, drain).await,
+        }
+    }
+
+    fn become_ready(&self, link: &Arc<dyn Link>, pid: Option<u32>) {
+        let ready = State::Ready(Ready { link: Arc::clone(link), pid, since: Instant::now() });
+        let before = self.shared.set(ready);
+        // In the order they came. A call that arrives meanwhile may overtake them, as any two calls may.
+        if let State::Starting { waiting, .. } = before {
+            waiting.into_iter().for_each(|parked| release(parked, &**link));
+        }
+    }
+
+    /// Unless a call wants it started again already.
+    fn become_idle(&self) {
+        let mut state = self.shared.lock();
+        if !matches!(&*state, State::Starting { .. }) {
+            *state = State::Idle;
+        }
+    }
+
+    fn ended(&mut self, began: Instant, how: &str) {
+        let pause = self.backoff.after_end(began.elapsed());
+        let mut state = self.shared.lock();
+        if pause.is_zero() {
+            if !matches!(&*state, State::Starting { .. }) {
+                *state = State::Idle;
+            }
+            return;
+        }
+        let reason: Arc<str> = format!("server `{}` keeps ending: it {how}", self.shared.name).into();
+        let failed = State::Failed { reason: Arc::clone(&reason), until: Instant::now() + pause };
+        let before = std::mem::replace(&mut *state, failed);
+        drop(state);
+        answer_waiting(before, &Lost::NotStarted(reason));
+    }
+
+    /// Watches a live connection until it is over.
+    async fn watch(&self, link: &Arc<dyn Link>, lifeline: &mut dyn Lifeline) -> Over {
+        let mut tick = interval(SWEEP);
+        let mut retired = self.shared.retired.subscribe();
+        let (mut issued, mut busy) = (0, Instant::now());
+        loop {
+            tokio::select! {
+                biased;
+                how = lifeline.ended() => return Over::Ended(how),
+                drain = retired.wait_for(Option::is_some) => {
+                    return Over::Retired(drain.ok().and_then(|drain| *drain).unwrap_or_default());
+                }
+                _ = tick.tick() => sweep(&**link),
+            }
+            let pending = link.pending();
+            if pending.issued() != issued || !pending.is_empty() {
+                (issued, busy) = (pending.issued(), Instant::now());
+            }
+            if self.entry().idle_timeout.is_some_and(|limit| busy.elapsed() >= limit) {
+                return Over::Unused;
+            }
+        }
+    }
+
+    /// Reads the lists after the start and whenever they changed. Never ends.
+    async fn keep_lists(
+        &self,
+        link: &Arc<dyn Link>,
+        greeting: &crate::downstream::connect::Greeting,
+        began: Instant,
+    ) {
+        let mut first = true;
+        loop {
+            let before = self.shared.lists.borrow().clone();
+            let server = self.entry();
+            let lists = survey(&**link, &server, greeting, self.around.lists, before.as_deref()).await;
+            if first {
+                event::server_started(&self.around.metrics, &server.name, began.elapsed(), lists.tools.len());
+            }
+            first = false;
+            let lists = Arc::new(lists);
+            self.shared.lists.send_replace(Some(Arc::clone(&lists)));
+            self.around.listener.lists_read(&server.name, &lists);
+            self.shared.relist.notified().await;
+            sleep(RELIST_QUIET).await;
+        }
+    }
+
+    /// Calls in flight have until `drain` to finish; then everything ends.
+    async fn drain(&self, link: Arc<dyn Link>, mut lifeline: Box<dyn Lifeline>, drain: Duration) {
+        self.shared.set(State::Draining { link: Some(Arc::clone(&link)) });
+        tokio::select! {
+            _ = timeout(drain, finish(&*link)) => {}
+            _ = lifeline.ended() => {}
+        }
+        lifeline.stop(self.entry().stop).await;
+        self.shared.set(State::Draining { link: None });
+        event::server_stopped(&self.around.metrics, &self.shared.name, "retired", &"as asked");
+    }
+
+    fn refuse_waiting(&self, why: &str) {
+        let before = self.shared.set(State::Draining { link: None });
+        answer_waiting(before, &Lost::NotSent(why.into()));
+    }
+}
+
+impl Shared {
+    /// Puts the server into `state`; the state before.
+    fn set(&self, state: State) -> State {
+        std::mem::replace(&mut *self.lock(), state)
+    }
+}
+
+fn answer_waiting(state: State, lost: &Lost) {
+    if let State::Starting { waiting, .. } = state {
+        waiting.into_iter().for_each(|parked| parked.waiter.answer(Answer::Lost(lost.clone())));
+    }
+}
+
+/// Waits until no call is in flight.
+async fn finish(link: &dyn Link) {
+    let mut tick = interval(Duration::from_millis(20));
+    while !link.pending().is_empty() {
+        tick.tick().await;
+        sweep(link);
+    }
+}
+
+/// Ends the calls whose patience has ended, and tells the server.
+fn sweep(link: &dyn Link) {
+    for (id, patience, waiter) in link.pending().expired() {
+        waiter.answer(Answer::Lost(Lost::Silent(patience)));
+        link.abandon(id, "no answer within the time limit");
+    }
+}

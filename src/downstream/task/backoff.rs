@@ -1,0 +1,79 @@
+//! How long a server that does not stay up is left alone.
+//!
+//! The first quick ends cost nothing, so that one crash only costs its own call; then the pause doubles up to a
+//! minute, ± 25 %, so that many servers do not start in step. A stable run forgets everything.
+
+use std::time::Duration;
+
+/// A connection that lived this long counts as stable.
+const STABLE: Duration = Duration::from_secs(30);
+/// Quick ends after a good start that are forgiven.
+const FORGIVEN: u32 = 3;
+const FIRST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Counts what went wrong since the last stable run.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    ends: u32,
+    failures: u32,
+}
+
+impl Backoff {
+    /// The pause after a start that failed.
+    pub(super) fn after_failed_start(&mut self) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        jittered(exponential(self.failures - 1))
+    }
+
+    /// The pause after a connection that lived for `lived`.
+    pub(super) fn after_end(&mut self, lived: Duration) -> Duration {
+        if lived >= STABLE {
+            *self = Self::default();
+        }
+        self.failures = 0;
+        self.ends = self.ends.saturating_add(1);
+        match self.ends.checked_sub(FORGIVEN + 1) {
+            None => Duration::ZERO,
+            Some(over) => jittered(exponential(over)),
+        }
+    }
+}
+
+fn exponential(step: u32) -> Duration {
+    FIRST.saturating_mul(1u32.checked_shl(step.min(16)).unwrap_or(u32::MAX)).min(LONGEST)
+}
+
+/// ± 25 %.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [128u8];
+    // Without randomness there is no jitter, which is no reason to fail.
+    let _ = getrandom::fill(&mut byte);
+    pause.mul_f64(0.75 + f64::from(byte[0]) / 255.0 / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn one_crash_costs_nothing_and_a_stable_run_forgets() {
+        let mut backoff = Backoff::default();
+        for _ in 0..FORGIVEN {
+            assert!(backoff.after_end(Duration::from_secs(1)).is_zero());
+        }
+        assert!(!backoff.after_end(Duration::from_secs(1)).is_zero());
+        assert!(backoff.after_end(STABLE).is_zero());
+    }
+
+    proptest! {
+        #[test]
+        fn pauses_grow_and_are_bounded(steps in 0u32..u32::MAX) {
+            prop_assert!(exponential(steps) <= exponential(steps.saturating_add(1)));
+            prop_assert!(exponential(steps) <= LONGEST);
+            let pause = jittered(exponential(steps));
+            prop_assert!(pause >= FIRST.mul_f64(0.74) && pause <= LONGEST.mul_f64(1.26));
+        }
+    }
+}

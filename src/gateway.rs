@@ -1,0 +1,4 @@
+//! stub
+pub mod exchange;
+pub mod reply;
+pub mod session;
