@@ -4,6 +4,7 @@
 
 pub mod name;
 pub mod secret;
+pub mod telemetry;
 pub mod protocol {
     //! stub
     pub mod version;
@@ -16,4 +17,12 @@ pub mod catalog {
     //! stub
     pub mod lists;
     pub mod route;
+}
+pub mod downstream {
+    //! stub
+    pub mod process;
+}
+pub mod reload {
+    //! stub
+    pub mod watch;
 }
