@@ -133,11 +133,14 @@ impl Folders {
     /// last look was not seen.
     pub(super) fn follow(&mut self, route: &Route) -> bool {
         let Some(mut watcher) = self.watcher.take() else { return false };
-        let kept = |folder: &PathBuf, id: &mut FolderId| route.folders.get(folder) == Some(id);
-        for (folder, _) in self.attached.extract_if(.., |folder, id| !kept(folder, id)) {
-            // It may be gone, and its watch with it.
-            let _ = watcher.unwatch(&folder);
-        }
+        self.attached.retain(|folder, id| {
+            let kept = route.folders.get(folder) == Some(id);
+            if !kept {
+                // It may be gone, and its watch with it.
+                let _ = watcher.unwatch(folder);
+            }
+            kept
+        });
         let mut counted: HashSet<PathBuf> = route.entries.iter().cloned().collect();
         counted.extend(route.folders.keys().cloned());
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = counted;
