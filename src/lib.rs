@@ -5,23 +5,17 @@
 pub mod name;
 pub mod secret;
 pub mod telemetry;
-pub mod protocol {
-    //! stub
-    pub mod version;
-}
+pub mod wire;
+pub mod protocol;
 pub mod config {
     //! stub
     pub mod model;
 }
-pub mod catalog {
-    //! stub
-    pub mod lists;
-    pub mod route;
-}
-pub mod downstream {
-    //! stub
-    pub mod process;
-}
+pub mod auth;
+pub mod catalog;
+pub mod policy;
+pub mod downstream;
+pub mod gateway;
 pub mod reload {
     //! stub
     pub mod watch;
