@@ -8,10 +8,7 @@ pub mod protocol {
     //! stub
     pub mod version;
 }
-pub mod config {
-    //! stub
-    pub mod model;
-}
+pub mod config;
 pub mod catalog {
     //! stub
     pub mod lists;
