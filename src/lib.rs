@@ -4,19 +4,12 @@
 
 pub mod name;
 pub mod secret;
-pub mod telemetry;
-pub mod wire;
-pub mod protocol;
-pub mod config {
+pub mod protocol {
     //! stub
-    pub mod model;
+    pub mod version;
 }
-pub mod auth;
-pub mod catalog;
-pub mod policy;
-pub mod downstream;
-pub mod gateway;
-pub mod reload {
+pub mod config;
+pub mod catalog {
     //! stub
     pub mod watch;
 }

@@ -1,0 +1,83 @@
+//! The file taken apart → the checked model. Everything wrong is gathered; a bad entry takes no other down.
+//!
+//! Nothing is started, connected or looked up on the network.
+
+use crate::config::check::entry::Verdict;
+use crate::config::dialect::Found;
+use crate::config::dialect::entry::Raw;
+use crate::config::expand::Scope;
+use crate::config::finding::Findings;
+use crate::config::model::Config;
+use crate::config::model::LeftOut;
+use crate::config::syntax::is_commented_out;
+use crate::name::ServerName;
+use std::sync::Arc;
+
+pub mod duration;
+pub mod entry;
+pub mod filter;
+pub mod headers;
+pub mod kind;
+pub mod life;
+pub mod process;
+pub mod read;
+pub mod remote;
+pub mod section;
+pub mod settings;
+pub mod variables;
+
+/// Checks all of the file; `None` when the `gateway` section cannot be used.
+pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Config> {
+    let mut of_settings = Findings::default();
+    let (settings, defaults) = settings::check(found.gateway, scope, &mut of_settings);
+    let usable = of_settings.first_error().is_none();
+    findings.append(of_settings);
+
+    let mut config = Config { settings, ..Config::default() };
+    for raw in &found.entries {
+        let verdict = match admitted(raw, found, &config, findings) {
+            Ok(name) => entry::check(*raw, name, scope, &defaults, findings),
+            Err(reason) => Verdict::LeaveOut(reason),
+        };
+        match verdict {
+            Verdict::Use(server) => {
+                config.servers.insert(server.name.clone(), Arc::new(*server));
+            }
+            Verdict::LeaveOut(reason) => config.left_out.push(LeftOut { name: raw.name.to_owned(), reason }),
+        }
+    }
+    usable.then_some(config)
+}
+
+/// The name of an entry that is to be looked at, or why it is not.
+fn admitted(
+    raw: &Raw<'_>,
+    found: &Found<'_>,
+    config: &Config,
+    findings: &mut Findings,
+) -> Result<ServerName, String> {
+    if is_commented_out(raw.name) {
+        let text = format!("`{}` is skipped, because its name is commented out", raw.name);
+        findings.note(raw.at, text);
+        return Err("its name is commented out".to_owned());
+    }
+    if found.excluded.contains(&raw.name) {
+        return Err("it is in `mcp.excluded`".to_owned());
+    }
+    if found.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&raw.name)) {
+        return Err("it is not in `mcp.allowed`".to_owned());
+    }
+    let name = ServerName::new(raw.name).map_err(|error| {
+        findings.error(raw.at, error.to_string());
+        error.to_string()
+    })?;
+    if config.servers.contains_key(&name) {
+        let text = "an entry of this name is there already";
+        findings.error(raw.at, text);
+        return Err(text.to_owned());
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests;

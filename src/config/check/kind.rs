@@ -1,0 +1,107 @@
+//! Child process or endpoint? Every spelling of the transport, and what cannot be reached yet.
+//!
+//! It does not read the endpoint or the command.
+
+use crate::config::check::read;
+use crate::config::dialect::alias::Key;
+use crate::config::dialect::entry::Entry;
+use crate::config::finding::Findings;
+use crate::config::suggest::did_you_mean;
+
+const OF_ENDPOINTS: [Key; 5] =
+    [Key::Headers, Key::EnvHeaders, Key::Bearer, Key::BearerEnv, Key::HeaderCommand];
+const OF_PROCESSES: [Key; 4] = [Key::Args, Key::Cwd, Key::EnvFile, Key::InheritEnv];
+
+/// How an entry is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A child process.
+    Stdio,
+    /// Streamable HTTP.
+    Http,
+}
+
+/// What the transport of an entry is; `None` when there is none to use, which is told.
+pub fn check(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {
+    let kind = decide(entry, findings)?;
+    let (keys, other): (&[Key], _) = match kind {
+        Kind::Stdio => (&OF_ENDPOINTS, "a process"),
+        Kind::Http => (&OF_PROCESSES, "an endpoint"),
+    };
+    for given in keys.iter().filter_map(|key| entry.get(*key)) {
+        findings.warn(given.at, format!("`{}` has no effect on {other}", given.written));
+    }
+    Some(kind)
+}
+
+fn decide(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {
+    let (command, url) = (entry.get(Key::Command), entry.get(Key::Url));
+    let Some(given) = entry.get(Key::Kind) else {
+        return match (command, url) {
+            (Some(_), None) => Some(Kind::Stdio),
+            (None, Some(_)) => Some(Kind::Http),
+            (Some(_), Some(url)) => {
+                let text = format!("both `command` and `{}` are given", url.written);
+                findings.error(entry.at, text).hint("say which with `\"type\": \"stdio\"` or `\"http\"`");
+                None
+            }
+            (None, None) => neither(entry, findings),
+        };
+    };
+    let word = read::text(given, findings)?;
+    let kind = named(word, given.node.start, findings)?;
+    let (needed, there) = match kind {
+        Kind::Stdio => ("command", command.is_some()),
+        Kind::Http => ("url", url.is_some()),
+    };
+    if !there {
+        findings.error(entry.at, format!("`{}` is `{word}`, but there is no `{needed}`", given.written));
+        return None;
+    }
+    let unused = if kind == Kind::Stdio { url } else { command };
+    if let Some(unused) = unused {
+        findings.warn(unused.at, format!("`{}` has no effect, because `type` is `{word}`", unused.written));
+    }
+    Some(kind)
+}
+
+fn named(word: &str, at: usize, findings: &mut Findings) -> Option<Kind> {
+    let folded: String =
+        word.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect();
+    let unsupported = |hint: &str, findings: &mut Findings| {
+        findings.error(at, format!("transport `{word}` is not supported yet")).hint(hint);
+        None
+    };
+    match folded.as_str() {
+        "stdio" | "local" => Some(Kind::Stdio),
+        "http" | "streamablehttp" | "streamable" | "httpstream" | "remote" => Some(Kind::Http),
+        "sse" => {
+            unsupported("most such servers also answer Streamable HTTP: try `\"type\": \"http\"`", findings)
+        }
+        "ws" | "websocket" | "tcp" => unsupported("use `stdio` or `http`", findings),
+        "builtin" | "platform" | "frontend" | "inlinepython" => {
+            findings
+                .error(at, format!("`{word}` is a part of another program and cannot be started from here"));
+            None
+        }
+        _ => {
+            let near = did_you_mean(word, ["stdio", "http", "streamable-http"]);
+            let hint = near.unwrap_or_else(|| "use `stdio` or `http`".to_owned());
+            findings.error(at, format!("unknown transport `{word}`")).hint(hint);
+            None
+        }
+    }
+}
+
+fn neither(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {
+    if let Some(tcp) = entry.get(Key::Tcp) {
+        let text = "transport `tcp` is not supported yet";
+        findings.error(tcp.at, text).hint("use `command` or `url`");
+    } else if entry.get(Key::Settings).is_some() {
+        let text = "it belongs to an extension of an editor and cannot be started from here";
+        findings.error(entry.at, text).hint("write the `command` that the extension runs");
+    } else {
+        findings.error(entry.at, "neither `command` nor `url` is given");
+    }
+    None
+}

@@ -1,0 +1,78 @@
+//! An entry that is reached over the network → [`Http`].
+//!
+//! Nothing is connected; what cannot work yet (OAuth, header commands) refuses the entry instead of failing later.
+
+use crate::config::check::headers;
+use crate::config::check::read;
+use crate::config::dialect::alias::Key;
+use crate::config::dialect::entry::Entry;
+use crate::config::expand::Scope;
+use crate::config::expand::Style;
+use crate::config::finding::Findings;
+use crate::config::model::Expanded;
+use crate::config::model::Http;
+use crate::config::syntax::Value;
+use reqwest::Url;
+
+/// Reads the endpoint of an entry; `None` when something is wrong, which is told.
+pub fn check(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Http> {
+    // Variables of `env` are known here too, although no child gets them.
+    scope.own = own_variables(entry);
+    let url = endpoint(entry, scope, findings);
+    let headers = headers::check(entry, scope, findings);
+    let possible = authorization_is_possible(entry, findings);
+    let (url, headers) = (url?, headers?);
+    possible.then_some(Http { url, headers })
+}
+
+fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {
+    let members = entry.get(Key::Env).map(|given| given.node.members()).unwrap_or_default();
+    let plain = members.iter().filter_map(|member| Some((member.key.clone(), read::scalar(&member.node)?)));
+    plain.filter(|(_, value)| !value.contains("${")).collect()
+}
+
+fn endpoint(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Expanded> {
+    let given = entry.get(Key::Url)?;
+    let (key, at) = (given.written, given.node.start);
+    let written = read::text(given, findings)?;
+    let url = read::expanded(written, at, scope, Style::default(), findings)?;
+    let parsed = match Url::parse(&url.value) {
+        Ok(parsed) => parsed,
+        Err(reason) => {
+            // The text itself is not quoted: it may hold a key.
+            findings
+                .error(at, format!("`{key}` is not a URL: {reason}"))
+                .hint("for example `https://host/mcp`");
+            return None;
+        }
+    };
+    if !matches!(parsed.scheme(), "http" | "https") {
+        let text = format!("`{key}` begins with `{}:`, which is not supported yet", parsed.scheme());
+        findings.error(at, text).hint("use `http:` or `https:`");
+        return None;
+    }
+    if entry.get(Key::Kind).is_none() && parsed.path().trim_end_matches('/').ends_with("/sse") {
+        findings.warn(at, format!("`{key}` looks like the old SSE transport; Streamable HTTP is used"));
+    }
+    Some(url)
+}
+
+fn authorization_is_possible(entry: &Entry<'_>, findings: &mut Findings) -> bool {
+    let mut possible = true;
+    let hint = "give a token in `headers` for now";
+    if let Some(given) = entry.get(Key::HeaderCommand) {
+        findings.error(given.at, format!("`{}` is not supported yet", given.written)).hint(hint);
+        possible = false;
+    }
+    if let Some(given) = entry.get(Key::OAuth) {
+        let off = given.node.value == Value::Bool(false)
+            || given.node.get("enabled").is_some_and(|member| member.node.value == Value::Bool(false))
+            || given.node.text() == Some("none");
+        if !off {
+            let text = format!("OAuth is not supported yet (`{}`)", given.written);
+            findings.error(given.at, text).hint(hint);
+            possible = false;
+        }
+    }
+    possible
+}

@@ -1,0 +1,106 @@
+//! The `gateway` section as users write it, for the JSON Schema.
+//!
+//! `check/settings.rs` is what reads it; a test keeps the two alike.
+
+use crate::config::file::value::TextOrFlag;
+use schemars::JsonSchema;
+
+/// Settings of the gateway itself. Durations are texts like `"500ms"`, `"30s"`, `"10m"`, `"1h"`.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Gateway {
+    /// How the names that clients see are built.
+    pub naming: Option<Naming>,
+    /// Sizes and counts that are refused beyond.
+    pub limits: Option<Limits>,
+    /// The HTTP front.
+    pub http: Option<Http>,
+    /// How this file is followed.
+    pub watch: Option<Watch>,
+    /// Longest wait of a first list for servers whose tools are not known yet. Default `"8s"`.
+    pub list_timeout: Option<String>,
+    /// Longest wait for calls in flight at shutdown, or on a removed server. Default `"10s"`.
+    pub drain_timeout: Option<String>,
+    /// Own text at the head of the instructions that clients get.
+    pub instructions: Option<String>,
+    /// Default of `callTimeout` of all servers. Default `"600s"`.
+    pub call_timeout: Option<String>,
+    /// The same as `callTimeout`.
+    pub tool_timeout: Option<String>,
+    /// Default of `startTimeout` of all servers. Default `"60s"`.
+    pub start_timeout: Option<String>,
+    /// Default of `idleTimeout` of all servers. Default `"600s"`; `"never"` or `false` keeps servers running.
+    pub idle_timeout: Option<TextOrFlag>,
+    /// Default of `maxInFlight` of all servers. Default 256.
+    pub max_in_flight: Option<u32>,
+}
+
+/// How the names that clients see are built.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Naming {
+    /// Between the server's name and the tool's. Default `"__"`.
+    pub separator: Option<String>,
+    /// For example `"mcp_{server}__{tool}"`.
+    pub template: Option<String>,
+    /// Longest name, in bytes; longer ones are shortened. Default 46.
+    #[schemars(range(min = 16, max = 128))]
+    pub max_length: Option<u32>,
+}
+
+/// Sizes and counts that are refused beyond.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Limits {
+    /// Longest message in either direction, in bytes. Default 16 MiB.
+    pub message_bytes: Option<u64>,
+    /// Deepest nesting of a message. Default 128.
+    pub depth: Option<u32>,
+    /// Requests in flight of one client. Default 1024.
+    pub in_flight_per_client: Option<u32>,
+    /// Servers starting at once. Default 8.
+    pub starts_at_once: Option<u32>,
+    /// Bytes waiting for a client that does not read; beyond it is cut off. Default 64 MiB.
+    pub client_queue_bytes: Option<u64>,
+    /// Bytes waiting for a server that does not read; beyond calls are refused. Default 64 MiB.
+    pub server_queue_bytes: Option<u64>,
+    /// Items of one list of one server. Default 20000.
+    pub list_items: Option<u32>,
+    /// Pages of one list of one server. Default 1000.
+    pub list_pages: Option<u32>,
+    /// Items on one page of a list to clients. Default 5000.
+    pub page_size: Option<u32>,
+}
+
+/// The HTTP front.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Http {
+    /// `Host` values accepted besides loopback ones: `host` or `host:port`.
+    pub allowed_hosts: Option<Vec<String>>,
+    /// `Origin` values accepted: `scheme://host[:port]`. None by default; requests without `Origin` pass.
+    pub allowed_origins: Option<Vec<String>>,
+    /// When given, every request needs `Authorization: Bearer` with one of these: at least 16 characters each, best
+    /// written as `${NAME}` or `${file:path}`.
+    pub bearer_tokens: Option<Vec<String>>,
+    /// Longest time for the header of a request. Default `"10s"`.
+    pub header_timeout: Option<String>,
+    /// Longest time for the body of a request. Default `"30s"`.
+    pub body_timeout: Option<String>,
+    /// Idle time after which a session is forgotten. Default `"1h"`.
+    pub session_idle: Option<String>,
+    /// Sessions at once. Default 10000.
+    pub max_sessions: Option<u32>,
+    /// Connections at once. Default 4096.
+    pub max_connections: Option<u32>,
+}
+
+/// How this file is followed.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Watch {
+    /// Quiet time after the last change before the file is read. Default `"200ms"`.
+    pub debounce: Option<String>,
+    /// How often the content is compared although nothing was told. Default `"1s"`.
+    pub poll: Option<String>,
+}
