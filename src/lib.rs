@@ -17,3 +17,7 @@ pub mod catalog {
     pub mod lists;
     pub mod route;
 }
+pub mod cli {
+    //! stub
+    pub mod demo_server;
+}
