@@ -8,8 +8,10 @@
 //!
 //! Exit codes: 0 done, 1 usage or a refused request, 4 server unreachable, 5 the tool answered with an error.
 //! It shows how a client uses the gateway; it does not try to be a complete client.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
+#![expect(clippy::print_stderr, reason = "a command line program says what went wrong")]
 
+use std::fmt::Display;
+use std::io::Write;
 use std::process::{ExitCode, Stdio};
 
 use clap::{Parser, ValueEnum};
@@ -141,9 +143,7 @@ impl ClientHandler for Client {
             eprintln!("form: {message}");
         }
         Ok(match &self.answer {
-            Some(answer) => {
-                ElicitResult::new(ElicitationAction::Accept).with_content(answer.clone().into())
-            }
+            Some(answer) => ElicitResult::new(ElicitationAction::Accept).with_content(answer.clone().into()),
             None => ElicitResult::new(ElicitationAction::Decline),
         })
     }
@@ -248,8 +248,7 @@ async fn overview(cli: &Cli, connection: &Connection) -> Result<(), Failure> {
     if let Some(server) = peer.as_ref().and_then(|peer| peer.server_info.as_ref()) {
         eprintln!("{} {}", server.name, server.version);
     }
-    for (kind, title) in
-        [(Kind::Tools, "tools"), (Kind::Prompts, "prompts"), (Kind::Resources, "resources")]
+    for (kind, title) in [(Kind::Tools, "tools"), (Kind::Prompts, "prompts"), (Kind::Resources, "resources")]
     {
         let offered = peer.as_ref().is_none_or(|peer| match kind {
             Kind::Tools => peer.capabilities.tools.is_some(),
@@ -257,7 +256,7 @@ async fn overview(cli: &Cli, connection: &Connection) -> Result<(), Failure> {
             Kind::Resources => peer.capabilities.resources.is_some(),
         });
         if offered {
-            println!("{title}:");
+            print(format_args!("{title}:"));
             list(cli, connection, kind, "  ").await?;
         }
     }
@@ -267,7 +266,7 @@ async fn overview(cli: &Cli, connection: &Connection) -> Result<(), Failure> {
 async fn list(cli: &Cli, connection: &Connection, kind: Kind, indent: &str) -> Result<(), Failure> {
     let line = |name: &str, description: Option<&str>| {
         let description = description.and_then(|text| text.lines().next()).unwrap_or_default();
-        println!("{}", format!("{indent}{name}\t{description}").trim_end());
+        print(format!("{indent}{name}\t{description}").trim_end());
     };
     match kind {
         Kind::Tools => {
@@ -325,7 +324,7 @@ fn print_result(cli: &Cli, result: &CallToolResult) {
 
 fn print_content(content: &ContentBlock) {
     match content.as_text() {
-        Some(text) => println!("{}", text.text),
+        Some(text) => print(&text.text),
         None => print_json(content),
     }
 }
@@ -354,7 +353,7 @@ async fn read(cli: &Cli, connection: &Connection, uri: &str) -> Result<(), Failu
     }
     for contents in &result.contents {
         match contents {
-            rmcp::model::ResourceContents::TextResourceContents { text, .. } => println!("{text}"),
+            rmcp::model::ResourceContents::TextResourceContents { text, .. } => print(text),
             other => print_json(other),
         }
     }
@@ -362,7 +361,12 @@ async fn read(cli: &Cli, connection: &Connection, uri: &str) -> Result<(), Failu
 }
 
 fn print_json<T: Serialize + ?Sized>(value: &T) {
-    println!("{}", serde_json::to_string(value).expect("results came from JSON"));
+    print(serde_json::to_string(value).expect("results came from JSON"));
+}
+
+/// A reader that has seen enough (`| head`) is no reason to panic.
+fn print(line: impl Display) {
+    drop(writeln!(std::io::stdout(), "{line}"));
 }
 
 fn object(text: &str) -> Result<JsonObject, String> {

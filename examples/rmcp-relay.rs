@@ -12,8 +12,8 @@ use rmcp::model::{
     InitializeResult, ProtocolVersion, RequestMetaObject, ServerConfig, ServerResult,
 };
 use rmcp::service::{
-    NotificationContext, Peer, PeerRequestOptions, RequestContext, Service, ServiceError,
-    ServerInitializeError,
+    NotificationContext, Peer, PeerRequestOptions, RequestContext, ServerInitializeError, Service,
+    ServiceError,
 };
 use rmcp::transport::TokioChildProcess;
 use rmcp::transport::io::stdio_pipes;
@@ -78,12 +78,10 @@ fn refused(error: ServiceError) -> ErrorData {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut words = std::env::args_os().skip(1);
-    let mut command =
-        tokio::process::Command::new(words.next().context("usage: rmcp-relay COMMAND [ARG…]")?);
+    let mut command = tokio::process::Command::new(words.next().context("usage: rmcp-relay COMMAND [ARG…]")?);
     command.args(words);
-    let client =
-        ClientConfig::new(ClientCapabilities::default(), Implementation::new("rmcp-relay", "1"))
-            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
+    let client = ClientConfig::new(ClientCapabilities::default(), Implementation::new("rmcp-relay", "1"))
+        .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
     let server = client.serve(TokioChildProcess::new(command)?).await.context("the server did not answer")?;
     let peer = server.peer_info().context("the server said nothing about itself")?;
     let mut config = ServerConfig::new(peer.capabilities.clone())
