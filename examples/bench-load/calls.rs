@@ -80,8 +80,10 @@ impl Plan {
         .take(cli.size)
         .collect();
         let name = serde_json::Value::from(cli.tool.as_str());
-        let rest =
-            format!(r#","method":"tools/call","params":{{"name":{name},"arguments":{{"text":"{text}"}}}}}}"#);
+        let argument = serde_json::Value::from(cli.argument.as_str());
+        let rest = format!(
+            r#","method":"tools/call","params":{{"name":{name},"arguments":{{{argument}:"{text}"}}}}}}"#
+        );
         Self {
             in_flight: cli.in_flight,
             warm_up: Duration::from_secs_f64(cli.warm_up),

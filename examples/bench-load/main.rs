@@ -27,9 +27,12 @@ use crate::process::Usage;
 /// Calls one tool as fast as the other side allows, and prints what it measured as JSON
 #[derive(Parser)]
 struct Cli {
-    /// The tool to call: it must answer with the text of its argument `text`
+    /// The tool to call: it must answer with the text it was given
     #[arg(long, default_value = "echo")]
     tool: String,
+    /// The argument that takes the text
+    #[arg(long, default_value = "text")]
+    argument: String,
     /// Length of that text, in bytes
     #[arg(long, default_value_t = 100)]
     size: usize,
