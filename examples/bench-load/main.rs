@@ -11,7 +11,14 @@
 mod calls;
 mod http;
 mod process;
+#[cfg(unix)]
 mod stdio;
+#[cfg(not(unix))]
+mod stdio {
+    pub fn run(_: crate::Plan, _: &[String], _: Option<u32>, _: usize) -> anyhow::Result<crate::Report> {
+        anyhow::bail!("calls over pipes are measured on Unix only; use --url")
+    }
+}
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -44,3 +44,6 @@ async fn serve(server: impl ServerHandler) -> anyhow::Result<()> {
         Err(error) => Err(error).context("the client could not connect to the demo server"),
     }
 }
+
+#[cfg(test)]
+mod tests;
