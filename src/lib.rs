@@ -13,3 +13,7 @@ pub mod catalog {
     //! stub
     pub mod watch;
 }
+pub mod cli {
+    //! stub
+    pub mod demo_server;
+}

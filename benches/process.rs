@@ -1,0 +1,230 @@
+//! The gateway between real processes: `cargo build --release --examples && cargo bench --bench process`.
+//!
+//! A raw load generator and a raw echo server, each a process of its own, with nothing, the gateway, or a typed relay
+//! between them. The numbers are ratios within one run; nothing is asserted, since a shared machine would fail it.
+//!
+//! Options after `--`: `--seconds S` for each run (2), `--runs N` of which the median counts (3), `--only TEXT`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its result")]
+
+mod rig;
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+/// What stands between the load generator and the echo server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SetUp {
+    Direct,
+    Gateway,
+    GatewayHttp,
+    Relay,
+}
+
+const SET_UPS: [(SetUp, &str); 4] = [
+    (SetUp::Direct, "direct, stdio"),
+    (SetUp::Gateway, "gateway, stdio"),
+    (SetUp::GatewayHttp, "gateway, HTTP in front"),
+    (SetUp::Relay, "rmcp relay, stdio"),
+];
+
+/// Bytes of the payload, calls in flight.
+const LOADS: [(usize, usize); 3] = [(100, 1), (100, 32), (100_000, 1)];
+
+/// The programs, and a folder for the gateway's files.
+struct Bench {
+    load: PathBuf,
+    echo: PathBuf,
+    relay: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+/// Medians of the runs of one set-up under one load.
+struct Row {
+    calls: f64,
+    cpu: f64,
+    p50: f64,
+    p99: f64,
+    rss: f64,
+    errors: f64,
+}
+
+fn main() -> ExitCode {
+    if !rig::is_wanted() {
+        println!("a benchmark: run it with `cargo bench --bench process`");
+        return ExitCode::SUCCESS;
+    }
+    match Bench::new().and_then(|bench| bench.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Bench {
+    fn new() -> anyhow::Result<Self> {
+        let (load, echo) = (rig::example("bench-load")?, rig::example("bench-echo")?);
+        let (relay, folder) = (rig::example("rmcp-relay")?, tempfile::tempdir()?);
+        let config = json!({"mcpServers": {"bench": {"command": &echo}}});
+        std::fs::write(folder.path().join("mcp.json"), config.to_string())?;
+        Ok(Self { load, echo, relay, folder })
+    }
+
+    fn run(&self) -> anyhow::Result<()> {
+        let (runs, only): (usize, String) = (rig::option("--runs", 3), rig::option("--only", String::new()));
+        println!(
+            "| set-up | bytes × in flight | calls/s | of direct | CPU µs/call | p50 µs | p99 µs | RSS MB |"
+        );
+        println!("|---|---|--:|--:|--:|--:|--:|--:|");
+        let mut failed = 0;
+        for (size, in_flight) in LOADS {
+            let mut direct = None;
+            let mut reports = SET_UPS.map(|_| Vec::new());
+            // In turns, so that whatever else the machine does falls on all of them.
+            for _ in 0..runs {
+                for ((set_up, name), reports) in SET_UPS.iter().zip(&mut reports) {
+                    if !name.contains(&only) && *set_up != SetUp::Direct {
+                        continue;
+                    }
+                    match self.measure(*set_up, size, in_flight) {
+                        Ok(report) => reports.push(report),
+                        Err(error) => {
+                            failed += 1;
+                            eprintln!("{name}, {size} × {in_flight}: {error:#}");
+                        }
+                    }
+                }
+            }
+            for ((set_up, name), reports) in SET_UPS.iter().zip(reports).filter(|(_, done)| !done.is_empty())
+            {
+                let row = Row::of(&reports);
+                let direct = *direct.get_or_insert(row.calls);
+                println!("{}", row.line(name, size, in_flight, row.calls / direct, *set_up));
+            }
+        }
+        if failed > 0 {
+            bail!("{failed} runs failed and are not in the table");
+        }
+        Ok(())
+    }
+
+    fn measure(&self, set_up: SetUp, size: usize, in_flight: usize) -> anyhow::Result<Value> {
+        let seconds: f64 = rig::option("--seconds", 2.0);
+        let mut load = Command::new(&self.load);
+        load.args(["--size", &size.to_string(), "--in-flight", &in_flight.to_string()])
+            .args(["--seconds", &seconds.to_string()])
+            .args(["--tool", if set_up.is_gateway() { "bench__echo" } else { "echo" }]);
+        match set_up {
+            SetUp::Direct => load.arg("--").arg(&self.echo),
+            SetUp::Relay => load.arg("--").args([&self.relay, &self.echo]),
+            SetUp::Gateway => load.arg("--").arg(rig::GATEWAY).args(self.serve()),
+            SetUp::GatewayHttp => return self.measure_http(load),
+        };
+        report(load)
+    }
+
+    fn measure_http(&self, mut load: Command) -> anyhow::Result<Value> {
+        let mut gateway = Command::new(rig::GATEWAY)
+            .args(self.serve())
+            .args(["--http", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let measured = address(&mut gateway).and_then(|address| {
+            load.args(["--url", &format!("http://{address}/mcp"), "--cpu-pid", &gateway.id().to_string()]);
+            report(load)
+        });
+        stop(gateway);
+        measured
+    }
+
+    fn serve(&self) -> [std::ffi::OsString; 5] {
+        let path = |name: &str| self.folder.path().join(name).into_os_string();
+        ["serve".into(), "--config".into(), path("mcp.json"), "--cache-dir".into(), path("cache")]
+    }
+}
+
+impl SetUp {
+    fn is_gateway(self) -> bool {
+        matches!(self, Self::Gateway | Self::GatewayHttp)
+    }
+}
+
+/// Runs the load generator and reads its report.
+fn report(mut load: Command) -> anyhow::Result<Value> {
+    let output = load.stderr(Stdio::piped()).output()?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Where the gateway says that it listens; what it logs after that is thrown away.
+fn address(gateway: &mut Child) -> anyhow::Result<String> {
+    let mut said = String::new();
+    let mut log = BufReader::new(gateway.stderr.take().context("no stderr")?);
+    while log.read_line(&mut said)? > 0 {
+        let port = said.split("127.0.0.1:").skip(1).find_map(|rest| {
+            let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            (!port.is_empty() && port != "0").then_some(port)
+        });
+        if let Some(port) = port {
+            std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+            return Ok(format!("127.0.0.1:{port}"));
+        }
+    }
+    bail!("the gateway does not say where it listens: {said}")
+}
+
+/// Asks the gateway to end, so that it stops its servers; a deaf one is killed.
+fn stop(mut gateway: Child) {
+    #[cfg(unix)]
+    if let Some(pid) = i32::try_from(gateway.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        // It may be gone already; either way it is waited for.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        for _ in 0..500 {
+            if matches!(gateway.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+    drop(gateway.kill());
+    drop(gateway.wait());
+}
+
+impl Row {
+    fn of(reports: &[Value]) -> Self {
+        let middle = |pointer: &str| {
+            rig::median(reports.iter().filter_map(|report| report.pointer(pointer)?.as_f64()).collect())
+        };
+        Self {
+            calls: middle("/callsPerSecond"),
+            cpu: middle("/cpuMicrosPerCall"),
+            p50: middle("/latencyMicros/p50"),
+            p99: middle("/latencyMicros/p99"),
+            rss: middle("/rssKb") / 1024.0,
+            errors: middle("/errors"),
+        }
+    }
+
+    fn line(&self, name: &str, size: usize, in_flight: usize, ratio: f64, set_up: SetUp) -> String {
+        // Without a process in between there is nothing to blame.
+        let own = |text: String| if set_up == SetUp::Direct { "–".to_owned() } else { text };
+        let errors = if self.errors > 0.0 { format!(" ({} errors)", self.errors) } else { String::new() };
+        format!(
+            "| {name}{errors} | {size} × {in_flight} | {:.0} | {ratio:.2} | {} | {:.0} | {:.0} | {} |",
+            self.calls,
+            own(format!("{:.2}", self.cpu)),
+            self.p50,
+            self.p99,
+            own(format!("{:.1}", self.rss)),
+        )
+    }
+}
