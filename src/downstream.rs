@@ -4,8 +4,10 @@
 //! (`downstream/task.rs`) owns the connection and the child's life and carries no traffic.
 
 pub mod connect;
+pub mod connector;
 pub mod error;
 pub mod handle;
+pub mod http;
 pub mod link;
 pub mod own_call;
 pub mod parked;

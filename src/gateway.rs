@@ -1,4 +1,325 @@
-//! stub
+//! The gateway: what every request of a client leads to.
+//!
+//! A table from method to family; the families stand in files of their own and are a few lines each. Nothing here
+//! waits: an answer arrives in the sink of its request. Transports are `front.rs`, the file is `reload.rs`.
+
+pub mod ask;
+pub mod complete;
+pub mod core;
 pub mod exchange;
+pub mod incoming;
+pub mod lists;
+pub mod logging;
+pub mod notify;
+pub mod prompts;
+pub mod relay;
 pub mod reply;
+pub mod resources;
 pub mod session;
+pub mod snapshot;
+pub mod status;
+pub mod tools;
+
+use crate::auth::caller::Caller;
+use crate::catalog::lists::ListKind;
+use crate::downstream::connect::Connect;
+use crate::downstream::connect::LinkLimits;
+use crate::downstream::handle::ServerHandle;
+use crate::downstream::survey::ListLimits;
+use crate::downstream::task::Surroundings;
+use crate::gateway::core::Core;
+use crate::gateway::core::Memory;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::incoming::Incoming;
+use crate::gateway::notify::Ears;
+use crate::gateway::reply::Failure;
+use crate::gateway::session::Session;
+use crate::gateway::snapshot::Snapshot;
+use crate::gateway::status::GatewayStatus;
+use crate::gateway::tools::NotFound;
+use crate::protocol::capability;
+use crate::protocol::legacy;
+use crate::protocol::modern;
+use crate::protocol::version;
+use crate::protocol::version::Era;
+use crate::telemetry::event;
+use crate::telemetry::metric::Metrics;
+use crate::wire::mailbox::Kind;
+use crate::wire::message::Malformed;
+use crate::wire::message::Message;
+use crate::wire::message::Outcome;
+use crate::wire::sink::Sink;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Many servers as one. Clones share everything.
+#[derive(Clone)]
+pub struct Gateway {
+    core: Arc<Core>,
+}
+
+/// What a gateway needs besides its configuration.
+pub struct Parts {
+    /// Makes connections to servers.
+    pub connector: Arc<dyn Connect>,
+    /// Saved catalogs; `None` keeps them in memory only.
+    pub memory: Option<Memory>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Bounds that hold for the life of the gateway.
+    pub limits: crate::config::model::Limits,
+}
+
+impl Gateway {
+    /// A gateway without servers. Give it a configuration with `reload::apply`.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let limits = &parts.limits;
+        let core = Arc::new_cyclic(|core| {
+            let around = Surroundings {
+                connector: parts.connector,
+                listener: Arc::new(Ears(core.clone())),
+                starts: Arc::new(Semaphore::new(limits.starts_at_once)),
+                metrics: parts.metrics,
+                limits: LinkLimits {
+                    message_bytes: limits.message_bytes,
+                    depth: limits.depth,
+                    queue_bytes: limits.server_queue_bytes,
+                },
+                lists: ListLimits { items: limits.list_items, pages: limits.list_pages },
+            };
+            Core::new(around, parts.memory)
+        });
+        core.tasks.spawn(Arc::clone(&core).keep_catalog());
+        core.tasks.spawn(Arc::clone(&core).tell_changes());
+        Self { core }
+    }
+
+    /// What it owns, for `reload.rs`.
+    #[must_use]
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// The current snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.core.current()
+    }
+
+    /// The configuration in use.
+    #[must_use]
+    pub fn config(&self) -> Arc<crate::config::model::Config> {
+        Arc::clone(&self.core.current().config)
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.core.around.metrics
+    }
+
+    /// The state of everything, for people and programs.
+    #[must_use]
+    pub fn status(&self) -> GatewayStatus {
+        status::of(&self.core.current(), self.core.sessions().len())
+    }
+
+    /// Waits until the lists of all servers are known, or their time is over.
+    pub async fn settle(&self) {
+        let snapshot = self.core.current();
+        if lists::is_worth_waiting(&snapshot) {
+            lists::wait(&snapshot).await;
+            self.core.rebuild();
+        }
+    }
+
+    /// Stops every server: calls in flight have `drain` to finish. Nothing is left afterwards.
+    pub async fn shut_down(&self, drain: Duration) {
+        let snapshot = self.core.current();
+        snapshot.servers.values().for_each(|handle| handle.retire(drain));
+        let stops = snapshot.servers.values().map(ServerHandle::stopped);
+        futures_util::future::join_all(stops).await;
+        self.core.save();
+    }
+
+    /// A session that is told about changed lists: a stdio client, a legacy HTTP session, a program.
+    #[must_use]
+    pub fn open_session(&self, caller: Caller) -> Arc<Session> {
+        event::session_opened(self.metrics());
+        self.core.register(caller)
+    }
+
+    /// A session for one modern HTTP request.
+    #[must_use]
+    pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
+        Arc::new(Session::new(caller, self.core.current().config.settings.limits.in_flight_per_client))
+    }
+
+    /// Ends a session: its calls are cancelled, its questions answered for it.
+    pub fn close_session(&self, session: &Arc<Session>, why: &str) {
+        event::session_closed(self.metrics(), why);
+        self.core.forget(session);
+        for (id, handle) in session.close() {
+            handle.cancel(session.key(), &id, Some("the client left"));
+        }
+    }
+
+    /// Takes one message of a client. Every request gets exactly one answer in `sink`, now or later.
+    pub fn accept(&self, session: &Arc<Session>, message: &Message<'_>, sink: &Sink) {
+        match message {
+            Message::Request { id, method, params } => {
+                self.request(session, id.get(), method, params.map(RawValue::get), sink);
+            }
+            Message::Notification { method, params } => {
+                self.notification(session, method, params.map(RawValue::get))
+            }
+            Message::Response { id, outcome } => answered(session, id, *outcome),
+        }
+    }
+
+    /// Answers a message that could not be read.
+    pub fn refuse(&self, malformed: &Malformed, sink: &Sink) {
+        let failure = Failure::malformed(malformed);
+        send_failure(malformed.id.as_deref().unwrap_or("null"), &failure, sink);
+    }
+
+    /// Ends one call because its client is gone or no longer wants it.
+    pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
+        if let Some(handle) = session.bound(id) {
+            handle.cancel(session.key(), id, Some(reason));
+        }
+    }
+
+    fn request(&self, session: &Arc<Session>, id: &str, method: &str, params: Option<&str>, sink: &Sink) {
+        let incoming = match Incoming::read(method, params) {
+            Ok(incoming) => incoming,
+            Err(failure) => return send_failure(id, &failure, sink),
+        };
+        let exchange = match Exchange::open(session, id, incoming.era(), sink) {
+            Ok(exchange) => exchange,
+            Err(failure) => return send_failure(id, &failure, sink),
+        };
+        if let Err(failure) = incoming.check_modern() {
+            return exchange.fail(&failure);
+        }
+        self.core.around.metrics.calls.up();
+        self.dispatch(&incoming, exchange, false);
+    }
+
+    /// From method to family. `waited` says that missing lists were waited for already.
+    fn dispatch(&self, incoming: &Incoming<'_>, exchange: Exchange, waited: bool) {
+        let snapshot = self.core.current();
+        let found = match (incoming.method, incoming.era()) {
+            ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
+            ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
+            ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
+            ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),
+            ("tools/list", _) => return self.list(&snapshot, ListKind::Tools, incoming, exchange, waited),
+            ("prompts/list", _) => {
+                return self.list(&snapshot, ListKind::Prompts, incoming, exchange, waited);
+            }
+            ("resources/list", _) => {
+                return self.list(&snapshot, ListKind::Resources, incoming, exchange, waited);
+            }
+            ("resources/templates/list", _) => {
+                return self.list(&snapshot, ListKind::Templates, incoming, exchange, waited);
+            }
+            ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
+            ("server/discover", Era::Modern) => {
+                let offered = modern::discover_result(capability::OFFERED, snapshot.catalog.instructions());
+                return exchange.result(&offered);
+            }
+            ("ping", Era::Legacy) => return exchange.result(b"{}"),
+            ("logging/setLevel", Era::Legacy) => return logging::set_level(&self.core, incoming, exchange),
+            _ => return exchange.fail(&Failure::unknown_method(incoming.method)),
+        };
+        if let Err(NotFound { failure, exchange }) = found {
+            if !waited && lists::is_worth_waiting(&snapshot) {
+                return self.wait_and_retry(incoming, exchange);
+            }
+            event::call_refused(self.metrics(), incoming.method, &failure.message);
+            exchange.fail(&failure);
+        }
+    }
+
+    fn list(
+        &self,
+        snapshot: &Snapshot,
+        kind: ListKind,
+        incoming: &Incoming<'_>,
+        exchange: Exchange,
+        waited: bool,
+    ) {
+        if !waited && lists::is_worth_waiting(snapshot) {
+            return self.wait_and_retry(incoming, exchange);
+        }
+        lists::answer(snapshot, kind, incoming, exchange);
+    }
+
+    /// Lists are missing that this request needs: they are read first, in a task of their own.
+    fn wait_and_retry(&self, incoming: &Incoming<'_>, exchange: Exchange) {
+        let (gateway, snapshot) = (self.clone(), self.core.current());
+        let (method, params) = (incoming.method.to_owned(), incoming.params.raw().to_owned());
+        self.core.tasks.spawn(async move {
+            lists::wait(&snapshot).await;
+            gateway.core.rebuild();
+            match Incoming::read(&method, Some(&params)) {
+                Ok(incoming) => gateway.dispatch(&incoming, exchange, true),
+                Err(failure) => exchange.fail(&failure),
+            }
+        });
+    }
+
+    fn initialize(&self, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
+        let said: legacy::Initialize<'_> = match serde_json::from_str(incoming.params.raw()) {
+            Ok(said) => said,
+            Err(why) => return exchange.fail(&Failure::bad_params(incoming.method, why)),
+        };
+        let version = version::negotiate_legacy(&said.protocol_version);
+        let client = said.client_info.clone().unwrap_or_default();
+        event::client_connected(self.metrics(), "legacy", &client.name, version);
+        let capabilities = said.capabilities.map(|raw| raw.get().to_owned());
+        exchange.session().introduce(version, said.client_info, capabilities);
+        let offered =
+            legacy::initialize_result(version, capability::OFFERED, snapshot.catalog.instructions());
+        exchange.result(&offered);
+    }
+
+    fn notification(&self, session: &Arc<Session>, method: &str, params: Option<&str>) {
+        match method {
+            "notifications/initialized" => session.mark_initialized(),
+            "notifications/cancelled" => {
+                let members = params.and_then(|raw| crate::wire::members::Members::parse(raw).ok());
+                let Some(members) = members else { return };
+                let reason = members.get("reason").and_then(|raw| crate::wire::message::read_text(raw).ok());
+                if let Some(id) = members.get("requestId") {
+                    self.cancel(session, id.get(), reason.as_deref().unwrap_or("the client cancelled it"));
+                }
+            }
+            // Unknown notifications are ignored, as the protocol asks.
+            _ => {}
+        }
+    }
+}
+
+/// The client answers a question of a server.
+fn answered(session: &Session, id: &RawValue, outcome: Outcome<'_>) {
+    let Some(reply) = session.take_reply(id.get()) else { return };
+    match outcome {
+        Outcome::Result(raw) => reply(&format!(r#""result":{}"#, raw.get())),
+        Outcome::Error(raw) => reply(&format!(r#""error":{}"#, raw.get())),
+    }
+}
+
+fn send_failure(id: &str, failure: &Failure, sink: &Sink) {
+    let json = failure.to_json();
+    let _ = sink.send(Kind::Error(failure.code), |out| {
+        exchange::write_answer(out, id, br#","error":"#, json.as_bytes());
+    });
+}

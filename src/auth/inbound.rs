@@ -59,7 +59,9 @@ mod tests {
     fn only_a_configured_token_is_a_caller() {
         let inbound = Inbound::new(&[Secret::new("first-token-aaaa"), Secret::new("second-token-bbb")]);
         assert_eq!(inbound.caller(Some("Bearer second-token-bbb")), Some(Caller::Bearer(1)));
-        for refused in [None, Some("Bearer "), Some("Bearer first-token-aaa"), Some("Basic first-token-aaaa"), Some("")] {
+        for refused in
+            [None, Some("Bearer "), Some("Bearer first-token-aaa"), Some("Basic first-token-aaaa"), Some("")]
+        {
             assert_eq!(inbound.caller(refused), None, "{refused:?}");
         }
         assert_eq!(Inbound::default().caller(None), Some(Caller::Anonymous));

@@ -53,7 +53,7 @@ pub(super) enum State {
     Idle,
     Starting { waiting: Vec<ParkedCall>, since: Instant },
     Ready(Ready),
-    Failed { reason: Arc<str>, until: Instant },
+    Failed { lost: Lost, reason: Arc<str>, until: Instant },
     Draining { link: Option<Arc<dyn Link>> },
 }
 
@@ -255,7 +255,9 @@ impl ServerHandle {
                 status.in_flight = ready.link.pending().len();
                 status.era = Some(ready.link.era());
             }
-            State::Failed { reason, .. } => (status.state, status.reason) = ("failed", Some(reason.to_string())),
+            State::Failed { reason, .. } => {
+                (status.state, status.reason) = ("failed", Some(reason.to_string()))
+            }
             State::Draining { link } => {
                 status.state = "draining";
                 status.in_flight = link.as_ref().map_or(0, |link| link.pending().len());
@@ -290,11 +292,16 @@ impl ServerHandle {
                 drop(state);
                 return release(parked, &*link);
             }
-            State::Failed { reason, until } if *until > Instant::now() => {
+            State::Failed { lost: Lost::Unauthorized(why), until, .. } if *until > Instant::now() => {
+                Lost::Unauthorized(Arc::clone(why))
+            }
+            State::Failed { reason, until, .. } if *until > Instant::now() => {
                 let left = until.duration_since(Instant::now()).as_secs_f32().max(0.1);
                 Lost::NotStarted(format!("{reason}; it is tried again on a call in {left:.1} s").into())
             }
-            State::Draining { .. } => Lost::NotSent("is being stopped; it left the file or the gateway ends".into()),
+            State::Draining { .. } => {
+                Lost::NotSent("is being stopped; it left the file or the gateway ends".into())
+            }
             State::Idle | State::Ready(_) | State::Failed { .. } => {
                 *state = State::starting(vec![parked]);
                 self.shared.wake.notify_one();

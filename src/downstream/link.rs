@@ -64,5 +64,12 @@ pub trait Listener: Send + Sync {
     /// All lists of a server were read anew.
     fn lists_read(&self, server: &ServerName, lists: &Arc<ServerLists>);
     /// A request of a legacy server; to be answered with [`Link::respond`].
-    fn request(&self, source: Source<'_>, link: Arc<dyn Link>, id: &RawValue, method: &str, params: Option<&RawValue>);
+    fn request(
+        &self,
+        source: Source<'_>,
+        link: Arc<dyn Link>,
+        id: &RawValue,
+        method: &str,
+        params: Option<&RawValue>,
+    );
 }

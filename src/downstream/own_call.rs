@@ -6,6 +6,7 @@ use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -36,6 +37,9 @@ impl Waiter for Once {
     }
     fn progress(&self, _: &str) {}
     fn notice(&self, _: &str, _: Option<&str>) {}
+    fn ask(&self, _: &Question<'_>) -> bool {
+        false
+    }
     fn owner(&self) -> Owner {
         0
     }
@@ -55,7 +59,11 @@ pub fn once() -> (Box<dyn Waiter>, oneshot::Receiver<Result<Box<RawValue>, NoRes
 ///
 /// # Errors
 /// [`NoResult`] when there is none.
-pub async fn ask(link: &dyn Link, request: &Request<'_>, patience: Duration) -> Result<Box<RawValue>, NoResult> {
+pub async fn ask(
+    link: &dyn Link,
+    request: &Request<'_>,
+    patience: Duration,
+) -> Result<Box<RawValue>, NoResult> {
     let (waiter, answer) = once();
     link.call(request, waiter, patience).map_err(|_| NoResult::Closed)?;
     answer.await.unwrap_or(Err(NoResult::Closed))

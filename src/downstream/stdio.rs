@@ -109,12 +109,15 @@ impl StdioLink {
             Ok(id) => id,
             Err((waiter, NotAccepted::Closed(_))) => return Err(waiter),
             Err((waiter, NotAccepted::Full(limit))) => {
-                let why = format!("has {limit} calls in flight already; wait for answers, or raise `maxInFlight`");
+                let why =
+                    format!("has {limit} calls in flight already; wait for answers, or raise `maxInFlight`");
                 waiter.answer(Answer::Lost(Lost::NotSent(why.into())));
                 return Ok(());
             }
         };
-        let Err(refused) = self.outbox.push_marked(id, |out| request.write(out, era, id)) else { return Ok(()) };
+        let Err(refused) = self.outbox.push_marked(id, |out| request.write(out, era, id)) else {
+            return Ok(());
+        };
         // Whoever closed the table meanwhile has answered; then there is nothing left to take.
         let Some(waiter) = self.pending.take(id) else { return Ok(()) };
         if refused == Refused::Closed {
@@ -168,10 +171,15 @@ impl StdioLink {
 
     fn told(&self, method: &str, params: Option<&RawValue>, listener: &dyn Listener) {
         if method != "notifications/progress" {
-            return listener.notification(Source { server: &self.server, link: self, owner: None }, method, params);
+            return listener.notification(
+                Source { server: &self.server, link: self, owner: None },
+                method,
+                params,
+            );
         }
         let Some(params) = params else { return };
-        let token = crate::wire::members::Members::parse(params.get()).ok().and_then(|all| all.get("progressToken"));
+        let token =
+            crate::wire::members::Members::parse(params.get()).ok().and_then(|all| all.get("progressToken"));
         if let Some(id) = token.and_then(|token| token.get().parse().ok()) {
             self.pending.progress(id, params.get());
         }
@@ -202,7 +210,12 @@ impl Link for StdioLink {
         self.era.get().copied().unwrap_or(Era::Legacy)
     }
 
-    fn call(&self, request: &Request<'_>, waiter: Box<dyn Waiter>, patience: Duration) -> Result<(), Box<dyn Waiter>> {
+    fn call(
+        &self,
+        request: &Request<'_>,
+        waiter: Box<dyn Waiter>,
+        patience: Duration,
+    ) -> Result<(), Box<dyn Waiter>> {
         self.call_in(self.era(), request, waiter, patience)
     }
 
@@ -218,7 +231,9 @@ impl Link for StdioLink {
             return;
         }
         self.outbox.push_urgent(|out| {
-            out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"#);
+            out.extend_from_slice(
+                br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"#,
+            );
             crate::downstream::request::write_number(out, id);
             out.extend_from_slice(br#","reason":"#);
             crate::wire::members::write_string(out, reason);

@@ -86,7 +86,12 @@ fn of_mut(lists: &mut ServerLists, kind: ListKind) -> &mut Vec<Item> {
     }
 }
 
-async fn read_list(link: &dyn Link, server: &Server, kind: ListKind, limits: ListLimits) -> Result<Vec<Item>, String> {
+async fn read_list(
+    link: &dyn Link,
+    server: &Server,
+    kind: ListKind,
+    limits: ListLimits,
+) -> Result<Vec<Item>, String> {
     let (mut items, mut cursor) = (Vec::new(), None::<String>);
     for _ in 0..limits.pages {
         let params = match &cursor {
@@ -132,7 +137,10 @@ fn read_page(page: &RawValue, kind: ListKind, items: &mut Vec<Item>) -> Result<O
             items.push(Item { key, raw });
         }
     }
-    Ok(members.get("nextCursor").filter(|cursor| cursor.get() != "null").map(|cursor| cursor.get().to_owned()))
+    Ok(members
+        .get("nextCursor")
+        .filter(|cursor| cursor.get() != "null")
+        .map(|cursor| cursor.get().to_owned()))
 }
 
 fn key_of(raw: &RawValue, kind: ListKind) -> Option<String> {

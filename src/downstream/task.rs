@@ -68,7 +68,11 @@ pub fn launch(
     tasks: &Tasks,
 ) -> ServerHandle {
     let handle = ServerHandle::idle(server, lists);
-    let task = ServerTask { shared: Arc::clone(handle.shared()), around: around.clone(), backoff: Backoff::default() };
+    let task = ServerTask {
+        shared: Arc::clone(handle.shared()),
+        around: around.clone(),
+        backoff: Backoff::default(),
+    };
     tasks.spawn(task.run());
     handle
 }
@@ -165,11 +169,15 @@ impl ServerTask {
         let pause = self.backoff.after_failed_start();
         let reason: Arc<str> = error.to_string().into();
         event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
-        let failed = State::Failed { reason: Arc::clone(&reason), until: Instant::now() + pause };
-        let before = std::mem::replace(&mut *self.shared.lock(), failed);
+        let lost = match error {
+            StartError::Unauthorized { .. } => Lost::Unauthorized(Arc::clone(&reason)),
+            _ => Lost::NotStarted(Arc::clone(&reason)),
+        };
+        let failed = State::Failed { lost: lost.clone(), reason, until: Instant::now() + pause };
+        let before = self.shared.set(failed);
         // Whoever waits for lists looks again.
         self.shared.lists.send_modify(|_| {});
-        answer_waiting(before, &Lost::NotStarted(reason));
+        answer_waiting(before, &lost);
     }
 
     /// From the handshake to the end of the connection.
@@ -226,10 +234,11 @@ impl ServerTask {
             return;
         }
         let reason: Arc<str> = format!("server `{}` keeps ending: it {how}", self.shared.name).into();
-        let failed = State::Failed { reason: Arc::clone(&reason), until: Instant::now() + pause };
+        let lost = Lost::NotStarted(Arc::clone(&reason));
+        let failed = State::Failed { lost: lost.clone(), reason, until: Instant::now() + pause };
         let before = std::mem::replace(&mut *state, failed);
         drop(state);
-        answer_waiting(before, &Lost::NotStarted(reason));
+        answer_waiting(before, &lost);
     }
 
     /// Watches a live connection until it is over.

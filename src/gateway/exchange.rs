@@ -3,10 +3,12 @@
 //! Whoever holds it owes the answer; dropping it unanswered answers with an internal error, so that no path can forget.
 
 use crate::gateway::reply::Failure;
+use crate::gateway::session::LEVELS;
 use crate::gateway::session::Session;
 use crate::gateway::session::write_notification;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
+use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
 
@@ -44,6 +46,24 @@ impl Exchange {
     pub fn listens(&mut self, progress_token: Option<&str>, log_level: Option<&str>) {
         self.progress_token = progress_token.map(Into::into);
         self.log_level = log_level.map(Into::into);
+    }
+
+    /// True when the client gave a progress token.
+    #[must_use]
+    pub fn wants_progress(&self) -> bool {
+        self.progress_token.is_some()
+    }
+
+    /// Passes a question of the server on to the client, on the way of this request. `false` when the client did not
+    /// declare that it can answer.
+    #[must_use]
+    pub fn ask(&self, question: &Question<'_>) -> bool {
+        let Some(id) = self.session.expect_reply(question) else { return false };
+        let sent = self.sink.send(Kind::Notice, |out| write_request(out, &id, question));
+        if sent.is_err() {
+            self.session.take_reply(&id);
+        }
+        sent.is_ok()
     }
 
     /// Whose request it is.
@@ -85,6 +105,9 @@ impl Exchange {
     pub fn forget(mut self) {
         self.settled = true;
         self.session.settle(&self.id);
+        if let Sink::Mail(mailbox) = &self.sink {
+            mailbox.close();
+        }
     }
 
     /// Passes progress on, under the client's own token. `params` holds the token of the hop before.
@@ -112,7 +135,9 @@ impl Exchange {
     pub fn wants_log(&self, level: &str) -> bool {
         match self.era {
             Era::Legacy => self.session.wants_log(level),
-            Era::Modern => self.log_level.as_deref().is_some_and(|wanted| severity(level) >= severity(wanted)),
+            Era::Modern => {
+                self.log_level.as_deref().is_some_and(|wanted| severity(level) >= severity(wanted))
+            }
         }
     }
 
@@ -135,6 +160,16 @@ impl Drop for Exchange {
     }
 }
 
+fn write_request(out: &mut Vec<u8>, id: &str, question: &Question<'_>) {
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(br#","method":"#);
+    crate::wire::members::write_string(out, question.method);
+    out.extend_from_slice(br#","params":"#);
+    out.extend_from_slice(question.params.unwrap_or("{}").as_bytes());
+    out.push(b'}');
+}
+
 /// Writes an answer: `member` is `,"result":` or `,"error":`.
 pub fn write_answer(out: &mut Vec<u8>, id: &str, member: &[u8], raw: &[u8]) {
     out.reserve(raw.len() + id.len() + 40);
@@ -146,6 +181,5 @@ pub fn write_answer(out: &mut Vec<u8>, id: &str, member: &[u8], raw: &[u8]) {
 }
 
 fn severity(level: &str) -> usize {
-    let levels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
-    levels.iter().position(|known| *known == level).unwrap_or(levels.len())
+    LEVELS.iter().position(|known| *known == level).unwrap_or(LEVELS.len())
 }

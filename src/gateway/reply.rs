@@ -70,7 +70,8 @@ impl Failure {
     #[must_use]
     pub fn unsupported_version(requested: &str, supported: &[&str]) -> Self {
         let message = format!("protocol revision `{}` is not supported", shortened(requested));
-        Self::new(code::UNSUPPORTED_VERSION, message).with(json!({"supported": supported, "requested": requested}))
+        Self::new(code::UNSUPPORTED_VERSION, message)
+            .with(json!({"supported": supported, "requested": requested}))
     }
 
     /// A second request with an id that is still in flight.
@@ -82,7 +83,10 @@ impl Failure {
     /// Too many requests in flight.
     #[must_use]
     pub fn too_many(limit: usize) -> Self {
-        Self::new(code::INTERNAL_ERROR, format!("more than {limit} requests of this client are in flight; wait for answers"))
+        Self::new(
+            code::INTERNAL_ERROR,
+            format!("more than {limit} requests of this client are in flight; wait for answers"),
+        )
     }
 
     /// The gateway lost track of a request: its own fault.
@@ -107,16 +111,22 @@ impl Failure {
     #[must_use]
     pub fn lost(server: &ServerName, method: &str, lost: &Lost) -> Self {
         let text = match lost {
-            Lost::Closed(reason) => format!("server `{server}` {reason}; the call may have run, it is not repeated"),
+            Lost::Closed(reason) => {
+                format!("server `{server}` {reason}; the call may have run, it is not repeated")
+            }
             Lost::Silent(after) => {
                 format!("server `{server}` gave no answer to `{method}` within {} s", after.as_secs_f64())
             }
             Lost::Unreadable(why) => format!("server `{server}` sent an answer that cannot be read: {why}"),
             Lost::NotSent(why) => format!("server `{server}`: {why}"),
-            Lost::NotStarted(why) => why.to_string(),
+            Lost::NotStarted(why) | Lost::Unauthorized(why) => why.to_string(),
             Lost::Cancelled => format!("the call to server `{server}` was cancelled"),
         };
-        Self::new(code::INTERNAL_ERROR, text).with(json!({"server": server.as_str()}))
+        let data = match lost {
+            Lost::Unauthorized(_) => json!({"server": server.as_str(), "authorization": "needed"}),
+            _ => json!({"server": server.as_str()}),
+        };
+        Self::new(code::INTERNAL_ERROR, text).with(data)
     }
 }
 

@@ -3,13 +3,17 @@
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
 use crate::auth::caller::Caller;
+use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::reply::Failure;
+use crate::gateway::snapshot::Generations;
 use crate::protocol::legacy::ClientInfo;
 use crate::wire::mailbox::Kind;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -17,7 +21,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 /// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
-const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+pub(super) const LEVELS: [&str; 8] =
+    ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
@@ -40,7 +45,20 @@ struct State {
     log_level: Option<usize>,
     in_flight: HashMap<Box<str>, Option<ServerHandle>>,
     push: Option<Sink>,
+    /// Questions of servers that the client has not answered yet, by the id we gave them (JSON text).
+    asked: HashMap<Box<str>, Reply>,
+    next_question: u64,
+    seen: Generations,
     closed: bool,
+}
+
+/// Takes the client's answer to a question: the member `"result":…` or `"error":…`.
+struct Reply(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reply")
+    }
 }
 
 impl Session {
@@ -87,7 +105,8 @@ impl Session {
     #[must_use]
     pub fn declared(&self, capability: &str) -> bool {
         let state = self.lock();
-        let declared = state.capabilities.as_deref().and_then(|raw| crate::wire::members::Members::parse(raw).ok());
+        let declared =
+            state.capabilities.as_deref().and_then(|raw| crate::wire::members::Members::parse(raw).ok());
         declared.is_some_and(|members| members.get(capability).is_some())
     }
 
@@ -103,6 +122,11 @@ impl Session {
             self.lock().log_level = place;
         }
         place.is_some()
+    }
+
+    /// The least severity wanted, as a number; `None` before `logging/setLevel`.
+    pub(super) fn log_level(&self) -> Option<usize> {
+        self.lock().log_level
     }
 
     /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25: the server
@@ -128,6 +152,43 @@ impl Session {
     pub fn notify(&self, method: &str, params: Option<&str>) -> bool {
         let ready = self.lock().initialized;
         ready && self.push(|out| write_notification(out, method, params))
+    }
+
+    /// Which lists the client has been told of up to here; `false` for those it knows already.
+    pub(super) fn note_lists(&self, now: Generations) -> [bool; 3] {
+        let mut state = self.lock();
+        let before = std::mem::replace(&mut state.seen, now);
+        [before.tools != now.tools, before.prompts != now.prompts, before.resources != now.resources]
+    }
+
+    /// The client has just been sent the list of `kind` as it is at `now`.
+    pub(super) fn note_list(&self, kind: ListKind, mut now: Generations) {
+        *self.lock().seen.of_mut(kind) = *now.of_mut(kind);
+    }
+
+    /// Registers a question for the client. Its id as JSON text; `None` when the client cannot be asked this.
+    pub(super) fn expect_reply(&self, question: &Question<'_>) -> Option<Box<str>> {
+        let capability = match question.method {
+            "elicitation/create" => "elicitation",
+            "sampling/createMessage" => "sampling",
+            _ => return None,
+        };
+        if !self.declared(capability) {
+            return None;
+        }
+        let mut state = self.lock();
+        if state.closed || state.asked.len() >= self.in_flight_limit {
+            return None;
+        }
+        state.next_question += 1;
+        let id: Box<str> = format!("\"ask-{}\"", state.next_question).into();
+        state.asked.insert(id.clone(), Reply(Arc::clone(&question.reply)));
+        Some(id)
+    }
+
+    /// The way to answer the question `id`; once.
+    pub(super) fn take_reply(&self, id: &str) -> Option<Arc<dyn Fn(&str) + Send + Sync>> {
+        self.lock().asked.remove(id).map(|reply| reply.0)
     }
 
     /// Registers a request. The front sends the failure if it is refused.
@@ -173,6 +234,12 @@ impl Session {
         let mut state = self.lock();
         state.closed = true;
         state.push = None;
+        let unanswered = std::mem::take(&mut state.asked);
+        drop(state);
+        unanswered
+            .into_values()
+            .for_each(|reply| (reply.0)(r#""error":{"code":-32603,"message":"the client left"}"#));
+        let state = self.lock();
         state.in_flight.iter().filter_map(|(id, bound)| Some((id.clone(), bound.clone()?))).collect()
     }
 

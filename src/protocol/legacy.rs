@@ -70,9 +70,5 @@ pub fn initialize_result(version: &str, capabilities: &str, instructions: &str) 
 /// Who we are, as JSON text.
 #[must_use]
 pub fn implementation() -> &'static str {
-    concat!(
-        r#"{"name":"mcp-manifold","title":"manifold","version":""#,
-        env!("CARGO_PKG_VERSION"),
-        r#""}"#
-    )
+    concat!(r#"{"name":"mcp-manifold","title":"manifold","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)
 }

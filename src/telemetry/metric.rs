@@ -58,7 +58,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Requests sent to servers for clients; counted on the hot path, without a log line.
+    /// Requests of clients; counted on the hot path, without a log line.
     calls,
     /// Calls that ended in an error made by the gateway or the server.
     calls_failed,

@@ -35,7 +35,15 @@ impl Framer {
     /// A framer that refuses lines of more than `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, searched: 0, end: 0, limit, dropping: false, dropped: Vec::new() }
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            searched: 0,
+            end: 0,
+            limit,
+            dropping: false,
+            dropped: Vec::new(),
+        }
     }
 
     /// Where the next bytes are to be read to. Follow with [`Framer::filled`].

@@ -89,6 +89,14 @@ pub fn parse(bytes: &[u8], depth: usize) -> Result<Message<'_>, Malformed> {
     envelope.check()
 }
 
+/// A request as one line; params with line breaks are straightened.
+#[must_use]
+pub fn one_line_request(id: &str, method: &str, params: &str) -> String {
+    let method = serde_json::to_string(method).unwrap_or_default();
+    let params = scan::one_line(params);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method},"params":{params}}}"#)
+}
+
 fn not_json(text: &str, problem: &serde_json::Error) -> Malformed {
     if text.trim_start().starts_with('[') {
         let text = "batches are not part of this protocol revision: send one message at a time".into();
@@ -251,7 +259,9 @@ pub fn recover_id(text: &str) -> Option<String> {
             b'}' | b']' => depth = depth.saturating_sub(1),
             b'"' => {
                 let Some(end) = string_end(bytes, at) else { break };
-                let value = (depth == 1 && &bytes[at..=end] == b"\"id\"").then(|| scalar_after(text, end + 1)).flatten();
+                let value = (depth == 1 && &bytes[at..=end] == b"\"id\"")
+                    .then(|| scalar_after(text, end + 1))
+                    .flatten();
                 if let Some(id) = value
                     && found.replace(id).is_some()
                 {
@@ -340,7 +350,11 @@ mod tests {
 
     #[test]
     fn deep_and_non_utf8_messages_keep_their_id() {
-        let deep = format!(r#"{{"jsonrpc":"2.0","id":9,"method":"x","params":{}1{}}}"#, "[".repeat(40), "]".repeat(40));
+        let deep = format!(
+            r#"{{"jsonrpc":"2.0","id":9,"method":"x","params":{}1{}}}"#,
+            "[".repeat(40),
+            "]".repeat(40)
+        );
         assert_eq!(refused(&deep).id.as_deref(), Some("9"));
         let bad = parse(b"{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"\xff\"}", 16).unwrap_err();
         assert_eq!((bad.id.as_deref(), bad.code), (Some("5"), PARSE_ERROR));

@@ -83,7 +83,8 @@ impl Outbox {
         let mut queue = self.lock();
         let Some(at) = queue.marks.iter().position(|(found, _)| *found == mark) else { return false };
         let from = queue.marks[at].1;
-        let line = memchr::memchr(b'\n', &queue.frames[from..]).map_or(queue.frames.len() - from, |end| end + 1);
+        let line =
+            memchr::memchr(b'\n', &queue.frames[from..]).map_or(queue.frames.len() - from, |end| end + 1);
         queue.frames.drain(from..from + line);
         queue.marks.remove(at);
         queue.marks.iter_mut().skip(at).for_each(|(_, begin)| *begin -= line);

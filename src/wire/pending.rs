@@ -23,10 +23,22 @@ pub trait Waiter: Send {
     fn progress(&self, params: &str);
     /// Takes another notification that came because of this call.
     fn notice(&self, method: &str, params: Option<&str>);
+    /// Passes a request of the server on to whoever made this call. `false` when there is no way to them.
+    fn ask(&self, question: &Question<'_>) -> bool;
     /// The session this call belongs to.
     fn owner(&self) -> Owner;
     /// True when the caller knows this call as `id` (JSON text).
     fn is(&self, id: &str) -> bool;
+}
+
+/// A request of the other side, with the way to answer it.
+pub struct Question<'a> {
+    /// What is asked for.
+    pub method: &'a str,
+    /// The params, as JSON text.
+    pub params: Option<&'a str>,
+    /// Takes the answer: the member `"result":…` or `"error":…`.
+    pub reply: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 /// How a call ended.
@@ -51,6 +63,8 @@ pub enum Lost {
     NotSent(Arc<str>),
     /// The server could not be started; the whole sentence, which names it.
     NotStarted(Arc<str>),
+    /// The server wants credentials first; the whole sentence, which names it.
+    Unauthorized(Arc<str>),
     /// The caller no longer wants it.
     Cancelled,
 }
@@ -137,7 +151,8 @@ impl Pending {
     /// Removes the call that `owner` knows as `call`, and tells our id of it.
     pub fn take_of(&self, owner: Owner, call: &str) -> Option<(u64, Box<dyn Waiter>)> {
         let mut table = self.lock();
-        let found = table.calls.iter().find(|(_, entry)| entry.waiter.owner() == owner && entry.waiter.is(call));
+        let found =
+            table.calls.iter().find(|(_, entry)| entry.waiter.owner() == owner && entry.waiter.is(call));
         let id = *found?.0;
         table.calls.remove(&id).map(|entry| (id, entry.waiter))
     }
@@ -208,6 +223,13 @@ impl Pending {
         found.map(|entry| entry.waiter.notice(method, params)).is_some()
     }
 
+    /// Passes a question on through one call of `owner`. `false` when nobody takes it.
+    pub fn ask(&self, owner: Owner, question: &Question<'_>) -> bool {
+        let table = self.lock();
+        let found = table.calls.values().find(|entry| entry.waiter.owner() == owner);
+        found.is_some_and(|entry| entry.waiter.ask(question))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -222,6 +244,9 @@ mod tests {
         fn answer(self: Box<Self>, _: Answer<'_>) {}
         fn progress(&self, _: &str) {}
         fn notice(&self, _: &str, _: Option<&str>) {}
+        fn ask(&self, _: &Question<'_>) -> bool {
+            false
+        }
         fn owner(&self) -> Owner {
             self.0
         }

@@ -43,8 +43,8 @@ pub(super) async fn greet(link: &StdioLink, order: &Order) -> Result<Greeting, S
 async fn initialize(link: &StdioLink, order: &Order) -> Result<Greeting, StartError> {
     let params = legacy::initialize_params(capability::DECLARED_TO_LEGACY);
     let raw = ask(link, order, Era::Legacy, INITIALIZE, &params).await?;
-    let said: Initialized =
-        serde_json::from_str(raw.get()).map_err(|error| refused(order, INITIALIZE, &format!("its answer is unreadable: {error}")))?;
+    let said: Initialized = serde_json::from_str(raw.get())
+        .map_err(|error| refused(order, INITIALIZE, &format!("its answer is unreadable: {error}")))?;
     link.notify("notifications/initialized", "{}");
     let era = if said.protocol_version == NEWEST_MODERN { Era::Modern } else { Era::Legacy };
     Ok(Greeting {
@@ -58,14 +58,15 @@ async fn initialize(link: &StdioLink, order: &Order) -> Result<Greeting, StartEr
 
 async fn discover(link: &StdioLink, order: &Order) -> Result<Greeting, StartError> {
     let raw = ask(link, order, Era::Modern, DISCOVER, "{}").await?;
-    let said: Discovered =
-        serde_json::from_str(raw.get()).map_err(|error| refused(order, DISCOVER, &format!("its answer is unreadable: {error}")))?;
+    let said: Discovered = serde_json::from_str(raw.get())
+        .map_err(|error| refused(order, DISCOVER, &format!("its answer is unreadable: {error}")))?;
     if !said.supported_versions.iter().any(|version| version == NEWEST_MODERN) {
         let why = format!("it speaks {} and not {NEWEST_MODERN}", said.supported_versions.join(", "));
         return Err(refused(order, DISCOVER, &why));
     }
     let meta = said.meta.as_deref().and_then(|raw| Members::parse(raw.get()).ok());
-    let server_info = meta.and_then(|meta| meta.get("io.modelcontextprotocol/serverInfo").map(RawValue::to_owned));
+    let server_info =
+        meta.and_then(|meta| meta.get("io.modelcontextprotocol/serverInfo").map(RawValue::to_owned));
     Ok(Greeting {
         era: Era::Modern,
         version: NEWEST_MODERN.to_owned(),
@@ -112,4 +113,3 @@ pub fn message_of(error: &str) -> String {
 fn refused(order: &Order, method: &'static str, why: &str) -> StartError {
     StartError::Refused { server: order.server.name.clone(), method, why: why.to_owned() }
 }
-

@@ -1,0 +1,167 @@
+//! Builds everything from a configuration and runs it: `run(fronts, shutdown)`, then drain.
+//!
+//! What the binary, the tests and programs that embed the gateway call. It installs nothing process-wide: no signal
+//! handler, no subscriber, no panic hook.
+
+use crate::catalog::store::Store;
+use crate::config::LoadError;
+use crate::config::environment::Environment;
+use crate::config::model::Config;
+use crate::config::problem::Problem;
+use crate::downstream::connect::Connect;
+use crate::downstream::connector::Connector;
+use crate::front;
+use crate::front::http::Bound;
+use crate::gateway::Gateway;
+use crate::gateway::Parts;
+use crate::gateway::core::Memory;
+use crate::reload::Follower;
+use crate::reload::apply::apply;
+use crate::reload::watch::WatchHandle;
+use crate::telemetry::metric::Metrics;
+use crate::wire::pipe::Reader;
+use crate::wire::pipe::Writer;
+use sha2::Digest;
+use sha2::Sha256;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// A gateway with its configuration.
+pub struct App {
+    gateway: Gateway,
+    follower: Option<Follower>,
+    problems: Vec<Problem>,
+}
+
+/// What an app may use besides its configuration.
+pub struct Options {
+    /// The folder for saved catalogs; `None` saves nothing.
+    pub cache: Option<PathBuf>,
+    /// Makes connections to servers.
+    pub connector: Arc<dyn Connect>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache: None, connector: Arc::new(Connector::default()) }
+    }
+}
+
+/// The ways clients reach the gateway.
+#[derive(Default)]
+pub struct Fronts {
+    /// One client on two byte streams. As the only front, its end is the end of the app.
+    pub stdio: Option<(Reader, Writer)>,
+    /// A listener.
+    pub http: Option<Bound>,
+}
+
+impl App {
+    /// Reads the file, applies it, and will follow it.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the file cannot be used at all. A bad entry is only left out: see [`App::problems`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn from_file(
+        path: &Path,
+        environment: Environment,
+        options: Options,
+    ) -> Result<Self, LoadError> {
+        // Read once for the limits that hold for the life of the gateway.
+        let first = crate::config::load(path, &environment)?;
+        let config_id = digest_of(&environment.current_folder().join(path));
+        let gateway = gateway(&first.config, options, &config_id);
+        let follower = Follower::start(&gateway, path, environment, &first).await;
+        Ok(Self { gateway, follower: Some(follower), problems: first.problems })
+    }
+
+    /// A gateway over a configuration that does not change.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn from_config(config: Config, options: Options) -> Self {
+        let gateway = gateway(&config, options, "program");
+        apply(&gateway, config);
+        Self { gateway, follower: None, problems: Vec::new() }
+    }
+
+    /// The gateway: list, call, status.
+    #[must_use]
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// What was wrong in the file.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// A way to have the file read again at once.
+    #[must_use]
+    pub fn reload_handle(&self) -> Option<WatchHandle> {
+        self.follower.as_ref().map(Follower::handle)
+    }
+
+    /// Runs the fronts until `shutdown`, or until the only one ends; then drains and stops every server.
+    pub async fn run(self, fronts: Fronts, shutdown: CancellationToken) {
+        let Self { gateway, follower, .. } = self;
+        let stop = shutdown.child_token();
+        let mut tasks = JoinSet::new();
+        if let Some(follower) = follower {
+            tasks.spawn(follower.run(gateway.clone(), stop.clone()));
+        }
+        let sole_stdio = fronts.http.is_none();
+        if let Some((reader, writer)) = fronts.stdio {
+            let (gateway, stop) = (gateway.clone(), stop.clone());
+            tasks.spawn(async move {
+                front::stdio::run(gateway, reader, writer, stop.clone()).await;
+                if sole_stdio {
+                    stop.cancel();
+                }
+            });
+        }
+        if let Some(bound) = fronts.http {
+            tasks.spawn(bound.run(Arc::new(gateway.clone()), stop.clone()));
+        }
+        stop.cancelled().await;
+        tasks.join_all().await;
+        let drain = gateway.config().settings.drain_timeout;
+        gateway.shut_down(drain).await;
+    }
+
+    /// Stops every server without running any front.
+    pub async fn close(self) {
+        let drain = self.gateway.config().settings.drain_timeout;
+        self.gateway.shut_down(drain).await;
+    }
+}
+
+fn gateway(config: &Config, options: Options, config_id: &str) -> Gateway {
+    let memory = options.cache.and_then(|folder| match Store::open(&folder) {
+        Ok(store) => Some(Memory { store, config_id: config_id.to_owned() }),
+        Err(error) => {
+            tracing::warn!(folder = %folder.display(), %error, "catalogs are not saved");
+            None
+        }
+    });
+    let limits = config.settings.limits.clone();
+    Gateway::new(Parts {
+        connector: options.connector,
+        memory,
+        metrics: Arc::new(Metrics::default()),
+        limits,
+    })
+}
+
+/// A short name for a path.
+fn digest_of(path: &Path) -> String {
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,155 @@
+//! What may be typed. It is only parsed here; what it means stands with each command.
+
+use crate::cli::demo_server::Which;
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Many MCP servers as one: reads the `mcpServers` file you have and serves all of them as a single MCP server.
+///
+/// Without a command it serves one client on stdin and stdout, like `serve`.
+#[derive(Debug, Parser)]
+#[command(name = "mcp-manifold", version, after_help = EXAMPLES, subcommand_precedence_over_arg = true)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// Options of `serve`, when no command is given.
+    #[command(flatten)]
+    pub serve: Serve,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mcp-manifold serve --config mcp.json            one client on stdin and stdout
+  mcp-manifold serve --http 127.0.0.1:8808        many clients on http://127.0.0.1:8808/mcp
+  mcp-manifold check                              what is wrong in the file, without starting anything
+  mcp-manifold tools                              every tool clients will see
+  mcp-manifold call echo__echo message=hello      one call
+
+Exit codes: 0 ok, 1 usage, 2 configuration, 3 authorization needed, 4 server unreachable, 5 tool error";
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The file with the servers [default: $MCP_MANIFOLD_CONFIG, ./mcp.json, ./.mcp.json, the user's config folder]
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the lists of servers are kept between runs [default: the user's cache folder]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub cache_dir: Option<PathBuf>,
+    /// Keep no lists between runs
+    #[arg(long, global = true, conflicts_with = "cache_dir")]
+    pub no_cache: bool,
+    /// How much is logged: error, warn, info, debug, trace, or directives like `mcp_manifold=debug`
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// Write the log to this file instead of stderr
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Write the log as JSON lines
+    #[arg(long, global = true)]
+    pub log_json: bool,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Serve {
+    /// Serve Streamable HTTP on this address, endpoint /mcp; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// With --http: serve a client on stdin and stdout too
+    #[arg(long)]
+    pub stdio: bool,
+    /// Certificate chain for HTTPS, PEM
+    #[arg(long, value_name = "FILE", requires = "http", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key for HTTPS, PEM
+    #[arg(long, value_name = "FILE", requires = "http", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Listen on a public address without TLS: a proxy in front does it
+    #[arg(long, requires = "http")]
+    pub behind_proxy: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve clients on stdin and stdout, or over HTTP
+    #[command(
+        after_help = "Examples:\n  mcp-manifold serve\n  mcp-manifold serve --config mcp.json --http 127.0.0.1:8808\n  mcp-manifold serve --http 127.0.0.1:8808 --stdio"
+    )]
+    Serve(Serve),
+    /// Say what is wrong in the file, without starting anything
+    #[command(after_help = "Examples:\n  mcp-manifold check\n  mcp-manifold check --config mcp.json --json")]
+    Check(Check),
+    /// List the tools that clients see, with server and description
+    #[command(after_help = "Examples:\n  mcp-manifold tools\n  mcp-manifold tools --json")]
+    Tools(Tools),
+    /// Call one tool through the gateway and print what it returns
+    #[command(
+        after_help = "Examples:\n  mcp-manifold call echo__echo message=hello\n  mcp-manifold call echo__add '{\"a\": 2, \"b\": 3}'\n  mcp-manifold call echo__add a=2 b=3 --json"
+    )]
+    Call(Call),
+    /// Show the state of a gateway that runs with --http
+    #[command(
+        after_help = "Examples:\n  mcp-manifold status\n  mcp-manifold status --url http://127.0.0.1:8808 --json"
+    )]
+    Status(Status),
+    /// Print the JSON Schema of the file, for editors
+    #[command(after_help = "Example:\n  mcp-manifold schema > mcp-manifold.schema.json")]
+    Schema,
+    /// Run one of the demo servers on stdin and stdout
+    #[command(after_help = "Example:\n  mcp-manifold demo-server echo")]
+    DemoServer {
+        /// Which one
+        which: Which,
+    },
+}
+
+/// Options of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Show notes too: how things were read
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Options of `tools`.
+#[derive(Debug, Clone, Args)]
+pub struct Tools {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `call`.
+#[derive(Debug, Clone, Args)]
+pub struct Call {
+    /// The tool, as `mcp-manifold tools` shows it
+    pub name: String,
+    /// One JSON object, or key=value pairs
+    pub arguments: Vec<String>,
+    /// Print the whole result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, Clone, Args)]
+pub struct Status {
+    /// Where the gateway listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8808")]
+    pub url: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}

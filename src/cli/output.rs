@@ -1,0 +1,40 @@
+//! The only writer to stdout and stderr.
+//!
+//! Results go to stdout, everything for the eye goes to stderr. While a stdio client is served stdout belongs to the
+//! protocol and nothing here writes to it.
+
+use crate::cli::exit::Exit;
+use std::io::Write;
+
+/// Writes a result and a line break. A reader that is gone is no error: `| head` is common.
+pub fn result(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
+}
+
+/// Writes a line for the eye.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Writes over the current line of a terminal; an empty text clears it.
+pub fn over(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "\r\x1b[2K{text}");
+    let _ = err.flush();
+}
+
+/// Says what went wrong.
+#[must_use]
+pub fn fail(exit: Exit, text: &str) -> Exit {
+    note(&format!("error: {text}"));
+    exit
+}
+
+/// Says what is wrong with the arguments, or what was asked for with `--help` and `--version`.
+#[must_use]
+pub fn usage(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Ok }
+}

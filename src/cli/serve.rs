@@ -1,0 +1,141 @@
+//! `serve`: fronts, signals, and what a person sees at the start.
+
+use crate::app::App;
+use crate::app::Fronts;
+use crate::cli::arguments::Global;
+use crate::cli::arguments::Serve;
+use crate::cli::exit::Exit;
+use crate::cli::output;
+use crate::cli::startup;
+use crate::front::http;
+use crate::front::http::Bound;
+use crate::front::http::HttpOptions;
+use crate::front::http::TlsFiles;
+use crate::gateway::Gateway;
+use crate::wire::pipe;
+use std::io::IsTerminal;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Serves until the client or a signal ends it.
+pub async fn run(global: &Global, serve: Serve) -> Exit {
+    if let Err(exit) = startup::start_log(global, None) {
+        return exit;
+    }
+    let app = match startup::app(global).await {
+        Ok(app) => app,
+        Err(exit) => return exit,
+    };
+    let http = match bind(&app, &serve).await {
+        Ok(http) => http,
+        Err(exit) => {
+            app.close().await;
+            return exit;
+        }
+    };
+    let mut tasks = JoinSet::new();
+    if let Some(bound) = &http {
+        let scheme = if serve.tls_cert.is_some() { "https" } else { "http" };
+        output::note(&format!(
+            "mcp-manifold {} listening on {scheme}://{}/mcp",
+            env!("CARGO_PKG_VERSION"),
+            bound.local_addr()
+        ));
+        tasks.spawn(describe(app.gateway().clone()));
+    }
+    let stdio = (http.is_none() || serve.stdio).then(|| {
+        if std::io::stdin().is_terminal() {
+            output::note(HINT);
+        }
+        (pipe::stdin(), pipe::stdout())
+    });
+    let shutdown = CancellationToken::new();
+    tasks.spawn(signals(shutdown.clone(), app.reload_handle()));
+    app.run(Fronts { stdio, http }, shutdown).await;
+    tasks.shutdown().await;
+    Exit::Ok
+}
+
+const HINT: &str = "\
+This speaks MCP on stdin and stdout: it is meant to be started by a client, not typed to.
+  Claude Code:  claude mcp add gw -- mcp-manifold serve --config /path/to/mcp.json
+  Others:       {\"mcpServers\": {\"gw\": {\"command\": \"mcp-manifold\", \"args\": [\"serve\", \"--config\", \"/path/to/mcp.json\"]}}}
+  Over HTTP:    mcp-manifold serve --http 127.0.0.1:8808
+Ctrl-D ends it.";
+
+async fn bind(app: &App, serve: &Serve) -> Result<Option<Bound>, Exit> {
+    let Some(addr) = serve.http else { return Ok(None) };
+    let config = app.gateway().config();
+    let tls = serve.tls_cert.clone().zip(serve.tls_key.clone()).map(|(cert, key)| TlsFiles { cert, key });
+    let options = HttpOptions {
+        addr,
+        tls,
+        behind_proxy: serve.behind_proxy,
+        settings: config.settings.http.clone(),
+        max_body: config.settings.limits.message_bytes,
+        depth: config.settings.limits.depth,
+        queue_bytes: config.settings.limits.client_queue_bytes,
+    };
+    http::bind(options).await.map(Some).map_err(|error| output::fail(Exit::Usage, &error.to_string()))
+}
+
+/// Which servers there are and how many tools. Servers that were never listed are started for it, in the background.
+async fn describe(gateway: Gateway) {
+    gateway.settle().await;
+    let status = gateway.status();
+    for (name, server) in &status.servers {
+        let text = match (server.tools, &server.reason) {
+            (Some(1), _) => "1 tool".to_owned(),
+            (Some(tools), _) => format!("{tools} tools"),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => format!("no list yet, it is {}", server.state),
+        };
+        output::note(&format!("  {name}: {text}"));
+    }
+    for (name, reason) in &status.left_out {
+        output::note(&format!("  {name}: not in use ({reason})"));
+    }
+    let tools = if status.tools == 1 { "tool" } else { "tools" };
+    output::note(&format!("{} {tools} from {} servers", status.tools, status.servers.len()));
+}
+
+/// SIGINT and SIGTERM end it, the second one at once; SIGHUP has the file read again.
+#[cfg(unix)]
+async fn signals(shutdown: CancellationToken, reload: Option<crate::reload::watch::WatchHandle>) {
+    use tokio::signal::unix::SignalKind;
+    use tokio::signal::unix::signal;
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        tracing::warn!("signals cannot be heard");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {
+                if let Some(reload) = &reload {
+                    reload.poke();
+                }
+                continue;
+            }
+        }
+        if shutdown.is_cancelled() {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the second signal asks for an end without waiting"
+            )]
+            std::process::exit(130);
+        }
+        shutdown.cancel();
+    }
+}
+
+/// Ctrl-C ends it.
+#[cfg(not(unix))]
+async fn signals(shutdown: CancellationToken, _: Option<crate::reload::watch::WatchHandle>) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        shutdown.cancel();
+    }
+}

@@ -1,0 +1,72 @@
+//! What the commands that need a gateway have in common: log, file, app.
+
+use crate::app::App;
+use crate::app::Options;
+use crate::cli::arguments::Global;
+use crate::cli::exit::Exit;
+use crate::cli::output;
+use crate::cli::surroundings;
+use crate::config::LoadError;
+use crate::config::environment::Environment;
+use crate::config::locate::locate;
+use crate::config::problem::Severity;
+use crate::telemetry::log;
+use crate::telemetry::log::Format;
+use crate::telemetry::log::LogSettings;
+use crate::telemetry::log::Target;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// Starts the log. `quiet` is the level when the user gave none: commands for people log less than `serve`.
+///
+/// # Errors
+/// The exit after the reason was shown.
+pub fn start_log(global: &Global, quiet: Option<&str>) -> Result<(), Exit> {
+    let level = match quiet {
+        Some(level) if global.log_level == "info" => level.to_owned(),
+        _ => global.log_level.clone(),
+    };
+    let target = global.log_file.clone().map_or(Target::Stderr, Target::File);
+    let format = if global.log_json { Format::Json } else { Format::Text };
+    let color = std::io::stderr().is_terminal();
+    log::start(&LogSettings { level, format, target, color })
+        .map_err(|error| output::fail(Exit::Usage, &error.to_string()))
+}
+
+/// Finds the file.
+///
+/// # Errors
+/// The exit after the reason was shown.
+pub fn find(global: &Global, environment: &Environment) -> Result<PathBuf, Exit> {
+    locate(global.config.as_deref(), environment)
+        .map_err(|error| output::fail(Exit::Configuration, &error.to_string()))
+}
+
+/// Reads the file and builds the app. Problems are shown.
+///
+/// # Errors
+/// The exit after the reason was shown.
+pub async fn app(global: &Global) -> Result<App, Exit> {
+    let environment = surroundings::environment();
+    let path = find(global, &environment)?;
+    let cache = match (global.no_cache, &global.cache_dir) {
+        (true, _) => None,
+        (false, Some(folder)) => Some(folder.clone()),
+        (false, None) => surroundings::cache_folder(),
+    };
+    let options = Options { cache, ..Options::default() };
+    let app = App::from_file(&path, environment, options).await.map_err(|error| refused(&error))?;
+    for problem in app.problems().iter().filter(|problem| problem.severity > Severity::Note) {
+        output::note(&problem.to_string());
+    }
+    Ok(app)
+}
+
+/// Shows why the file cannot be used.
+#[must_use]
+pub fn refused(error: &LoadError) -> Exit {
+    for problem in error.problems().iter().filter(|problem| problem.severity > Severity::Note) {
+        output::note(&problem.to_string());
+    }
+    output::fail(Exit::Configuration, &error.to_string())
+}

@@ -1,0 +1,29 @@
+//! The process as arguments: variables, folders, our own path. The only place that asks the process for them.
+
+use crate::config::environment::Environment;
+use directories::BaseDirs;
+use directories::ProjectDirs;
+use std::path::PathBuf;
+
+/// What loading a file may know about this process.
+#[must_use]
+pub fn environment() -> Environment {
+    #[expect(clippy::disallowed_methods, reason = "here the environment becomes an argument")]
+    let vars = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let mut environment = Environment::new(vars, cwd);
+    if let Some(dirs) = BaseDirs::new() {
+        environment = environment.home(dirs.home_dir()).user_config(dirs.config_dir());
+    }
+    match std::env::current_exe() {
+        Ok(path) => environment.own_binary(path),
+        Err(_) => environment,
+    }
+}
+
+/// The user's cache folder for this program.
+#[must_use]
+pub fn cache_folder() -> Option<PathBuf> {
+    ProjectDirs::from("", "", "mcp-manifold").map(|dirs| dirs.cache_dir().to_owned())
+}

@@ -1,0 +1,105 @@
+//! `tools`: every tool that clients see.
+
+use crate::cli::arguments::Global;
+use crate::cli::arguments::Tools;
+use crate::cli::exit::Exit;
+use crate::cli::output;
+use crate::cli::progress;
+use crate::cli::startup;
+use crate::gateway::snapshot::Snapshot;
+use crate::telemetry::clean::clean;
+use serde::Serialize;
+use serde_json::json;
+
+/// Longest description shown in the table, in bytes.
+const DESCRIPTION: usize = 100;
+
+/// Lists the tools.
+pub async fn run(global: &Global, tools: &Tools) -> Exit {
+    if let Err(exit) = startup::start_log(global, Some("error")) {
+        return exit;
+    }
+    let app = match startup::app(global).await {
+        Ok(app) => app,
+        Err(exit) => return exit,
+    };
+    progress::watch(app.gateway(), app.gateway().settle()).await;
+    let snapshot = app.gateway().snapshot();
+    let rows = rows(&snapshot);
+    let missing = missing(&snapshot);
+    if tools.json {
+        output::result(&format!("{:#}", json!({"schemaVersion": 1, "tools": rows, "missing": missing})));
+    } else {
+        print_table(&rows);
+    }
+    for server in &missing {
+        output::note(&format!("warning: server `{}` has no list: {}", server.server, server.reason));
+    }
+    app.close().await;
+    if rows.is_empty() && !missing.is_empty() { Exit::Unreachable } else { Exit::Ok }
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    server: String,
+    tool: String,
+    description: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Missing {
+    server: String,
+    reason: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Described {
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+}
+
+fn rows(snapshot: &Snapshot) -> Vec<Row> {
+    let tools = snapshot.catalog.tools().map(|tool| {
+        let described = serde_json::from_str::<Described>(tool.raw.get()).ok();
+        let description = described.and_then(|said| said.description.or(said.title)).unwrap_or_default();
+        Row {
+            name: tool.name.to_string(),
+            server: tool.route.server.to_string(),
+            tool: tool.route.own_name.clone(),
+            description,
+        }
+    });
+    tools.collect()
+}
+
+fn missing(snapshot: &Snapshot) -> Vec<Missing> {
+    let reason = |name| {
+        let status = snapshot.server(name).map(|handle| handle.status());
+        status.map_or_else(String::new, |status| {
+            status.reason.unwrap_or_else(|| format!("it is {}", status.state))
+        })
+    };
+    let servers = snapshot.catalog.missing().iter();
+    servers.map(|name| Missing { server: name.to_string(), reason: reason(name) }).collect()
+}
+
+/// Name, server and the first line of the description, in columns.
+fn print_table(rows: &[Row]) {
+    let width =
+        |of: fn(&Row) -> &str, head: usize| rows.iter().map(|row| of(row).len()).max().unwrap_or(0).max(head);
+    let (names, servers) = (width(|row| &row.name, 4), width(|row| &row.server, 6));
+    output::result(format!("{:names$}  {:servers$}  DESCRIPTION", "NAME", "SERVER").trim_end());
+    for row in rows {
+        let first_line = row.description.lines().next().unwrap_or_default();
+        let text = format!(
+            "{:names$}  {:servers$}  {}",
+            row.name,
+            clean(&row.server, 128),
+            clean(first_line, DESCRIPTION)
+        );
+        output::result(text.trim_end());
+    }
+}

@@ -1,0 +1,336 @@
+//! One request, from its POST to its answer, and everything heard on the way.
+//!
+//! It owns no task: who runs these futures, and who ends them, is `link.rs`.
+
+use crate::downstream::http::endpoint::Endpoint;
+use crate::downstream::http::endpoint::Failure;
+use crate::downstream::http::era;
+use crate::downstream::http::mark;
+use crate::downstream::http::parcel::Parcel;
+use crate::downstream::http::reply;
+use crate::downstream::http::reply::Broken;
+use crate::downstream::http::reply::Refusal;
+use crate::downstream::http::reply::Reply;
+use crate::downstream::http::session::Renewed;
+use crate::downstream::http::session::Session;
+use crate::downstream::http::session::Stamp;
+use crate::downstream::link::Link;
+use crate::downstream::link::Listener;
+use crate::downstream::link::Source;
+use crate::protocol::version::Era;
+use crate::wire::members::Members;
+use crate::wire::message::Message;
+use crate::wire::message::Outcome;
+use crate::wire::meta;
+use crate::wire::pending::Answer;
+use crate::wire::pending::Lost;
+use crate::wire::pending::Owner;
+use crate::wire::pending::Pending;
+use bytes::Bytes;
+use reqwest::Response;
+use reqwest::header::HeaderMap;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// So many failures of the network, one after the other, and the connection is taken for dead.
+const FAILURES: u32 = 3;
+/// How long a stream is still read after its answer, so that its connection can be used again.
+const AFTERMATH: Duration = Duration::from_secs(1);
+
+/// All that is shared by the requests to one server.
+pub struct Talk {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The era spoken with it.
+    pub era: Era,
+    /// Its session, when it is a legacy one.
+    pub session: Option<Session>,
+    /// Its calls in flight.
+    pub pending: Pending,
+    /// Who hears what it says unasked.
+    pub listener: Arc<dyn Listener>,
+    /// Longest time for opening a session again.
+    pub patience: Duration,
+    /// How it ended, once it has.
+    pub ended: watch::Sender<Option<Arc<str>>>,
+    /// Failures of the network since the last answer.
+    pub failures: AtomicU32,
+}
+
+/// Which call a response belongs to.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// Our id.
+    pub id: u64,
+    /// Who asked.
+    pub owner: Owner,
+}
+
+/// What a message was.
+pub enum Heard {
+    /// The answer that was waited for.
+    Answer,
+    /// Something else; the answer may still come.
+    Other,
+    /// Nothing that can be read; the answer may still come. What is wrong, going on after the name of the server.
+    Odd(String),
+    /// The answer to something that was not asked here.
+    Foreign(String),
+}
+
+/// Why a call got no answer.
+pub enum Trouble {
+    /// For the one who waits.
+    Lost(Lost),
+    /// The network failed, which may mean the end of the connection.
+    Network(Failure),
+}
+
+impl Talk {
+    /// Makes one call; its waiter gets exactly one answer unless somebody else took it meanwhile.
+    pub async fn call(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) {
+        let (lost, failed) = match self.exchange(link, asked, parcel).await {
+            Ok(()) => return,
+            Err(Trouble::Lost(lost)) => (lost, None),
+            Err(Trouble::Network(failure)) => {
+                let why = failure.why.as_str();
+                let lost = match failure.sent {
+                    true => Lost::Closed(format!("broke the connection before it answered: {why}").into()),
+                    false => Lost::NotSent(format!("it cannot be reached: {why}").into()),
+                };
+                (lost, Some(failure))
+            }
+        };
+        if let Some(waiter) = self.pending.take(asked.id) {
+            waiter.answer(Answer::Lost(lost));
+        }
+        if let Some(failure) = failed {
+            self.failed(&failure);
+        }
+    }
+
+    /// Sends what wants no answer.
+    pub async fn tell(&self, parcel: Parcel) {
+        let marks = match &self.session {
+            Some(session) => mark::legacy(&session.stamp()),
+            None => mark::modern(&parcel.method, parcel.target.as_deref()),
+        };
+        let server = &self.endpoint.server;
+        match self.post(marks, parcel.body).await {
+            Ok(response) if response.status().is_success() => {}
+            Ok(response) => {
+                let status = response.status().as_u16();
+                tracing::debug!(%server, method = parcel.method, status, "a notification was refused");
+            }
+            Err(failure) => {
+                tracing::debug!(%server, method = parcel.method, why = failure.why, "a notification was not sent");
+                self.failed(&failure);
+            }
+        }
+    }
+
+    /// Opens a new session in place of `seen`, once for everybody, and says that every list may have changed.
+    ///
+    /// # Errors
+    /// When that fails the connection has ended.
+    pub async fn renew(&self, link: &Arc<dyn Link>, session: &Session, seen: u64) -> Result<Stamp, Trouble> {
+        let open = || async {
+            let met = tokio::time::timeout(self.patience, era::initialize(&self.endpoint)).await;
+            let met = met.map_err(|_| "it gave no answer to `initialize`".to_owned())?;
+            met.map_err(|error| error.to_string())?.stamp.ok_or_else(|| "it opened no session".to_owned())
+        };
+        match session.renew(seen, open).await {
+            Ok(Renewed::Here) => {
+                tracing::debug!(server = %self.endpoint.server, "the session was lost and opened again");
+                for list in ["tools", "prompts", "resources"] {
+                    let method = format!("notifications/{list}/list_changed");
+                    self.listener.notification(self.source(link, None), &method, None);
+                }
+            }
+            Ok(Renewed::Elsewhere) => {}
+            Err(why) => {
+                let why = Arc::from(format!("lost its session, which cannot be opened again: {why}"));
+                self.end(&why);
+                return Err(Trouble::Lost(Lost::Closed(why)));
+            }
+        }
+        Ok(session.stamp())
+    }
+
+    /// Takes in one message of the server. `asked` is the call whose response it came in.
+    pub fn hear(&self, link: &Arc<dyn Link>, asked: Option<Asked>, text: &mut Vec<u8>) -> Heard {
+        let owner = asked.map(|asked| asked.owner).filter(|owner| *owner != 0);
+        match reply::read(text, self.endpoint.limits.depth) {
+            Ok(Message::Response { id, outcome }) => self.hear_answer(asked, id, outcome),
+            Ok(Message::Notification { method, params }) => {
+                match (&*method, params) {
+                    ("notifications/progress", Some(params)) => self.hear_progress(params),
+                    _ => self.listener.notification(self.source(link, owner), &method, params),
+                }
+                Heard::Other
+            }
+            Ok(Message::Request { id, method, params }) => {
+                match (&*method, self.era) {
+                    ("ping", _) => link.respond(id, r#""result":{}"#),
+                    (_, Era::Legacy) => {
+                        let source = self.source(link, owner);
+                        self.listener.request(source, Arc::clone(link), id, &method, params);
+                    }
+                    (_, Era::Modern) => {
+                        let server = &self.endpoint.server;
+                        tracing::debug!(%server, %method, "a request that a modern server must not send");
+                    }
+                }
+                Heard::Other
+            }
+            Err(malformed) => Heard::Odd(format!("gave an answer that cannot be read: {malformed}")),
+        }
+    }
+
+    /// Counts a failure of the network; the third in a row ends the connection.
+    pub fn failed(&self, failure: &Failure) {
+        if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES {
+            self.end(&Arc::from(format!("cannot be reached: {}", failure.why)));
+        }
+    }
+
+    /// Something was answered, so the server is there.
+    pub fn reached(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    /// Ends the connection: who waits is told, and so is its owner.
+    pub fn end(&self, why: &Arc<str>) {
+        for waiter in self.pending.close(why) {
+            waiter.answer(Answer::Lost(Lost::Closed(Arc::clone(why))));
+        }
+        self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            ended.get_or_insert_with(|| Arc::clone(why));
+            first
+        });
+    }
+
+    async fn exchange(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) -> Result<(), Trouble> {
+        let mut messages = match self.send(link, asked, parcel).await? {
+            Reply::Messages(messages) => messages,
+            Reply::Refused(refusal) => return self.refused(asked, refusal),
+            Reply::Strange(why) => return Err(unreadable(why)),
+            Reply::Nothing(status) => {
+                return Err(unreadable(format!("answered HTTP {} without an answer", status.as_u16())));
+            }
+        };
+        let (mut until, mut odd) = (None, None);
+        loop {
+            let next = match until {
+                None => messages.next().await,
+                Some(until) => tokio::time::timeout_at(until, messages.next()).await.unwrap_or(Ok(None)),
+            };
+            let mut text = match next {
+                Ok(Some(text)) => text,
+                _ if until.is_some() => return Ok(()),
+                Ok(None) => {
+                    return Err(odd.map_or_else(|| closed("ended its answer without a result"), unreadable));
+                }
+                Err(Broken::TooLong(why)) => return Err(unreadable(why)),
+                Err(Broken::Cut(why)) => return Err(closed(&why)),
+            };
+            match self.hear(link, Some(asked), &mut text) {
+                Heard::Answer => until = Some(Instant::now() + AFTERMATH),
+                Heard::Other => {}
+                Heard::Foreign(why) => return Err(unreadable(why)),
+                Heard::Odd(why) => {
+                    match reply::stray_error(&mut text, asked.id, self.endpoint.limits.depth) {
+                        Some(error) if until.is_none() => return self.answer_error(asked, error),
+                        _ => odd = Some(why),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a request. One that met a lost session was not looked at, and is sent once more in a new one.
+    async fn send(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) -> Result<Reply, Trouble> {
+        let limits = self.endpoint.limits;
+        let Some(session) = &self.session else {
+            let marks = mark::modern(&parcel.method, parcel.target.as_deref());
+            let response = self.post(marks, parcel.body).await.map_err(Trouble::Network)?;
+            return Ok(Reply::of(response, limits.message_bytes).await);
+        };
+        let stamp = session.stamp();
+        let first = self.post(mark::legacy(&stamp), parcel.body.clone()).await.map_err(Trouble::Network)?;
+        let mut refusal = match Reply::of(first, limits.message_bytes).await {
+            Reply::Refused(refusal) => refusal,
+            reply => return Ok(reply),
+        };
+        if stamp.id.is_none() || !refusal.ends_session(asked.id, limits.depth) {
+            return Ok(Reply::Refused(refusal));
+        }
+        let stamp = self.renew(link, session, stamp.generation).await?;
+        let second = self.post(mark::legacy(&stamp), parcel.body).await.map_err(Trouble::Network)?;
+        Ok(Reply::of(second, limits.message_bytes).await)
+    }
+
+    async fn post(&self, marks: HeaderMap, body: Bytes) -> Result<Response, Failure> {
+        let response = self.endpoint.post(marks, body).await?;
+        self.reached();
+        Ok(response)
+    }
+
+    fn refused(&self, asked: Asked, mut refusal: Refusal) -> Result<(), Trouble> {
+        let decisive =
+            refusal.status.is_client_error() && !refusal.may_pass() && !refusal.wants_credentials();
+        let text = refusal.text();
+        match refusal.error(asked.id, self.endpoint.limits.depth).filter(|_| decisive) {
+            Some(error) => self.answer_error(asked, error),
+            None => Err(unreadable(text)),
+        }
+    }
+
+    fn answer_error(&self, asked: Asked, error: &str) -> Result<(), Trouble> {
+        let raw: &RawValue =
+            serde_json::from_str(error).map_err(|_| closed("gave an error that is no JSON"))?;
+        if let Some(waiter) = self.pending.take(asked.id) {
+            waiter.answer(Answer::Outcome(Outcome::Error(raw)));
+        }
+        Ok(())
+    }
+
+    fn hear_answer(&self, asked: Option<Asked>, id: &RawValue, outcome: Outcome<'_>) -> Heard {
+        let seen = id.get().parse::<u64>().ok();
+        if let Some(asked) = asked
+            && seen != Some(asked.id)
+        {
+            let (seen, asked) = (reply::shown(id.get()), asked.id);
+            return Heard::Foreign(format!("answered to the id {seen} instead of {asked}"));
+        }
+        if let Some(waiter) = seen.and_then(|id| self.pending.take(id)) {
+            waiter.answer(Answer::Outcome(outcome));
+        }
+        Heard::Answer
+    }
+
+    fn hear_progress(&self, params: &RawValue) {
+        let token = Members::parse(params.get()).ok().and_then(|members| members.get(meta::PROGRESS_TOKEN));
+        if let Some(id) = token.and_then(|token| token.get().parse().ok()) {
+            self.pending.progress(id, params.get());
+        }
+    }
+
+    fn source<'a>(&'a self, link: &'a Arc<dyn Link>, owner: Option<Owner>) -> Source<'a> {
+        Source { server: &self.endpoint.server, link: &**link, owner }
+    }
+}
+
+fn unreadable(why: String) -> Trouble {
+    Trouble::Lost(Lost::Unreadable(why.into()))
+}
+
+fn closed(why: &str) -> Trouble {
+    Trouble::Lost(Lost::Closed(why.into()))
+}

@@ -1,0 +1,250 @@
+//! What a gateway owns: the current snapshot, the servers' surroundings, the saved catalogs, its sessions.
+//!
+//! It publishes and remembers; what a request means is `gateway.rs`, when the file is read again is `reload.rs`.
+
+use crate::auth::caller::Caller;
+use crate::catalog::Catalog;
+use crate::catalog::lists::ListKind;
+use crate::catalog::lists::ServerLists;
+use crate::catalog::merge::Part;
+use crate::catalog::owners::Owners;
+use crate::catalog::store::Store;
+use crate::config::digest::entry_digest;
+use crate::config::digest::secret_digest;
+use crate::config::model::Config;
+use crate::config::model::Server;
+use crate::downstream::handle::ServerHandle;
+use crate::downstream::task;
+use crate::downstream::task::Surroundings;
+use crate::gateway::session::Session;
+use crate::gateway::snapshot::Generations;
+use crate::gateway::snapshot::Snapshot;
+use crate::name::ServerName;
+use crate::policy::Policy;
+use crate::telemetry::event;
+use crate::wire::pending::Owner;
+use crate::wire::tasks::Tasks;
+use indexmap::IndexMap;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::time::Duration;
+use std::time::SystemTime;
+use tokio::sync::Notify;
+use tokio::sync::watch;
+
+/// A quiet time within which changes of lists become one notification.
+const COALESCE: Duration = Duration::from_millis(300);
+
+/// Where saved catalogs are kept, for which configuration.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// The folder.
+    pub store: Store,
+    /// Whose owners of names are remembered: one text per configuration file.
+    pub config_id: String,
+}
+
+/// The inside of a gateway.
+pub struct Core {
+    pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
+    pub(super) around: Surroundings,
+    pub(super) tasks: Tasks,
+    memory: Option<Memory>,
+    sessions: Mutex<HashMap<Owner, Weak<Session>>>,
+    /// One publication at a time.
+    publishing: Mutex<()>,
+    unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
+    dirty: Notify,
+    changed: Notify,
+}
+
+impl Core {
+    pub(super) fn new(around: Surroundings, memory: Option<Memory>) -> Self {
+        let snapshot = Snapshot {
+            config: Arc::default(),
+            servers: IndexMap::new(),
+            catalog: Arc::new(Catalog::build(&[], &Config::default().settings, &Owners::default())),
+            policy: Policy::default(),
+            generations: Generations::default(),
+        };
+        Self {
+            snapshot: watch::Sender::new(Arc::new(snapshot)),
+            around,
+            tasks: Tasks::default(),
+            memory,
+            sessions: Mutex::default(),
+            publishing: Mutex::default(),
+            unsaved: Mutex::default(),
+            dirty: Notify::new(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The current snapshot.
+    #[must_use]
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Makes a server of `entry`, with what is saved of its lists, or else with `provisional` ones.
+    #[must_use]
+    pub fn launch(&self, entry: Arc<Server>, provisional: Option<Arc<ServerLists>>) -> ServerHandle {
+        let stored = self.memory.as_ref().and_then(|memory| memory.store.load(&entry_digest(&entry)).found());
+        let lists = stored.map(|stored| Arc::new(stored.lists)).or(provisional);
+        task::launch(entry, lists, &self.around, &self.tasks)
+    }
+
+    /// Makes `config` with `servers` the current snapshot, in one step.
+    pub fn publish(&self, config: Arc<Config>, servers: IndexMap<ServerName, ServerHandle>) {
+        let _one_at_a_time = lock(&self.publishing);
+        self.replace(config, servers);
+    }
+
+    /// Merges the lists of the current servers anew.
+    pub(super) fn rebuild(&self) {
+        let _one_at_a_time = lock(&self.publishing);
+        let current = self.current();
+        self.replace(Arc::clone(&current.config), current.servers.clone());
+    }
+
+    fn replace(&self, config: Arc<Config>, servers: IndexMap<ServerName, ServerHandle>) {
+        let before = self.current();
+        let entries: Vec<_> =
+            servers.values().map(|handle| (Arc::clone(handle.server()), handle.lists())).collect();
+        let parts: Vec<_> =
+            entries.iter().map(|(server, lists)| Part { server, lists: lists.clone() }).collect();
+        let remembered = self.owners(&before.catalog);
+        let catalog = Catalog::build(&parts, &config.settings, &remembered);
+        self.report(&before.catalog, &catalog);
+        if let Some(memory) = &self.memory
+            && *catalog.owners() != remembered
+            && let Err(error) = memory.store.save_owners(&memory.config_id, catalog.owners())
+        {
+            tracing::warn!(%error, "owners of names cannot be saved");
+        }
+        let generations = next_generations(&before, &catalog);
+        let changed = generations != before.generations;
+        let policy = before.policy.clone();
+        let next = Snapshot { config, servers, catalog: Arc::new(catalog), policy, generations };
+        self.snapshot.send_replace(Arc::new(next));
+        if changed {
+            self.changed.notify_one();
+        }
+    }
+
+    fn owners(&self, before: &Catalog) -> Owners {
+        let nothing = *before.owners() == Owners::default();
+        let memory = self.memory.as_ref().filter(|_| nothing);
+        let stored = memory.and_then(|memory| memory.store.load_owners(&memory.config_id).found());
+        stored.unwrap_or_else(|| before.owners().clone())
+    }
+
+    fn report(&self, before: &Catalog, now: &Catalog) {
+        for collision in now.collisions().iter().filter(|new| !before.collisions().contains(new)) {
+            let (kept, left_out) = (&collision.kept.server, &collision.left_out.server);
+            event::collision(&self.around.metrics, &collision.name, kept, left_out);
+        }
+        for item in now.left_out().iter().filter(|new| !before.left_out().contains(new)) {
+            tracing::warn!(server = %item.route.server, item = %item, "left out of the lists");
+        }
+    }
+
+    /// A server's lists were read: they are saved, and merged after a quiet time.
+    pub(super) fn note_lists(&self, server: &ServerName, lists: &Arc<ServerLists>) {
+        if let Some(handle) = self.current().server(server) {
+            lock(&self.unsaved).push((Arc::clone(handle.server()), Arc::clone(lists)));
+        }
+        self.dirty.notify_one();
+    }
+
+    /// Saves and merges lists as they come. Never ends.
+    pub(super) async fn keep_catalog(self: Arc<Self>) {
+        loop {
+            self.dirty.notified().await;
+            self.save();
+            self.rebuild();
+        }
+    }
+
+    /// Tells clients about changed lists, many changes at once. Never ends.
+    pub(super) async fn tell_changes(self: Arc<Self>) {
+        loop {
+            self.changed.notified().await;
+            tokio::time::sleep(COALESCE).await;
+            let generations = self.current().generations;
+            for session in self.sessions() {
+                let [tools, prompts, resources] = session.note_lists(generations);
+                let methods = [
+                    (tools, "notifications/tools/list_changed"),
+                    (prompts, "notifications/prompts/list_changed"),
+                    (resources, "notifications/resources/list_changed"),
+                ];
+                for (_, method) in methods.iter().filter(|(changed, _)| *changed) {
+                    session.notify(method, None);
+                }
+            }
+        }
+    }
+
+    /// Writes what was read since the last time. A folder that cannot be written costs a warning, nothing else.
+    pub(super) fn save(&self) {
+        let unsaved = std::mem::take(&mut *lock(&self.unsaved));
+        let Some(memory) = &self.memory else { return };
+        for (server, lists) in unsaved {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
+            let saved = memory.store.key().and_then(|key| {
+                memory.store.save(&entry_digest(&server), &lists, &secret_digest(&server, &key), now)
+            });
+            if let Err(error) = saved {
+                tracing::warn!(server = %server.name, %error, "catalog cannot be saved");
+            }
+        }
+    }
+
+    pub(super) fn register(&self, caller: Caller) -> Arc<Session> {
+        let current = self.current();
+        let session = Arc::new(Session::new(caller, current.config.settings.limits.in_flight_per_client));
+        session.note_lists(current.generations);
+        let mut sessions = lock(&self.sessions);
+        sessions.retain(|_, session| session.strong_count() > 0);
+        sessions.insert(session.key(), Arc::downgrade(&session));
+        session
+    }
+
+    pub(super) fn forget(&self, session: &Session) {
+        lock(&self.sessions).remove(&session.key());
+    }
+
+    pub(super) fn sessions(&self) -> Vec<Arc<Session>> {
+        lock(&self.sessions).values().filter_map(Weak::upgrade).collect()
+    }
+}
+
+fn next_generations(before: &Snapshot, now: &Catalog) -> Generations {
+    let old = &before.catalog;
+    let mut next = before.generations;
+    let exposed = |catalog: &Catalog, kind| match kind {
+        ListKind::Tools => {
+            catalog.tools().map(|t| (t.name.to_string(), t.raw.get().to_owned())).collect::<Vec<_>>()
+        }
+        ListKind::Prompts => {
+            catalog.prompts().map(|p| (p.name.to_string(), p.raw.get().to_owned())).collect()
+        }
+        ListKind::Resources => catalog.resources().map(|r| (r.uri.clone(), r.raw.get().to_owned())).collect(),
+        ListKind::Templates => catalog.templates().map(|r| (r.uri.clone(), r.raw.get().to_owned())).collect(),
+    };
+    for kind in ListKind::ALL {
+        if exposed(old, kind) != exposed(now, kind) {
+            *next.of_mut(kind) += 1;
+        }
+    }
+    next
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

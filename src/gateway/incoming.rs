@@ -1,0 +1,80 @@
+//! A request as it came in: method, params by member, `_meta`, and the era it was asked in.
+
+use crate::gateway::reply::Failure;
+use crate::protocol::modern;
+use crate::protocol::modern::RequestMeta;
+use crate::protocol::version;
+use crate::protocol::version::Era;
+use crate::wire::members::Members;
+use crate::wire::message::read_text;
+use crate::wire::meta;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The borrowed parts of one request.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// What is asked for.
+    pub method: &'a str,
+    /// The params; an empty object when there were none.
+    pub params: Members<'a>,
+    /// Their `_meta`.
+    pub meta: Option<Members<'a>>,
+    /// What a modern request says about its client; `None` for a legacy one.
+    pub modern: Option<RequestMeta<'a>>,
+}
+
+impl<'a> Incoming<'a> {
+    /// Reads the parts.
+    ///
+    /// # Errors
+    /// The failure to answer when params or `_meta` are no objects, or hold a key twice.
+    pub fn read(method: &'a str, params: Option<&'a str>) -> Result<Self, Failure> {
+        let params =
+            params.map(Members::parse).transpose().map_err(|why| Failure::bad_params(method, why))?;
+        let params = params.unwrap_or_else(Members::empty);
+        let meta = meta::of(&params).map_err(|why| Failure::bad_params(method, format!("`_meta`: {why}")))?;
+        let modern = meta.as_ref().and_then(modern::request_meta);
+        Ok(Self { method, params, meta, modern })
+    }
+
+    /// The era it was asked in.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        if self.modern.is_some() { Era::Modern } else { Era::Legacy }
+    }
+
+    /// Refuses what the modern era requires and this request lacks. Legacy requests pass.
+    ///
+    /// # Errors
+    /// The failure to answer.
+    pub fn check_modern(&self) -> Result<(), Failure> {
+        let Some(modern) = &self.modern else { return Ok(()) };
+        if version::era_of(&modern.version) != Some(Era::Modern) {
+            return Err(Failure::unsupported_version(&modern.version, &version::supported()));
+        }
+        if modern.capabilities.is_none() {
+            let why = format!("`_meta` lacks the object `{}`", modern::CLIENT_CAPABILITIES);
+            return Err(Failure::bad_params(self.method, why));
+        }
+        Ok(())
+    }
+
+    /// A member that must be a string.
+    ///
+    /// # Errors
+    /// The failure to answer when it is missing or something else.
+    pub fn text(&self, member: &str) -> Result<Cow<'a, str>, Failure> {
+        let raw = self.params.get(member);
+        let raw = raw.ok_or_else(|| Failure::bad_params(self.method, format!("`{member}` is missing")))?;
+        read_text(raw).map_err(|_| Failure::bad_params(self.method, format!("`{member}` is not a string")))
+    }
+
+    /// The client's progress token as JSON text: a string or a number.
+    #[must_use]
+    pub fn progress_token(&self) -> Option<&'a str> {
+        let token = self.meta.as_ref()?.get(meta::PROGRESS_TOKEN).map(RawValue::get)?;
+        let scalar = token.starts_with('"') || token.starts_with('-') || token.as_bytes()[0].is_ascii_digit();
+        (scalar && token.len() <= crate::wire::message::MAX_ID).then_some(token)
+    }
+}

@@ -1,0 +1,54 @@
+//! The lists, answered from the merged catalog.
+
+use crate::catalog::lists::ListKind;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::incoming::Incoming;
+use crate::gateway::reply::Failure;
+use crate::gateway::snapshot::Snapshot;
+use crate::wire::message::read_text;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio::time::timeout_at;
+
+/// Answers one page.
+pub(super) fn answer(snapshot: &Snapshot, kind: ListKind, incoming: &Incoming<'_>, exchange: Exchange) {
+    let cursor =
+        match incoming.params.get("cursor").filter(|raw| raw.get() != "null").map(read_text).transpose() {
+            Ok(cursor) => cursor,
+            Err(_) => {
+                return exchange.fail(&Failure::bad_params(incoming.method, "`cursor` is not a string"));
+            }
+        };
+    let page_size = snapshot.config.settings.limits.page_size;
+    match snapshot.catalog.list_result(kind, incoming.era(), cursor.as_deref(), page_size) {
+        Ok(page) => {
+            exchange.session().note_list(kind, snapshot.generations);
+            exchange.result(&page);
+        }
+        Err(why) => exchange.fail(&Failure::bad_params(incoming.method, why)),
+    }
+}
+
+/// True when lists are still missing that may come soon.
+pub(super) fn is_worth_waiting(snapshot: &Snapshot) -> bool {
+    let patience = snapshot.config.settings.list_timeout;
+    snapshot.catalog.missing().iter().any(|name| {
+        let handle = snapshot.server(name);
+        handle.is_some_and(|handle| handle.want().is_some_and(|since| since.elapsed() < patience))
+    })
+}
+
+/// Starts the servers whose lists are missing, side by side, and waits until they are there or the time is over.
+pub(super) async fn wait(snapshot: &Snapshot) {
+    let patience: Duration = snapshot.config.settings.list_timeout;
+    let mut waits = Vec::new();
+    for name in snapshot.catalog.missing() {
+        let Some(handle) = snapshot.server(name) else { continue };
+        // The time counts from its start, not from this request: a server that hangs costs its wait once.
+        let deadline = handle.want().unwrap_or_else(Instant::now) + patience;
+        waits.push(async move {
+            let _ = timeout_at(deadline, handle.lists_or_failure()).await;
+        });
+    }
+    futures_util::future::join_all(waits).await;
+}

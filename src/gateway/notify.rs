@@ -1,0 +1,80 @@
+//! What servers say unasked, on its way to the right client or to nobody.
+//!
+//! A line that cannot be attributed reaches no client while several share the server.
+
+use crate::catalog::lists::ServerLists;
+use crate::downstream::link::Link;
+use crate::downstream::link::Listener;
+use crate::downstream::link::Source;
+use crate::gateway::ask;
+use crate::gateway::core::Core;
+use crate::gateway::logging;
+use crate::name::ServerName;
+use crate::wire::members::Members;
+use crate::wire::message::read_text;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::sync::Weak;
+
+/// The ears of a gateway. Weak, because servers must not keep it alive.
+pub(super) struct Ears(pub(super) Weak<Core>);
+
+impl Listener for Ears {
+    fn notification(&self, source: Source<'_>, method: &str, params: Option<&RawValue>) {
+        let Some(core) = self.0.upgrade() else { return };
+        match method {
+            "notifications/tools/list_changed"
+            | "notifications/prompts/list_changed"
+            | "notifications/resources/list_changed" => {
+                if let Some(handle) = core.current().server(source.server) {
+                    handle.relist();
+                }
+            }
+            "notifications/message" => log_line(&core, &source, params.map(RawValue::get)),
+            // Unknown ones are ignored, as the protocol asks; updates of resources come with subscriptions.
+            _ => {}
+        }
+    }
+
+    fn lists_read(&self, server: &ServerName, lists: &Arc<ServerLists>) {
+        if let Some(core) = self.0.upgrade() {
+            core.note_lists(server, lists);
+            if let Some(handle) = core.current().server(server) {
+                logging::tell(&core, handle);
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        source: Source<'_>,
+        link: Arc<dyn Link>,
+        id: &RawValue,
+        method: &str,
+        params: Option<&RawValue>,
+    ) {
+        ask::pass_on(source, &link, id, method, params.map(RawValue::get));
+    }
+}
+
+/// To the client whose call caused it; without calls, to the only client there is.
+fn log_line(core: &Core, source: &Source<'_>, params: Option<&str>) {
+    let pending = source.link.pending();
+    if let Some(owner) = source.owner.or_else(|| pending.sole_owner()) {
+        pending.notice(owner, "notifications/message", params);
+        return;
+    }
+    let level = params.and_then(log_level_of);
+    if let [only] = core.sessions().as_slice()
+        && pending.is_empty()
+        && level.is_none_or(|level| only.wants_log(&level))
+    {
+        only.notify("notifications/message", params);
+    }
+}
+
+/// The severity that a log message names.
+pub(super) fn log_level_of(params: &str) -> Option<String> {
+    let members = Members::parse(params).ok()?;
+    read_text(members.get("level")?).ok().map(std::borrow::Cow::into_owned)
+}

@@ -1,0 +1,57 @@
+//! Everything one request needs, frozen: the configuration, the servers, the merged catalog, the policy.
+//!
+//! A request takes the current snapshot once and keeps it; a reload publishes the next one beside it.
+
+use crate::catalog::Catalog;
+use crate::catalog::lists::ListKind;
+use crate::config::model::Config;
+use crate::downstream::handle::ServerHandle;
+use crate::name::ServerName;
+use crate::policy::Policy;
+use indexmap::IndexMap;
+use std::sync::Arc;
+
+/// How often each kind of list has changed; sessions remember what they saw last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Generations {
+    /// `tools/list`
+    pub tools: u64,
+    /// `prompts/list`
+    pub prompts: u64,
+    /// `resources/list` and `resources/templates/list`
+    pub resources: u64,
+}
+
+impl Generations {
+    /// The number of one list; resources and templates share one, as they share a notification.
+    pub fn of_mut(&mut self, kind: ListKind) -> &mut u64 {
+        match kind {
+            ListKind::Tools => &mut self.tools,
+            ListKind::Prompts => &mut self.prompts,
+            ListKind::Resources | ListKind::Templates => &mut self.resources,
+        }
+    }
+}
+
+/// One frozen state of the gateway.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The configuration it was made from.
+    pub config: Arc<Config>,
+    /// Its servers, in the order of the file.
+    pub servers: IndexMap<ServerName, ServerHandle>,
+    /// Their lists as one.
+    pub catalog: Arc<Catalog>,
+    /// Who may do what.
+    pub policy: Policy,
+    /// How often the lists have changed up to here.
+    pub generations: Generations,
+}
+
+impl Snapshot {
+    /// The server `name`; every route of the catalog leads to one of this snapshot.
+    #[must_use]
+    pub fn server(&self, name: &ServerName) -> Option<&ServerHandle> {
+        self.servers.get(name)
+    }
+}

@@ -1,0 +1,82 @@
+//! Following the file: wait → load → diff → apply → publish.
+//!
+//! Start-up is a reload from the empty configuration. A file that cannot be used keeps the last good configuration and
+//! says so once.
+
+pub mod apply;
+pub mod watch;
+
+use crate::config::Loaded;
+use crate::config::environment::Environment;
+use crate::config::problem::Severity;
+use crate::gateway::Gateway;
+use crate::reload::apply::Outcome;
+use crate::reload::watch::Tick;
+use crate::reload::watch::Watch;
+use crate::telemetry::event;
+use std::path::Path;
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+
+/// Loads the file and puts it to use; then follows it until `shutdown`.
+pub struct Follower {
+    path: PathBuf,
+    environment: Environment,
+    watch: Watch,
+}
+
+impl Follower {
+    /// Applies what was loaded first and prepares to follow the file.
+    pub async fn start(gateway: &Gateway, path: &Path, environment: Environment, first: &Loaded) -> Self {
+        let mut watch = Watch::new(path.to_owned(), first.config.settings.watch);
+        watch.set_extra_files(first.config.extra_files.clone());
+        let digest = watch.digest().await;
+        // A change between the first reading and the digest must not be missed.
+        let now = crate::config::load(path, &environment).ok();
+        apply::apply(gateway, now.map_or_else(|| first.config.clone(), |now| now.config));
+        watch.acknowledge(&digest);
+        Self { path: path.to_owned(), environment, watch }
+    }
+
+    /// A way to have the file read again at once (SIGHUP).
+    #[must_use]
+    pub fn handle(&self) -> crate::reload::watch::WatchHandle {
+        self.watch.handle()
+    }
+
+    /// Applies every change of the file until `shutdown`.
+    pub async fn run(mut self, gateway: Gateway, shutdown: CancellationToken) {
+        loop {
+            let tick = tokio::select! {
+                tick = self.watch.next() => tick,
+                () = shutdown.cancelled() => return,
+            };
+            match tick {
+                Tick::Changed(digest) => {
+                    self.reload(&gateway);
+                    self.watch.acknowledge(&digest);
+                }
+                Tick::Empty => event::config_absent(gateway.metrics(), &self.path, "is empty"),
+                Tick::Gone => event::config_absent(gateway.metrics(), &self.path, "is gone"),
+            }
+        }
+    }
+
+    fn reload(&mut self, gateway: &Gateway) {
+        match crate::config::load(&self.path, &self.environment) {
+            Ok(loaded) => {
+                self.watch.set_extra_files(loaded.config.extra_files.clone());
+                for problem in loaded.problems.iter().filter(|problem| problem.severity == Severity::Error) {
+                    tracing::warn!(problem = %problem, "problem in the configuration");
+                }
+                let Outcome { counts, changes } = apply::apply(gateway, loaded.config);
+                event::config_reloaded(gateway.metrics(), counts);
+                if !changes.settings_changed.is_empty() {
+                    let names = changes.settings_changed.join(", ");
+                    tracing::warn!(settings = %names, "settings that listeners and limits started with need a restart");
+                }
+            }
+            Err(error) => event::config_refused(gateway.metrics(), error.problems()),
+        }
+    }
+}
