@@ -36,7 +36,9 @@ pub fn supported() -> Vec<&'static str> {
 /// ```
 #[must_use]
 pub fn canonical(version: &str) -> Option<&'static str> {
-    ["2024-11-05", "2025-03-26", "2025-06-18", NEWEST_LEGACY, NEWEST_MODERN].into_iter().find(|v| *v == version)
+    ["2024-11-05", "2025-03-26", "2025-06-18", NEWEST_LEGACY, NEWEST_MODERN]
+        .into_iter()
+        .find(|v| *v == version)
 }
 
 /// The era of a revision we speak; unknown revisions have none.
