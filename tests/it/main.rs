@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The black-box tests: the real binary, real children, real sockets.
+
+mod support;
+
+mod fake;
