@@ -11,8 +11,9 @@ use crate::server::lock;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BUILTIN: [&str; 29] = [
+const BUILTIN: [&str; 30] = [
     "echo",
+    "params",
     "pid",
     "env",
     "sleep",
@@ -81,6 +82,7 @@ impl Run {
             "pid" => self.text(&std::process::id().to_string()),
             "env" => self.text(&environment()),
             "counter" => self.text(&self.server.count().to_string()),
+            "params" => self.text(&self.message.params),
             "seen" => self.texts(&lock(&self.server.seen)),
             "cancelled" => self.texts(&lock(&self.server.cancelled)),
             "headers" => self.texts(&self.out.headers()),
@@ -156,16 +158,14 @@ impl Run {
 
     fn echo(&self) {
         let arguments = self.message.raw("arguments").unwrap_or_else(|| "{}".into());
-        let meta = self.message.raw("_meta").unwrap_or_else(|| "null".into());
         self.answer(&format!(
             concat!(
                 r#"{{"content": [ {{"type":"text","text":{text}}} ,{{"type":"x-odd","y":1e2,"z":1E+2,"caf\u00e9":"\/"}}],"#,
                 r#""structuredContent":{raw}, "x-unknown" :{{"big":123456789012345678901234567890,"exp":1e2,"neg":-0.0}},"#,
-                r#""isError":false,"x-meta":{meta},"_meta":{{"vendor/keep":1e2}}}}"#
+                r#""isError":false,"_meta":{{"vendor/keep":1e2}}}}"#
             ),
             text = quote(&arguments),
             raw = arguments,
-            meta = meta,
         ));
     }
 

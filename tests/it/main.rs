@@ -2,4 +2,11 @@
 
 mod support;
 
+mod call;
+mod cancel;
+mod crash;
 mod fake;
+mod input;
+mod lazy;
+mod list;
+mod progress;

@@ -3,7 +3,9 @@
 //! It does not start gateways; see `gateway.rs`.
 
 use crate::support::eventually::eventually;
+use crate::support::gateway::Gateway;
 use crate::support::processes;
+use crate::support::stdio_client::StdioClient;
 use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
@@ -53,6 +55,20 @@ impl TempConf {
     /// What marks every server started from here.
     pub fn mark(&self) -> String {
         self.dir().display().to_string()
+    }
+
+    /// Starts a gateway here over stdio, with a legacy client that has listed the tools.
+    pub fn legacy(self: &Arc<Self>) -> StdioClient {
+        let client = Gateway::on(self).stdio().legacy();
+        client.request("tools/list", json!({})).result();
+        client
+    }
+
+    /// Starts a gateway here over stdio, with a modern client that has listed the tools.
+    pub fn modern(self: &Arc<Self>) -> StdioClient {
+        let client = Gateway::on(self).stdio().modern();
+        client.request("tools/list", json!({})).result();
+        client
     }
 
     /// Ids of all processes started from here.
