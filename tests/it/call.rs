@@ -322,3 +322,25 @@ fn an_http_server_gets_its_own_headers_and_none_of_the_clients() {
     assert!(has("authorization: Bearer its-own-key") && has("x-team: blue"), "{headers:?}");
     assert!(!headers.iter().any(|line| line.contains("canary")), "{headers:?}");
 }
+
+#[test]
+fn a_server_gets_its_own_environment_and_nothing_secret_of_ours() {
+    let conf = TempConf::with(|conf| {
+        let mark = conf.mark();
+        let entry = |own: &str| json!({ "MCP_MANIFOLD_TEST_MARK": mark, "OWN": own, "FROM_US": "${OURS}" });
+        let (a, b) = (conf.fake("a").set("env", entry("of a")), conf.fake("b").set("env", entry("of b")));
+        servers([("a", a), ("b", b)])
+    });
+    let client = Gateway::on(&conf).env("OURS", "passed").env("AWS_SECRET_KEY", "canary").stdio().legacy();
+    let env = client.call("a__env", json!({})).text().to_owned();
+    assert!(env.contains("OWN=of a") && env.contains("FROM_US=passed") && env.contains("PATH="), "{env}");
+    assert!(!env.contains("canary") && !env.contains("of b"), "{env}");
+}
+
+#[test]
+fn a_gateway_without_servers_answers_everything_with_nothing() {
+    let client = Gateway::start(&json!({ "mcpServers": {} })).stdio().legacy();
+    assert!(client.request("tools/list", json!({})).tools().is_empty());
+    assert!(client.request("prompts/list", json!({})).keys("prompts", "name").is_empty());
+    assert_eq!(client.call("a__pid", json!({})).error_code(), -32602);
+}

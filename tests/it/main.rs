@@ -4,9 +4,13 @@ mod support;
 
 mod call;
 mod cancel;
+mod cli;
 mod crash;
 mod fake;
+mod http;
 mod input;
 mod lazy;
 mod list;
 mod progress;
+mod reload;
+mod shutdown;
