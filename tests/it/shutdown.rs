@@ -15,7 +15,7 @@ use std::sync::Arc;
 fn stubborn() -> Arc<TempConf> {
     TempConf::with(|conf| {
         let resists = conf.fake("resists").args(&["--grandchild", "--ignore-eof", "--ignore-term"]);
-        let resists = resists.set("stopGrace", "300ms");
+        let resists = resists.set("stopGrace", json!({ "eof": "300ms", "term": "300ms" }));
         servers([("resists", resists), ("polite", conf.fake("polite"))])
     })
 }
@@ -34,7 +34,8 @@ fn the_end_of_stdin_drains_and_exits_with_0() {
 #[test]
 fn a_call_that_outlasts_the_drain_does_not_hold_the_end() {
     let conf = TempConf::with(|conf| {
-        let mut config = servers([("a", conf.fake("a").set("stopGrace", "300ms"))]);
+        let mut config =
+            servers([("a", conf.fake("a").set("stopGrace", json!({ "eof": "300ms", "term": "300ms" })))]);
         config["gateway"] = json!({ "drainTimeout": "500ms" });
         config
     });
