@@ -1,3 +1,16 @@
-//! The integration tests: one binary, one module per area.
+//! The black-box tests: the real binary, real children, real sockets.
 
-mod config;
+mod support;
+
+mod call;
+mod cancel;
+mod cli;
+mod crash;
+mod fake;
+mod http;
+mod input;
+mod lazy;
+mod list;
+mod progress;
+mod reload;
+mod shutdown;

@@ -1,0 +1,143 @@
+//! A cancelled call is cancelled at its server, under the id that server knows, and not answered.
+//!
+//! Deadlines are in `crash.rs`.
+
+use crate::support::eventually::eventually;
+use crate::support::gateway::Gateway;
+use crate::support::stdio_client::StdioClient;
+use crate::support::tempconf::TempConf;
+use crate::support::tempconf::servers;
+use serde_json::Value;
+use serde_json::json;
+
+fn cancel(client: &StdioClient, id: &Value) {
+    let params = json!({ "requestId": id, "reason": "enough" });
+    client.send(
+        &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }).to_string(),
+    );
+}
+
+fn calls(conf: &TempConf, name: &str) -> usize {
+    conf.ledger("call", name).iter().filter(|line| line.ends_with("sleep")).count()
+}
+
+#[test]
+fn cancelling_reaches_exactly_the_right_call() {
+    let conf =
+        TempConf::with(|conf| servers([("old", conf.fake("old")), ("new", conf.fake("new").modern())]));
+    for server in ["old", "new"] {
+        for client in [conf.legacy(), conf.modern()] {
+            let before = calls(&conf, server);
+            let tool = format!("{server}__sleep");
+            let kept = client.begin_call(&tool, json!({ "ms": 1000, "mark": "kept" }));
+            let ended = client.begin_call(&tool, json!({ "ms": 60_000, "mark": "ended" }));
+            eventually("both calls run", || calls(&conf, server) == before + 2);
+            cancel(&client, &ended);
+            let asked = || client.call(&format!("{server}__cancelled"), json!({})).texts();
+            eventually("the server hears of it", || !asked().is_empty());
+            let seen = client.call(&format!("{server}__seen"), json!({})).texts();
+            let line = seen.iter().find(|line| line.contains(r#""mark":"ended""#)).expect("the call arrived");
+            let id = serde_json::from_str::<Value>(line).expect("JSON")["id"].to_string();
+            assert_eq!(asked(), [id]);
+            assert_eq!(client.answer(&kept).text(), "slept");
+            assert_eq!(client.answers(&ended), 0);
+        }
+    }
+}
+
+#[test]
+fn cancelling_what_is_unknown_or_answered_does_nothing() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let client = conf.legacy();
+    let id = client.begin_call("a__pid", json!({}));
+    client.answer(&id).result();
+    cancel(&client, &id);
+    cancel(&client, &json!("never used"));
+    assert!(client.call("a__cancelled", json!({})).texts().is_empty());
+    assert_eq!(client.answers(&id), 1);
+}
+
+#[test]
+fn the_id_of_a_cancelled_call_may_be_used_again() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let client = conf.legacy();
+    let line = |tool: &str| {
+        let params = json!({ "name": tool, "arguments": { "ms": 60_000 } });
+        json!({ "jsonrpc": "2.0", "id": "again", "method": "tools/call", "params": params }).to_string()
+    };
+    client.send(&line("a__sleep"));
+    cancel(&client, &json!("again"));
+    assert!(client.exchange(&line("a__pid"), &json!("again")).json.get("result").is_some());
+}
+
+#[test]
+fn a_late_answer_to_a_cancelled_call_is_dropped() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").args(&["--ignore-cancel"]))]));
+    let client = conf.legacy();
+    let id = client.begin_call("a__sleep", json!({ "ms": 200 }));
+    eventually("the call runs", || calls(&conf, "a") == 1);
+    cancel(&client, &id);
+    client.call("a__sleep", json!({ "ms": 400 })).result();
+    assert_eq!(client.answers(&id), 0);
+}
+
+#[test]
+fn a_modern_client_that_hangs_up_cancels_its_call() {
+    let conf =
+        TempConf::with(|conf| servers([("old", conf.fake("old")), ("new", conf.fake("new").modern())]));
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.modern();
+    for server in ["old", "new"] {
+        let params = json!({ "name": format!("{server}__sleep"), "arguments": { "ms": 60_000 } });
+        let sent = client.begin("tools/call", params);
+        eventually("the call runs", || calls(&conf, server) == 1);
+        drop(sent);
+        eventually("the server hears of it", || conf.ledger("cancelled", server).len() == 1);
+    }
+}
+
+#[test]
+fn a_legacy_client_that_hangs_up_does_not_cancel_its_call() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.legacy();
+    let sent = client.begin("tools/call", json!({ "name": "a__sleep", "arguments": { "ms": 300 } }));
+    eventually("the call runs", || calls(&conf, "a") == 1);
+    drop(sent);
+    client.call("a__sleep", json!({ "ms": 500 })).result();
+    assert!(client.call("a__cancelled", json!({})).texts().is_empty());
+}
+
+#[test]
+fn a_legacy_http_client_cancels_with_a_notification() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.legacy();
+    let body = json!({
+        "jsonrpc": "2.0", "id": "long", "method": "tools/call",
+        "params": { "name": "a__sleep", "arguments": { "ms": 60_000 } }
+    });
+    let sent = client.start("POST", &[], &body.to_string());
+    eventually("the call runs", || calls(&conf, "a") == 1);
+    let other = gateway.legacy();
+    let note =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "long" } });
+    other.post(&note.to_string(), &[]).expect(202);
+    assert!(other.call("a__cancelled", json!({})).texts().is_empty(), "another session cancelled it");
+    client.post(&note.to_string(), &[]).expect(202);
+    eventually("the server hears of it", || conf.ledger("cancelled", "a").len() == 1);
+    drop(sent);
+}
+
+#[test]
+fn cancelling_hangs_up_on_a_modern_http_server() {
+    let conf = TempConf::new();
+    let web = conf.http_fake("web", &["--era", "modern"]);
+    conf.write(&servers([("web", web.entry())]));
+    let client = conf.legacy();
+    let id = client.begin_call("web__sleep", json!({ "ms": 60_000 }));
+    eventually("the call runs", || calls(&conf, "web") == 1);
+    cancel(&client, &id);
+    eventually("the server notices", || conf.ledger("cancelled", "web").len() == 1);
+    assert_eq!(client.answers(&id), 0);
+}

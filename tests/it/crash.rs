@@ -1,0 +1,227 @@
+//! Servers that die, keep silent or write nonsense: one error in time, and the next call works.
+//!
+//! Bad input from clients is in `input.rs`.
+
+use crate::support::eventually::eventually;
+use crate::support::gateway::Gateway;
+use crate::support::message::Message;
+use crate::support::stdio_client::StdioClient;
+use crate::support::tempconf::Fake;
+use crate::support::tempconf::TempConf;
+use crate::support::tempconf::servers;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::Arc;
+
+/// A gateway with one server `odd` whose calls end after 1.5 s.
+fn one(build: impl FnOnce(Fake) -> Fake) -> (Arc<TempConf>, StdioClient) {
+    let conf = TempConf::with(|conf| {
+        let odd = build(conf.fake("odd").set("callTimeoutMs", 1500).set("startTimeoutMs", 1500));
+        servers([("odd", odd), ("good", conf.fake("good"))])
+    });
+    let client = conf.legacy();
+    (conf, client)
+}
+
+/// Calls a tool that misbehaves; checks the error, and that the next call works.
+fn fails(tool: &str, arguments: Value) -> Message {
+    let (_conf, client) = one(|fake| fake);
+    let id = client.begin_call(&format!("odd__{tool}"), arguments);
+    let answer = client.answer(&id);
+    assert!(
+        (-32099..=-32000).contains(&answer.error_code()) || answer.error_code() == -32603,
+        "{}",
+        answer.raw
+    );
+    assert!(answer.error_text().contains("odd"), "the server is not named: {}", answer.raw);
+    client.call("odd__pid", json!({})).result();
+    client.call("good__pid", json!({})).result();
+    assert_eq!(client.answers(&id), 1);
+    answer
+}
+
+#[test]
+fn a_server_that_dies_in_a_call_gives_one_error_with_its_last_words_and_starts_again() {
+    let (conf, client) = one(|fake| fake);
+    let first = client.call("odd__pid", json!({})).text().to_owned();
+    let answer = client.call("odd__die", json!({}));
+    for word in ["odd", "the disk is full", "7"] {
+        assert!(answer.raw.contains(word), "no `{word}`: {}", answer.raw);
+    }
+    assert_ne!(client.call("odd__pid", json!({})).text(), first);
+    assert_eq!(conf.spawns("odd"), 2);
+}
+
+#[test]
+fn all_calls_in_flight_end_when_their_server_dies_and_none_is_run_again() {
+    let (conf, client) = one(|fake| fake.set("callTimeoutMs", 60_000));
+    let waiting: Vec<_> = (0..5).map(|_| client.begin_call("odd__sleep", json!({ "ms": 60_000 }))).collect();
+    let id = client.begin_call("odd__count_and_die", json!({}));
+    for id in waiting.iter().chain([&id]) {
+        assert!(client.answer(id).error_text().contains("odd"));
+    }
+    client.call("odd__pid", json!({})).result();
+    let calls = conf.ledger("call", "odd");
+    assert_eq!(calls.iter().filter(|line| line.ends_with("count_and_die")).count(), 1, "{calls:?}");
+    assert_eq!(calls.iter().filter(|line| line.ends_with("sleep")).count(), 5, "{calls:?}");
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up_at_the_deadline() {
+    let answer = fails("hang", json!({}));
+    assert!(!answer.raw.is_empty());
+}
+
+#[test]
+fn a_call_over_its_deadline_is_cancelled_at_the_server() {
+    let (_conf, client) = one(|fake| fake);
+    let answer = client.call("odd__sleep", json!({ "ms": 60_000 }));
+    assert!(answer.error_text().contains("odd"), "{}", answer.raw);
+    eventually("the server hears of it", || client.call("odd__cancelled", json!({})).texts().len() == 1);
+}
+
+#[test]
+fn garbage_for_an_answer_is_one_error() {
+    fails("garbage", json!({}));
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_one_error() {
+    fails("bad_utf8", json!({}));
+}
+
+#[test]
+fn a_line_over_the_limit_is_one_error() {
+    fails("line", json!({ "mib": 17 }));
+}
+
+#[test]
+fn a_result_nested_too_deep_is_one_error() {
+    fails("deep", json!({ "n": 200 }));
+    fails("deep", json!({ "n": 100_000 }));
+}
+
+#[test]
+fn a_result_with_an_error_beside_it_is_one_error() {
+    fails("both", json!({}));
+}
+
+#[test]
+fn an_answer_with_neither_result_nor_error_is_one_error() {
+    fails("neither", json!({}));
+}
+
+#[test]
+fn an_answer_to_another_id_is_one_error_at_the_deadline() {
+    fails("wrong_id", json!({}));
+}
+
+#[test]
+fn half_an_answer_is_one_error() {
+    fails("half_line", json!({}));
+}
+
+#[test]
+fn a_second_answer_to_one_call_is_dropped() {
+    let (_conf, client) = one(|fake| fake);
+    let id = client.begin_call("odd__twice", json!({}));
+    assert_eq!(client.answer(&id).text(), "first");
+    client.call("odd__pid", json!({})).result();
+    assert_eq!(client.answers(&id), 1);
+}
+
+#[test]
+fn noise_before_the_handshake_is_ignored_and_not_answered() {
+    let (_conf, client) = one(|fake| fake.args(&["--banner"]));
+    let seen = client.call("odd__seen", json!({})).texts();
+    assert!(seen.iter().all(|line| line.contains(r#""method""#)), "{seen:?}");
+}
+
+#[test]
+fn a_flood_on_stderr_does_not_block_the_server() {
+    let (_conf, client) = one(|fake| fake.args(&["--stderr-flood", "4000000"]).set("startTimeoutMs", 10_000));
+    client.call("odd__pid", json!({})).result();
+}
+
+#[test]
+fn a_server_that_exits_at_start_is_named_with_its_exit_code_and_last_words() {
+    let (conf, _client) = one(|fake| fake);
+    conf.write(&servers([("odd", conf.fake("odd")), ("good", conf.fake("good"))]));
+    drop(conf.legacy());
+    // The lists are known; now the program behind the entry breaks.
+    let link = conf.dir().join("server");
+    std::os::unix::fs::symlink(crate::support::tempconf::fake_mcp(), &link).expect("a link");
+    let entry = conf.fake("odd").set("command", link.display().to_string());
+    conf.write(&servers([("odd", entry)]));
+    drop(conf.legacy());
+    std::fs::remove_file(&link).expect("the link was there");
+    let script = "#!/bin/sh\necho 'the licence is missing' >&2\nexit 3\n";
+    std::fs::write(&link, script).expect("a script");
+    std::fs::set_permissions(&link, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let client = Gateway::on(&conf).stdio().legacy();
+    let answer = client.call("odd__pid", json!({}));
+    for word in ["odd", "the licence is missing", "3"] {
+        assert!(answer.error_text().contains(word), "no `{word}`: {}", answer.raw);
+    }
+}
+
+#[test]
+fn a_server_that_dies_on_an_unknown_method_is_greeted_with_initialize_first() {
+    let (conf, client) = one(|fake| fake.args(&["--exit-on-discover"]));
+    client.call("odd__pid", json!({})).result();
+    assert_eq!(conf.spawns("odd"), 1);
+}
+
+#[test]
+fn a_server_that_stops_reading_costs_only_its_own_callers() {
+    let (_conf, client) = one(|fake| fake.set("callTimeoutMs", 1000));
+    client.call("odd__stop_reading", json!({})).result();
+    let big = "x".repeat(1 << 20);
+    let ids: Vec<_> = (0..8).map(|_| client.begin_call("odd__echo", json!({ "big": big }))).collect();
+    client.call("good__pid", json!({})).result();
+    for id in &ids {
+        assert!(client.answer(id).error_text().contains("odd"));
+    }
+    client.call("good__pid", json!({})).result();
+}
+
+#[test]
+fn an_http_server_that_is_gone_is_named() {
+    let conf = TempConf::new();
+    let web = conf.http_fake("web", &[]);
+    conf.write(&servers([("web", web.entry())]));
+    let client = conf.legacy();
+    drop(web);
+    let answer = client.call("web__pid", json!({}));
+    assert!(answer.error_text().contains("web"), "{}", answer.raw);
+}
+
+#[test]
+fn faulty_answers_over_http_are_one_error() {
+    let conf = TempConf::new();
+    let web = conf.http_fake("web", &[]);
+    conf.write(&servers([("web", web.entry().set("callTimeoutMs", 1500))]));
+    let client = conf.legacy();
+    for tool in ["garbage", "deep", "line", "both", "neither", "wrong_id", "bad_utf8", "hang"] {
+        let id = client.begin_call(&format!("web__{tool}"), json!({}));
+        let answer = client.answer(&id);
+        assert!(answer.error_text().contains("web"), "{tool}: {}", answer.short());
+        client.call("web__pid", json!({})).result();
+        assert_eq!(client.answers(&id), 1);
+    }
+}
+
+#[test]
+fn restarts_of_a_crashing_server_are_not_a_storm() {
+    let (conf, client) = one(|fake| fake);
+    client.call("odd__pid", json!({})).result();
+    conf.write(&servers([
+        ("odd", conf.fake("odd").args(&["--exit-at-start", "3"])),
+        ("good", conf.fake("good")),
+    ]));
+    eventually("the new entry fails", || client.call("odd__pid", json!({})).json.get("error").is_some());
+    for _ in 0..100 {
+        client.call("odd__pid", json!({})).error_code();
+    }
+    assert!(conf.spawns("odd") <= 8, "{} starts", conf.spawns("odd"));
+}
