@@ -269,6 +269,8 @@ impl Gateway {
         self.core.tasks.spawn(async move {
             lists::wait(&snapshot).await;
             gateway.core.rebuild();
+            // What was waited for is in this answer: nobody needs to be told of it once more.
+            exchange.session().note_lists(gateway.core.current().generations);
             match Incoming::read(&method, Some(&params)) {
                 Ok(incoming) => gateway.dispatch(&incoming, exchange, true),
                 Err(failure) => exchange.fail(&failure),

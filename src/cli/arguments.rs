@@ -43,8 +43,8 @@ pub struct Global {
     /// Where the lists of servers are kept between runs [default: the user's cache folder]
     #[arg(long, global = true, value_name = "FOLDER")]
     pub cache_dir: Option<PathBuf>,
-    /// Keep no lists between runs
-    #[arg(long, global = true, conflicts_with = "cache_dir")]
+    /// Keep no lists between runs; wins over --cache-dir
+    #[arg(long, global = true)]
     pub no_cache: bool,
     /// How much is logged: error, warn, info, debug, trace, or directives like `mcp_manifold=debug`
     #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]

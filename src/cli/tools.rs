@@ -9,7 +9,7 @@ use crate::cli::startup;
 use crate::gateway::snapshot::Snapshot;
 use crate::telemetry::clean::clean;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::value::RawValue;
 
 /// Longest description shown in the table, in bytes.
 const DESCRIPTION: usize = 100;
@@ -28,7 +28,8 @@ pub async fn run(global: &Global, tools: &Tools) -> Exit {
     let rows = rows(&snapshot);
     let missing = missing(&snapshot);
     if tools.json {
-        output::result(&format!("{:#}", json!({"schemaVersion": 1, "tools": rows, "missing": missing})));
+        let listing = Listing { schema_version: 1, tools: &rows, missing: &missing };
+        output::result(&serde_json::to_string_pretty(&listing).unwrap_or_default());
     } else {
         print_table(&rows);
     }
@@ -45,6 +46,16 @@ struct Row {
     server: String,
     tool: String,
     description: String,
+    /// The whole definition, as clients see it.
+    definition: Box<RawValue>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listing<'a> {
+    #[serde(rename = "schemaVersion")]
+    schema_version: u32,
+    tools: &'a [Row],
+    missing: &'a [Missing],
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +81,7 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
             server: tool.route.server.to_string(),
             tool: tool.route.own_name.clone(),
             description,
+            definition: tool.raw.clone(),
         }
     });
     tools.collect()

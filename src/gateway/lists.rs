@@ -22,7 +22,6 @@ pub(super) fn answer(snapshot: &Snapshot, kind: ListKind, incoming: &Incoming<'_
     let page_size = snapshot.config.settings.limits.page_size;
     match snapshot.catalog.list_result(kind, incoming.era(), cursor.as_deref(), page_size) {
         Ok(page) => {
-            exchange.session().note_list(kind, snapshot.generations);
             exchange.result(&page);
         }
         Err(why) => exchange.fail(&Failure::bad_params(incoming.method, why)),

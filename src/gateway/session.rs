@@ -3,7 +3,6 @@
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
 use crate::auth::caller::Caller;
-use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
@@ -159,11 +158,6 @@ impl Session {
         let mut state = self.lock();
         let before = std::mem::replace(&mut state.seen, now);
         [before.tools != now.tools, before.prompts != now.prompts, before.resources != now.resources]
-    }
-
-    /// The client has just been sent the list of `kind` as it is at `now`.
-    pub(super) fn note_list(&self, kind: ListKind, mut now: Generations) {
-        *self.lock().seen.of_mut(kind) = *now.of_mut(kind);
     }
 
     /// Registers a question for the client. Its id as JSON text; `None` when the client cannot be asked this.

@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
 
+/// Quiet time when somebody asked for a look: a whole write is waited for, a long debounce is not.
+const ASKED_QUIET: Duration = Duration::from_millis(200);
 /// Events come in bursts: one look for all within this time.
 const BURST: Duration = Duration::from_millis(10);
 /// Extra quiet time before a file is called empty or gone: editors truncate or delete first.
@@ -188,6 +190,7 @@ impl Watch {
         let settled_at = match self.settled_at {
             Some(time) if !moved => time,
             None if !moved && self.asked => now,
+            _ if self.asked => now + self.settings.debounce.min(ASKED_QUIET) + extra,
             _ => now + self.settings.debounce + extra,
         };
         if now < settled_at {

@@ -5,6 +5,7 @@ mod support;
 mod call;
 mod cancel;
 mod cli;
+mod config;
 mod crash;
 mod fake;
 mod http;

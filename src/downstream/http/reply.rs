@@ -211,7 +211,7 @@ pub fn stray_error(bytes: &mut [u8], id: u64, depth: usize) -> Option<&str> {
     let ours = owner == "null" || owner == id.to_string();
     let whole = code_of(error).is_some()
         && Members::parse(error).ok()?.get("message").is_some_and(|text| text.get().starts_with('"'));
-    (ours && whole).then_some(error)
+    (ours && whole && message.get("result").is_none()).then_some(error)
 }
 
 /// The code of a raw JSON-RPC error.
