@@ -131,9 +131,9 @@ impl App {
             tasks.spawn(bound.run(Arc::new(gateway.clone()), stop.clone()));
         }
         stop.cancelled().await;
-        tasks.join_all().await;
         let drain = gateway.config().settings.drain_timeout;
-        gateway.shut_down(drain).await;
+        // Side by side: fronts wait for answers in flight, and the servers' drain bounds that wait.
+        tokio::join!(tasks.join_all(), gateway.shut_down(drain));
     }
 
     /// Stops every server without running any front.

@@ -1,5 +1,6 @@
 //! Towards clients: the ways they reach the gateway.
 
+pub mod admin;
 pub mod http;
 pub mod program;
 pub mod stdio;

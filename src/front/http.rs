@@ -1,32 +1,104 @@
-//! stub
-use crate::gateway::Gateway;
+//! The Streamable HTTP front: both eras on one endpoint, `/mcp`.
+//!
+//! A request goes `listen` → `route` → `legacy` or `modern` → `waiting`. It speaks HTTP/1.1 only, and knows no MCP method
+//! but those whose headers it must compare.
+
+pub mod abandon;
+pub mod authority;
+pub mod backing;
+pub mod base64;
+pub mod cors;
+pub mod guard;
+pub mod header;
+pub mod intake;
+pub mod legacy;
+pub mod listen;
+pub mod media;
+pub mod modern;
+pub mod options;
+pub mod reply;
+pub mod route;
+pub mod sessions;
+pub mod site;
+pub mod stream;
+pub mod tls;
+pub mod waiting;
+pub mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use crate::front::http::backing::Backing;
+use crate::front::http::guard::Guard;
+use crate::front::http::intake::Allowance;
+use crate::front::http::listen::Terms;
+use crate::front::http::options::HttpError;
+use crate::front::http::options::HttpOptions;
+use crate::front::http::sessions::Sessions;
+use crate::front::http::site::Site;
+use crate::front::http::watch::Patience;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-pub struct TlsFiles {
-    pub cert: PathBuf,
-    pub key: PathBuf,
+
+/// A connection without a request is closed after this time.
+const IDLE: Duration = Duration::from_secs(60);
+/// A client that takes nothing of what we write is cut off after this time.
+const STALL: Duration = Duration::from_secs(60);
+/// Longest time between two looks for sessions that nobody uses.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// A front that listens and does not serve yet: clients can connect and wait.
+pub struct Bound {
+    listener: TcpListener,
+    local: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    options: HttpOptions,
 }
-pub struct HttpOptions {
-    pub addr: SocketAddr,
-    pub tls: Option<TlsFiles>,
-    pub behind_proxy: bool,
-    pub settings: crate::config::model::HttpSettings,
-    pub max_body: usize,
-    pub depth: usize,
-    pub queue_bytes: usize,
+
+/// Starts to listen.
+///
+/// # Errors
+/// [`HttpError`]: an address that strangers reach without a token or TLS is refused before anything is opened.
+pub async fn bind(options: HttpOptions) -> Result<Bound, HttpError> {
+    options.check()?;
+    let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+    let refused = |source| HttpError::Bind { addr: options.addr, source };
+    let listener = TcpListener::bind(options.addr).await.map_err(refused)?;
+    let local = listener.local_addr().map_err(refused)?;
+    Ok(Bound { listener, local, tls, options })
 }
-pub struct Bound;
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct HttpError;
+
 impl Bound {
+    /// Where it listens, with the port that the system chose.
+    #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        unimplemented!()
+        self.local
     }
-    pub async fn run(self, _g: Arc<Gateway>, _s: CancellationToken) {}
-}
-pub async fn bind(_o: HttpOptions) -> Result<Bound, HttpError> {
-    Err(HttpError)
+
+    /// Serves until `shutdown`, then finishes the requests in flight and closes all sessions. Dropping the future cuts
+    /// everything off.
+    pub async fn run(self, gateway: Arc<dyn Backing>, shutdown: CancellationToken) {
+        let Self { listener, local, tls, options } = self;
+        let settings = &options.settings;
+        let sessions = Sessions::new(Arc::clone(&gateway), settings.max_sessions, settings.session_idle);
+        let site = Site {
+            backing: gateway,
+            guard: Guard::new(settings, local),
+            sessions: Arc::new(sessions),
+            allowance: Allowance { bytes: options.max_body, time: settings.body_timeout },
+            depth: options.depth,
+            queue_bytes: options.queue_bytes,
+            admin: options.is_local() && !options.behind_proxy,
+        };
+        let terms = Terms {
+            limit: settings.max_connections,
+            patience: Patience { header: settings.header_timeout, idle: IDLE, stall: STALL },
+            sweep: (settings.session_idle / 4).clamp(Duration::from_millis(10), SWEEP),
+        };
+        listen::serve(listener, tls, Arc::new(site), terms, shutdown).await;
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! It checks nothing by itself; it records what was sent.
 
+use crate::catalog::lists::ServerLists;
 use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
@@ -25,6 +26,7 @@ use crate::wire::members::Members;
 use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -309,6 +311,10 @@ impl Waiter for Somebody {
     fn progress(&self, params: &str) {
         let _ = self.0.send(Told::Progress(params.into()));
     }
+    fn notice(&self, _: &str, _: Option<&str>) {}
+    fn ask(&self, _: &Question<'_>) -> bool {
+        false
+    }
     fn owner(&self) -> Owner {
         self.1
     }
@@ -318,6 +324,7 @@ impl Waiter for Somebody {
 }
 
 impl Listener for Ears {
+    fn lists_read(&self, _: &ServerName, _: &Arc<ServerLists>) {}
     fn notification(&self, source: Source<'_>, method: &str, _: Option<&RawValue>) {
         let _ = self.0.send(Told::Heard(method.into(), source.owner));
     }

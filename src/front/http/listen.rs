@@ -1,0 +1,177 @@
+//! Connections: accepting them, serving them, ending them.
+//!
+//! Every connection is a task of one set that ends with [`serve`]. It knows nothing of paths and messages.
+
+use crate::front::http::route;
+use crate::front::http::site::Site;
+use crate::front::http::watch::Patience;
+use crate::front::http::watch::Pulse;
+use crate::front::http::watch::Watched;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+/// Longest header of a request, in bytes.
+const MAX_HEADER: usize = 32 << 10;
+/// So many clients at once are told that there are too many; more are cut off without a word.
+const TOLD: usize = 64;
+/// After an error of the system, before the next connection is accepted.
+const PAUSE: Duration = Duration::from_millis(50);
+const TOO_MANY: &str = concat!(
+    "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n",
+    "content-type: application/json\r\n\r\n",
+    r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"too many connections are open"#,
+    r#" (`gateway.http.maxConnections`)"}}"#
+);
+
+/// How connections are treated.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Connections at once.
+    pub limit: usize,
+    /// Their deadlines.
+    pub patience: Patience,
+    /// How often sessions are looked through for those nobody uses.
+    pub sweep: Duration,
+}
+
+/// Serves connections until `shutdown`; then finishes what is in flight.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    site: Arc<Site>,
+    terms: Terms,
+    shutdown: CancellationToken,
+) {
+    let mut connections = JoinSet::new();
+    let mut sweep = tokio::time::interval(terms.sweep);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if connections.len() >= terms.limit => turn_away(&mut connections, stream, &terms),
+                Ok((stream, peer)) => {
+                    let connection = Connection { site: Arc::clone(&site), peer, closing: shutdown.child_token(), terms };
+                    connections.spawn(connection.serve_tcp(stream, tls.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next() => log_panic(ended),
+            _ = sweep.tick() => site.sessions.sweep(),
+        }
+    }
+    drop(listener);
+    site.sessions.wind_down();
+    while let Some(ended) = connections.join_next().await {
+        log_panic(ended);
+    }
+    site.sessions.clear();
+}
+
+/// One connection.
+struct Connection {
+    site: Arc<Site>,
+    peer: SocketAddr,
+    closing: CancellationToken,
+    terms: Terms,
+}
+
+impl Connection {
+    async fn serve_tcp(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        // Small answers must not wait for each other.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = tls else { return self.serve(stream).await };
+        let handshake = tokio::time::timeout(self.terms.patience.header, tls.accept(stream));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            () = self.closing.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) => self.serve(stream).await,
+            Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "the TLS handshake failed"),
+            Err(_) => tracing::debug!(peer = %self.peer, "the TLS handshake took too long"),
+        }
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let Self { site, peer, closing, terms } = self;
+        let pulse = Arc::new(Pulse::new());
+        let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
+        let answers = service_fn(|request| {
+            let busy = pulse.busy();
+            let answer = route::answer(Arc::clone(&site), peer, request);
+            async move {
+                let mut reply = answer.await;
+                // Refused: perhaps with the body still on its way.
+                if !reply.status().is_success() {
+                    busy.lingers();
+                }
+                reply.body_mut().holds(busy);
+                Ok::<_, Infallible>(reply)
+            }
+        });
+        // The deadlines of `watch.rs` take the place of those of the library, which cost a timer per request.
+        let mut http = http1::Builder::new();
+        http.header_read_timeout(None).max_header_size(MAX_HEADER);
+        let mut connection = pin!(http.serve_connection(io, answers));
+        let mut expired = pin!(pulse.expired(terms.patience));
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return log_end(peer, ended),
+            () = expired.as_mut() => return tracing::debug!(%peer, "the connection took too long"),
+            () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            biased;
+            ended = connection => log_end(peer, ended),
+            () = expired => {}
+        }
+    }
+}
+
+fn turn_away(connections: &mut JoinSet<()>, mut stream: TcpStream, terms: &Terms) {
+    if connections.len() >= terms.limit.saturating_add(TOLD) {
+        return;
+    }
+    let wait = PAUSE * 20;
+    connections.spawn(async move {
+        let farewell = async {
+            stream.write_all(TOO_MANY.as_bytes()).await?;
+            stream.shutdown().await?;
+            // Closing with something unread would destroy what was written.
+            let mut unread = [0; 1024];
+            while stream.read(&mut unread).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        };
+        let _ = tokio::time::timeout(wait, farewell).await;
+    });
+}
+
+fn log_end(peer: SocketAddr, ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection ended");
+    }
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection failed");
+    }
+}

@@ -1,0 +1,124 @@
+//! Responses: a status, the few headers we set, and a JSON-RPC error where something is refused.
+//!
+//! Refusals of HTTP itself carry the id of the request only if it was read; most are decided before.
+
+use crate::front::http::header;
+use crate::front::http::stream::Body;
+use crate::front::http::stream::Events;
+use crate::gateway::exchange::write_answer;
+use crate::gateway::reply::Failure;
+use crate::protocol::code;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header as names;
+
+/// A response of this front.
+pub type Reply = http::Response<Body>;
+
+/// A request that is not served, and what the client is told.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    /// JSON text.
+    id: Option<Box<str>>,
+    failure: Box<Failure>,
+    extra: Extra,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Extra {
+    None,
+    Allow(&'static str),
+    Challenge,
+    Close,
+}
+
+impl Refusal {
+    /// Refuses with `status` and a text for a person.
+    #[must_use]
+    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self::failed(status, Failure::new(code::INVALID_REQUEST, text))
+    }
+
+    /// Refuses with `status` and `failure`.
+    #[must_use]
+    pub fn failed(status: StatusCode, failure: Failure) -> Self {
+        Self { status, id: None, failure: Box::new(failure), extra: Extra::None }
+    }
+
+    /// Names the request by its id (JSON text).
+    #[must_use]
+    pub fn of(mut self, id: Option<&str>) -> Self {
+        self.id = id.map(Into::into);
+        self
+    }
+
+    /// Closes the connection after the response.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.extra = Extra::Close;
+        self
+    }
+
+    /// 401
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let text =
+            "this gateway needs a token: send `Authorization: Bearer` with one of those in its configuration";
+        Self { extra: Extra::Challenge, ..Self::new(StatusCode::UNAUTHORIZED, text) }
+    }
+
+    /// 405
+    #[must_use]
+    pub fn method(allowed: &'static str) -> Self {
+        let text = format!("this method is not served here; these are: {allowed}");
+        Self { extra: Extra::Allow(allowed), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, text) }
+    }
+
+    /// The response.
+    #[must_use]
+    pub fn into_reply(self) -> Reply {
+        let mut body = Vec::new();
+        let id = self.id.as_deref().unwrap_or("null");
+        write_answer(&mut body, id, br#","error":"#, self.failure.to_json().as_bytes());
+        let mut reply = json(self.status, body);
+        let headers = reply.headers_mut();
+        match self.extra {
+            Extra::None => {}
+            Extra::Allow(methods) => _ = headers.insert(names::ALLOW, HeaderValue::from_static(methods)),
+            Extra::Challenge => {
+                headers.insert(names::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Extra::Close => _ = headers.insert(names::CONNECTION, HeaderValue::from_static("close")),
+        }
+        reply
+    }
+}
+
+/// A JSON body.
+#[must_use]
+pub fn json(status: StatusCode, body: Vec<u8>) -> Reply {
+    let mut reply = Reply::new(Body::text(body));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(names::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+/// A stream of events.
+#[must_use]
+pub fn events(events: Events) -> Reply {
+    let mut reply = Reply::new(Body::events(events));
+    let headers = reply.headers_mut();
+    headers.insert(names::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(names::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(&header::ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    reply
+}
+
+/// No body.
+#[must_use]
+pub fn empty(status: StatusCode) -> Reply {
+    let mut reply = Reply::new(Body::default());
+    *reply.status_mut() = status;
+    reply
+}

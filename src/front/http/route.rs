@@ -1,0 +1,115 @@
+//! One request → one response: the guard, then the path and the method.
+//!
+//! What a message means is not decided here.
+
+use crate::auth::caller::Caller;
+use crate::front::admin;
+use crate::front::http::cors;
+use crate::front::http::intake;
+use crate::front::http::legacy;
+use crate::front::http::modern;
+use crate::front::http::reply;
+use crate::front::http::reply::Refusal;
+use crate::front::http::reply::Reply;
+use crate::front::http::site::Site;
+use crate::front::http::waiting::Begun;
+use crate::gateway::reply::Failure;
+use crate::wire::message;
+use crate::wire::message::Message;
+use crate::wire::scan;
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::StatusCode;
+use hyper::body::Incoming;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The endpoint.
+pub const MCP: &str = "/mcp";
+
+/// Answers one request from `peer`.
+pub async fn answer(site: Arc<Site>, peer: SocketAddr, request: Request<Incoming>) -> Reply {
+    let exposed_to = match site.guard.admits(request.uri(), request.headers()) {
+        Ok(origin) => origin.cloned(),
+        Err(refusal) => return refusal.into_reply(),
+    };
+    let mut reply = if exposed_to.is_some() && cors::is_preflight(request.method(), request.headers()) {
+        cors::preflight(request.headers())
+    } else {
+        routed(&site, peer, request).await.unwrap_or_else(Refusal::into_reply)
+    };
+    if let Some(origin) = exposed_to {
+        cors::expose(&mut reply, origin);
+    }
+    reply
+}
+
+async fn routed(site: &Site, peer: SocketAddr, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    let path = request.uri().path();
+    let shows_pages = site.admin && peer.ip().to_canonical().is_loopback() && admin::knows(path);
+    if shows_pages && path == admin::HEALTH {
+        return page(site, &request);
+    }
+    let caller = site.guard.caller(request.headers())?;
+    if shows_pages {
+        return page(site, &request);
+    }
+    if path != MCP {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here; the endpoint is `/mcp`"));
+    }
+    match *request.method() {
+        Method::POST => post(site, caller, request).await,
+        Method::GET => legacy::listen(site, &caller, request.headers()),
+        Method::DELETE => legacy::end(site, &caller, request.headers()),
+        _ => Err(Refusal::method("GET, POST, DELETE")),
+    }
+}
+
+fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
+    if request.method() != Method::GET {
+        return Err(Refusal::method("GET"));
+    }
+    let page = admin::page(request.uri().path(), || site.backing.status());
+    let page = page.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "there is no such page"))?;
+    Ok(reply::json(StatusCode::OK, page.into_bytes()))
+}
+
+async fn post(site: &Site, caller: Caller, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    crate::front::http::media::check_post(request.headers())?;
+    let (parts, body) = request.into_parts();
+    let body = intake::whole(body, site.allowance).await?;
+    let begun = begin(site, caller, &parts.headers, &body)?;
+    // The answer may take long; the question is not kept that long.
+    drop((parts, body));
+    match begun {
+        Begun::Done(reply) => Ok(reply),
+        Begun::Waits(waiting) => Ok(waiting.reply().await),
+    }
+}
+
+fn begin(site: &Site, caller: Caller, headers: &HeaderMap, body: &[u8]) -> Result<Begun, Refusal> {
+    let body = body.trim_ascii();
+    let message = parse(body, site.depth)?;
+    if memchr::memchr2(b'\n', b'\r', body).is_none() {
+        return accept(site, caller, headers, message);
+    }
+    // It is valid JSON, so they all stand outside strings.
+    let text = std::str::from_utf8(body).expect("what was parsed is UTF-8");
+    let line = scan::one_line(text);
+    accept(site, caller, headers, parse(line.as_bytes(), site.depth)?)
+}
+
+fn accept(site: &Site, caller: Caller, headers: &HeaderMap, message: Message<'_>) -> Result<Begun, Refusal> {
+    if modern::speaks(&message, headers) {
+        modern::begin(site, caller, headers, message)
+    } else {
+        legacy::begin(site, caller, headers, message)
+    }
+}
+
+fn parse(body: &[u8], depth: usize) -> Result<Message<'_>, Refusal> {
+    message::parse(body, depth).map_err(|malformed| {
+        Refusal::failed(StatusCode::BAD_REQUEST, Failure::malformed(&malformed)).of(malformed.id.as_deref())
+    })
+}

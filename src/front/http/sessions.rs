@@ -1,0 +1,227 @@
+//! Sessions of legacy HTTP clients: id → session, until it ends or is left alone.
+//!
+//! An id proves nothing: a session answers only the caller who opened it, and to everybody else it does not exist. What a
+//! session has in flight is not kept here.
+
+use crate::auth::caller::Caller;
+use crate::front::http::backing::Backing;
+use crate::gateway::session::Session;
+use crate::wire::mailbox::Letters;
+use crate::wire::mailbox::Mailbox;
+use crate::wire::mailbox::mailbox;
+use crate::wire::sink::Sink;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// All sessions of one front.
+pub struct Sessions {
+    backing: Arc<dyn Backing>,
+    limit: usize,
+    idle: Duration,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    open: HashMap<Box<str>, Entry>,
+    closing: bool,
+}
+
+struct Entry {
+    session: Arc<Session>,
+    last_used: Instant,
+    stream: Option<Mailbox>,
+}
+
+/// Why there is no new session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoSession {
+    /// Too many.
+    #[error("{0} sessions are open (`gateway.http.maxSessions`); end one with DELETE, or try again later")]
+    Full(usize),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers for a session id")]
+    NoRandom,
+    /// The front is going down.
+    #[error("the gateway is shutting down")]
+    Closing,
+}
+
+/// A session whose `initialize` is not answered yet; ends with this guard unless kept.
+pub struct Opening {
+    sessions: Arc<Sessions>,
+    id: Option<Box<str>>,
+}
+
+impl Sessions {
+    /// At most `limit` sessions, each forgotten after `idle` without use.
+    #[must_use]
+    pub fn new(backing: Arc<dyn Backing>, limit: usize, idle: Duration) -> Self {
+        Self { backing, limit, idle, table: Mutex::default() }
+    }
+
+    /// Opens a session of `caller`.
+    ///
+    /// # Errors
+    /// [`NoSession`]
+    pub fn open(self: &Arc<Self>, caller: Caller) -> Result<(Opening, Arc<Session>), NoSession> {
+        if self.lock().open.len() >= self.limit {
+            self.sweep();
+        }
+        let id = random_id()?;
+        let mut table = self.lock();
+        if table.closing {
+            return Err(NoSession::Closing);
+        }
+        if table.open.len() >= self.limit {
+            return Err(NoSession::Full(self.limit));
+        }
+        let session = self.backing.open_session(caller);
+        let entry = Entry { session: Arc::clone(&session), last_used: Instant::now(), stream: None };
+        table.open.insert(id.clone(), entry);
+        Ok((Opening { sessions: Arc::clone(self), id: Some(id) }, session))
+    }
+
+    /// The session `id` of `caller`, which is in use now.
+    #[must_use]
+    pub fn find(&self, id: &str, caller: &Caller) -> Option<Arc<Session>> {
+        let mut table = self.lock();
+        let entry = table.get(id, caller, self.idle)?;
+        Some(Arc::clone(&entry.session))
+    }
+
+    /// The stream of session `id` of `caller`; one before it ends. At most `limit` bytes wait in it.
+    #[must_use]
+    pub fn listen(&self, id: &str, caller: &Caller, limit: usize) -> Option<Letters> {
+        let mut table = self.lock();
+        let closing = table.closing;
+        let entry = table.get(id, caller, self.idle)?;
+        let (mailbox, letters) = mailbox(limit);
+        if closing {
+            mailbox.close();
+        }
+        entry.session.attach(Sink::Mail(mailbox.clone()));
+        if let Some(before) = entry.stream.replace(mailbox) {
+            before.close();
+        }
+        Some(letters)
+    }
+
+    /// Ends the session `id` of `caller`. `false` when there is none.
+    #[must_use]
+    pub fn end(&self, id: &str, caller: &Caller) -> bool {
+        let mut table = self.lock();
+        let ended = table.get(id, caller, self.idle).is_some().then(|| table.open.remove(id)).flatten();
+        drop(table);
+        let found = ended.is_some();
+        self.finish(ended);
+        found
+    }
+
+    /// Ends sessions that nobody used for a while.
+    pub fn sweep(&self) {
+        let mut table = self.lock();
+        for entry in table.open.values_mut().filter(|entry| entry.is_busy()) {
+            entry.last_used = Instant::now();
+        }
+        let expired: Vec<_> = table.open.extract_if(|_, entry| entry.is_expired(self.idle)).collect();
+        drop(table);
+        self.finish(expired.into_iter().map(|(_, entry)| entry));
+    }
+
+    /// Opens no more sessions and ends the streams of all.
+    pub fn wind_down(&self) {
+        let mut table = self.lock();
+        table.closing = true;
+        table.open.values().filter_map(|entry| entry.stream.as_ref()).for_each(Mailbox::close);
+    }
+
+    /// Ends all sessions.
+    pub fn clear(&self) {
+        let ended = std::mem::take(&mut self.lock().open);
+        self.finish(ended.into_values());
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().open.len()
+    }
+
+    /// True when none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn finish(&self, ended: impl IntoIterator<Item = Entry>) {
+        for entry in ended {
+            if let Some(stream) = entry.stream {
+                stream.close();
+            }
+            self.backing.close_session(&entry.session);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn get(&mut self, id: &str, caller: &Caller, idle: Duration) -> Option<&mut Entry> {
+        let entry = self.open.get_mut(id).filter(|entry| entry.session.caller() == caller)?;
+        if entry.is_expired(idle) {
+            return None;
+        }
+        entry.last_used = Instant::now();
+        Some(entry)
+    }
+}
+
+impl Entry {
+    fn is_busy(&self) -> bool {
+        self.session.in_flight() > 0 || self.stream.as_ref().is_some_and(|stream| !stream.is_closed())
+    }
+
+    fn is_expired(&self, idle: Duration) -> bool {
+        self.last_used.elapsed() >= idle && !self.is_busy()
+    }
+}
+
+impl Opening {
+    /// Keeps the session; its id.
+    #[must_use]
+    pub fn keep(mut self) -> Box<str> {
+        self.id.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            let ended = self.sessions.lock().open.remove(&id);
+            self.sessions.finish(ended);
+        }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("open", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// 160 random bits in hexadecimal.
+fn random_id() -> Result<Box<str>, NoSession> {
+    let mut bytes = [0_u8; 20];
+    getrandom::fill(&mut bytes).map_err(|_| NoSession::NoRandom)?;
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    Ok(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>().into())
+}

@@ -1,0 +1,95 @@
+//! A request on its way: the first letter decides whether the answer is one JSON text or a stream of events.
+//!
+//! When no letter comes for a while the stream begins without one, so that the connection is never silent for long.
+
+use crate::front::http::abandon::Abandon;
+use crate::front::http::header;
+use crate::front::http::reply;
+use crate::front::http::reply::Refusal;
+use crate::front::http::reply::Reply;
+use crate::front::http::sessions::Opening;
+use crate::front::http::stream::Events;
+use crate::front::http::stream::KEEP_ALIVE;
+use crate::gateway::reply::Failure;
+use crate::protocol::code;
+use crate::protocol::version::Era;
+use crate::wire::mailbox::Kind;
+use crate::wire::mailbox::Letter;
+use crate::wire::mailbox::Letters;
+use http::HeaderValue;
+use http::StatusCode;
+
+/// What became of a message.
+pub enum Begun {
+    /// The response is known.
+    Done(Reply),
+    /// The answer is awaited.
+    Waits(Waiting),
+}
+
+/// A request that was accepted. Dropped unanswered it is cancelled, if it is a modern one.
+pub struct Waiting {
+    /// Where the answer arrives.
+    pub letters: Letters,
+    /// The id of the request, as JSON text.
+    pub id: Box<str>,
+    /// The era it was asked in.
+    pub era: Era,
+    /// Set when a closed connection cancels it.
+    pub abandon: Option<Abandon>,
+    /// Set when it opens a session.
+    pub opening: Option<Opening>,
+}
+
+impl Waiting {
+    /// Waits for the first letter.
+    pub async fn reply(mut self) -> Reply {
+        match tokio::time::timeout(KEEP_ALIVE, self.letters.next()).await {
+            Ok(Some(letter)) if letter.kind.is_last() => self.whole(letter),
+            Ok(Some(letter)) => self.stream(Some(&letter.bytes)),
+            Err(_) => self.stream(None),
+            Ok(None) => {
+                let refusal = Refusal::failed(StatusCode::INTERNAL_SERVER_ERROR, Failure::dropped());
+                refusal.of(Some(&self.id)).into_reply()
+            }
+        }
+    }
+
+    fn whole(self, letter: Letter) -> Reply {
+        if let Some(abandon) = self.abandon {
+            abandon.settle();
+        }
+        let mut reply = reply::json(status(self.era, letter.kind), letter.bytes);
+        // A session begins only when its `initialize` succeeds.
+        if let Some(opening) = self.opening.filter(|_| letter.kind == Kind::Result) {
+            name_session(&mut reply, opening);
+        }
+        reply
+    }
+
+    fn stream(self, ahead: Option<&[u8]>) -> Reply {
+        let mut reply = reply::events(Events::of_request(self.letters, ahead, self.abandon));
+        if let Some(opening) = self.opening {
+            name_session(&mut reply, opening);
+        }
+        reply
+    }
+}
+
+fn name_session(reply: &mut Reply, opening: Opening) {
+    if let Ok(value) = HeaderValue::try_from(String::from(opening.keep())) {
+        reply.headers_mut().insert(&header::SESSION, value);
+    }
+}
+
+/// Source: MCP 2026-07-28, `basic/transports/streamable-http`. Legacy errors are told inside a 200.
+fn status(era: Era, kind: Kind) -> StatusCode {
+    match (era, kind) {
+        (Era::Modern, Kind::Error(code::METHOD_NOT_FOUND)) => StatusCode::NOT_FOUND,
+        (
+            Era::Modern,
+            Kind::Error(code::HEADER_MISMATCH | code::MISSING_CAPABILITY | code::UNSUPPORTED_VERSION),
+        ) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    }
+}
