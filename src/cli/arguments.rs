@@ -98,7 +98,7 @@ pub enum Command {
     Call(Call),
     /// Show the state of a gateway that runs with --http
     #[command(
-        after_help = "Examples:\n  mcp-manifold status\n  mcp-manifold status --url http://127.0.0.1:8808 --json"
+        after_help = "Examples:\n  mcp-manifold status\n  mcp-manifold status http://127.0.0.1:8808 --json"
     )]
     Status(Status),
     /// Print the JSON Schema of the file, for editors
@@ -147,8 +147,11 @@ pub struct Call {
 #[derive(Debug, Clone, Args)]
 pub struct Status {
     /// Where the gateway listens
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8808")]
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:8808")]
     pub url: String,
+    /// The token, when the gateway wants one
+    #[arg(long, value_name = "TOKEN", env = "MCP_MANIFOLD_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,

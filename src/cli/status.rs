@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn run(status: &Status) -> Exit {
     let base = if status.url.contains("://") { status.url.clone() } else { format!("http://{}", status.url) };
     let url = format!("{}/status", base.trim_end_matches('/').trim_end_matches("/mcp"));
-    let answer = match timeout(PATIENCE, fetch(&url)).await {
+    let answer = match timeout(PATIENCE, fetch(&url, status.token.as_deref())).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(why)) => {
             return output::fail(Exit::Unreachable, &format!("no gateway answers on {url}: {why}"));
@@ -34,10 +34,15 @@ pub async fn run(status: &Status) -> Exit {
     Exit::Ok
 }
 
-async fn fetch(url: &str) -> Result<Value, String> {
+async fn fetch(url: &str, token: Option<&str>) -> Result<Value, String> {
     let client = HttpClient::new().map_err(|error| error.to_string())?;
     let address = url.parse().map_err(|_| "it is no URL".to_owned())?;
-    let response = client.towards(&address).get(address).send().await.map_err(|error| {
+    let request = client.towards(&address).get(address);
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    let response = request.send().await.map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string);
         source.unwrap_or_else(|| error.to_string())
     })?;

@@ -186,6 +186,19 @@ impl ServerHandle {
         start.then(Instant::now)
     }
 
+    /// Since when its lists have been on their way; `None` when they are known or nobody is reading them.
+    #[must_use]
+    pub fn coming_since(&self) -> Option<Instant> {
+        if self.lists().is_some() {
+            return None;
+        }
+        match &*self.lock() {
+            State::Starting { since, .. } => Some(*since),
+            State::Ready(ready) => Some(ready.since),
+            State::Idle | State::Failed { .. } | State::Draining { .. } => None,
+        }
+    }
+
     /// Waits until its lists are known, or it is clear that they will not be soon.
     pub async fn lists_or_failure(&self) {
         let mut lists = self.shared.lists.subscribe();

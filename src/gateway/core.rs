@@ -16,6 +16,7 @@ use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::task;
 use crate::downstream::task::Surroundings;
+use crate::gateway::lists;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
@@ -166,6 +167,7 @@ impl Core {
         loop {
             self.dirty.notified().await;
             self.save();
+            lists::wait_for_coming(&self.current()).await;
             self.rebuild();
         }
     }

@@ -37,6 +37,18 @@ pub(super) fn is_worth_waiting(snapshot: &Snapshot) -> bool {
     })
 }
 
+/// Waits for the lists that are on their way, and starts nothing. What comes first must not take a name before the
+/// file's order could settle it.
+pub(super) async fn wait_for_coming(snapshot: &Snapshot) {
+    let patience = snapshot.config.settings.list_timeout;
+    let coming =
+        snapshot.servers.values().filter_map(|handle| Some((handle, handle.coming_since()? + patience)));
+    let waits = coming.map(|(handle, deadline)| async move {
+        let _ = timeout_at(deadline, handle.lists_or_failure()).await;
+    });
+    futures_util::future::join_all(waits).await;
+}
+
 /// Starts the servers whose lists are missing, side by side, and waits until they are there or the time is over.
 pub(super) async fn wait(snapshot: &Snapshot) {
     let patience: Duration = snapshot.config.settings.list_timeout;

@@ -85,7 +85,7 @@ impl Waiter for Relay {
         match answer {
             Answer::Outcome(Outcome::Result(raw)) => self.result(raw.get()),
             Answer::Outcome(Outcome::Error(raw)) => {
-                let error = bridge::error(raw.get(), self.handle.era(), self.exchange.era());
+                let error = bridge::error(raw.get(), self.method, self.handle.era(), self.exchange.era());
                 self.exchange.error(&error);
             }
             // The protocol expects no answer to a cancelled request, in either era.

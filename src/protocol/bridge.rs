@@ -64,7 +64,7 @@ fn to_legacy(raw: &str) -> Result<Cow<'_, str>, Untranslatable> {
 ///
 /// A modern peer must not see -32002, -32042 or an undefined code of the reserved range; the original stays in `data`.
 #[must_use]
-pub fn error(raw: &str, from: Era, to: Era) -> Cow<'_, str> {
+pub fn error<'a>(raw: &'a str, method: &str, from: Era, to: Era) -> Cow<'a, str> {
     if from == to {
         return Cow::Borrowed(raw);
     }
@@ -74,6 +74,7 @@ pub fn error(raw: &str, from: Era, to: Era) -> Cow<'_, str> {
     };
     let code = match to {
         Era::Modern => modern_code(seen),
+        Era::Legacy if seen == code::INVALID_PARAMS && method == "resources/read" => code::RESOURCE_NOT_FOUND,
         Era::Legacy => seen,
     };
     if code == seen {
@@ -81,8 +82,9 @@ pub fn error(raw: &str, from: Era, to: Era) -> Cow<'_, str> {
     }
     let replaced = code.to_string();
     let original = [("data", raw.as_bytes())];
+    let keeps_meaning = code != code::INTERNAL_ERROR;
     let appended: &[(&str, &[u8])] =
-        if code == code::INVALID_PARAMS || members.get("data").is_some() { &[] } else { &original };
+        if keeps_meaning || members.get("data").is_some() { &[] } else { &original };
     let mut out = Vec::with_capacity(raw.len() * 2);
     let edit = |key: &str| if key == "code" { Edit::Replace(replaced.as_bytes()) } else { Edit::Keep };
     write_object(&mut out, &members, edit, appended);
@@ -132,17 +134,27 @@ mod tests {
     }
 
     #[test]
+    fn a_legacy_client_gets_the_old_code_of_a_missing_resource() {
+        let gone = r#"{"code":-32602,"message":"no"}"#;
+        assert_eq!(
+            error(gone, "resources/read", Era::Modern, Era::Legacy),
+            r#"{"code":-32002,"message":"no"}"#
+        );
+        assert_eq!(error(gone, "tools/call", Era::Modern, Era::Legacy), gone);
+    }
+
+    #[test]
     fn codes_a_modern_client_must_not_see_are_mapped() {
         let gone = r#"{"code":-32002,"message":"no","data":{"uri":"x"}}"#;
         assert_eq!(
-            error(gone, Era::Legacy, Era::Modern),
+            error(gone, "resources/read", Era::Legacy, Era::Modern),
             r#"{"code":-32602,"message":"no","data":{"uri":"x"}}"#
         );
         let url = r#"{"code":-32042,"message":"open"}"#;
         assert_eq!(
-            error(url, Era::Legacy, Era::Modern),
+            error(url, "tools/call", Era::Legacy, Era::Modern),
             r#"{"code":-32603,"message":"open","data":{"code":-32042,"message":"open"}}"#
         );
-        assert_eq!(error(gone, Era::Legacy, Era::Legacy), gone);
+        assert_eq!(error(gone, "resources/read", Era::Legacy, Era::Legacy), gone);
     }
 }

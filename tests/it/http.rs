@@ -2,6 +2,7 @@
 //!
 //! What is answered inside is in `list.rs` and `call.rs`.
 
+use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::gateway::HttpGateway;
 use crate::support::stdio_client::with_modern_meta;
@@ -73,6 +74,7 @@ fn other_methods_and_paths_do_not_exist() {
 fn a_page_in_a_browser_gets_nowhere() {
     let gateway = gateway();
     let client = gateway.legacy();
+    listed(&gateway);
     let before = gateway.conf().ledger_lines();
     for origin in ["https://evil.example", "null", "http://127.0.0.1.evil.example", "http://evil.example:80"]
     {
@@ -89,7 +91,12 @@ fn a_page_in_a_browser_gets_nowhere() {
     for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}")] {
         client.post(LIST, &[("host", &host)]).expect(200);
     }
-    assert!(before.is_empty());
+    assert_eq!(gateway.conf().ledger_lines(), before, "nothing more was started or called");
+}
+
+/// Waits until the servers were listed once, as an HTTP gateway does at its start to say how many tools there are.
+fn listed(gateway: &HttpGateway) {
+    eventually("the servers are listed", || gateway.stderr().contains(" servers"));
 }
 
 #[test]
@@ -249,6 +256,8 @@ fn with_keys_every_request_needs_one() {
     });
     let gateway = Gateway::on(&conf).http();
     let client = gateway.client();
+    listed(&gateway);
+    let before = conf.ledger_lines();
     let body = modern("tools/list", json!({}));
     let headers = |key: &'static str| {
         [("mcp-method", "tools/list"), ("mcp-protocol-version", "2026-07-28"), ("authorization", key)]
@@ -264,7 +273,7 @@ fn with_keys_every_request_needs_one() {
             assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
         }
     }
-    assert!(conf.ledger_lines().is_empty());
+    assert_eq!(conf.ledger_lines(), before, "nothing more was started or called");
     client.post(&body, &headers("Bearer a-key-that-is-long-enough-to-be-one")).expect(200);
     assert!(!gateway.stderr().contains("a-key-that"), "{}", gateway.stderr());
 }
