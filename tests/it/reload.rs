@@ -68,7 +68,7 @@ fn a_call_in_flight_on_a_removed_or_changed_server_finishes() {
     });
     let client = conf.legacy();
     let waiting =
-        ["gone", "edited"].map(|name| client.begin_call(&format!("{name}__sleep"), json!({ "ms": 1500 })));
+        ["gone", "edited"].map(|name| client.begin_call(&format!("{name}__sleep"), json!({ "ms": 4000 })));
     eventually("the calls run", || {
         conf.ledger("call", "gone").len() + conf.ledger("call", "edited").len() == 2
     });
