@@ -6,6 +6,7 @@ use crate::gateway::relay;
 use crate::gateway::relay::Passage;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
+use crate::wire::members::write_string;
 
 /// What became of a look-up that failed.
 pub(super) struct NotFound {
@@ -39,6 +40,6 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
 /// A text as JSON.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
-    crate::wire::members::write_string(&mut out, text);
+    write_string(&mut out, text);
     String::from_utf8(out).unwrap_or_default()
 }
