@@ -10,6 +10,7 @@ mod crash;
 mod fake;
 mod http;
 mod input;
+mod layering;
 mod lazy;
 mod list;
 mod progress;
