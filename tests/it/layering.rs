@@ -226,7 +226,7 @@ fn imports_are_written_out() {
             let is_inner_module = line.starts_with(' ') && trimmed.starts_with("use super::");
             let root_path = !crate_paths(line).is_empty() && !line.contains("pub(in crate::");
             let faults = [
-                (is_use && line.contains("crate::{"), "braces"),
+                (is_use && line.contains("crate::") && line.contains('{'), "braces"),
                 (is_use && line.contains("crate::") && line.contains("::*"), "a glob of the crate"),
                 (line.contains("use self::") || line.contains("use super::super"), "a relative path"),
                 (line.contains("super::") && !is_inner_module && !source.is_test, "a relative path"),
