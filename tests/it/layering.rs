@@ -9,7 +9,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// The modules of the crate, lowest first: each imports only from those before it, and from itself.
-const LAYERS: [&str; 15] = [
+pub const LAYERS: [&str; 15] = [
     "name",
     "secret",
     "telemetry",

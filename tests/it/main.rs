@@ -7,6 +7,7 @@ mod cancel;
 mod cli;
 mod config;
 mod crash;
+mod docs;
 mod fake;
 mod http;
 mod input;
