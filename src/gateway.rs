@@ -146,6 +146,7 @@ impl Gateway {
         let stops = snapshot.servers.values().map(ServerHandle::stopped);
         futures_util::future::join_all(stops).await;
         self.core.save();
+        self.core.tidy();
     }
 
     /// A session that is told about changed lists: a stdio client, a legacy HTTP session, a program.

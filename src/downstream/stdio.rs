@@ -20,6 +20,7 @@ use crate::protocol::version::Era;
 use crate::telemetry::clean::clean_bytes;
 use crate::wire::frame::Framer;
 use crate::wire::frame::Line;
+use crate::wire::guard::guarded;
 use crate::wire::message;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
@@ -275,7 +276,7 @@ async fn read_from<R: AsyncRead + Unpin>(mut reader: R, link: Arc<StdioLink>, li
             Ok(count) => framer.filled(count),
         }
         while let Some(line) = framer.next_line() {
-            link.hear(line, &*listener);
+            guarded("a message of a server", || link.hear(line, &*listener));
         }
     }
     if let Some(line) = framer.rest() {
