@@ -73,12 +73,18 @@ impl Follower {
                 }
                 let Outcome { counts, changes } = apply::apply(gateway, loaded.config);
                 event::config_reloaded(gateway.metrics(), counts);
-                if !changes.settings_changed.is_empty() {
-                    let names = changes.settings_changed.join(", ");
-                    tracing::warn!(settings = %names, "settings that listeners and limits started with need a restart");
+                let late: Vec<&str> =
+                    changes.settings_changed.iter().copied().filter(|name| is_late(name)).collect();
+                if !late.is_empty() {
+                    tracing::warn!(settings = %late.join(", "), "these settings take effect after a restart");
                 }
             }
             Err(error) => event::config_refused(gateway.metrics(), error.problems()),
         }
     }
+}
+
+/// Settings that listeners, limits and the watcher took over when they started.
+fn is_late(name: &str) -> bool {
+    ["http", "limits", "watch"].iter().any(|family| name.starts_with(family))
 }

@@ -22,6 +22,7 @@ use crate::protocol::version::Era;
 use crate::telemetry::clean::clean_bytes;
 use crate::wire::frame::Framer;
 use crate::wire::frame::Line;
+use crate::wire::guard::guarded;
 use crate::wire::members::Members;
 use crate::wire::members::write_string;
 use crate::wire::message;
@@ -75,7 +76,7 @@ where
             let server = order.server.name.clone();
             Err(StartError::Ended { server, how: how.to_string(), last_words })
         }
-        greeted = handshake::greet(&*link, order) => greeted,
+        greeted = handshake::greet(&link, order) => greeted,
     };
     match greeted {
         Ok(greeting) => {
@@ -278,7 +279,7 @@ async fn read_from<R: AsyncRead + Unpin>(mut reader: R, link: Arc<StdioLink>, li
             Ok(count) => framer.filled(count),
         }
         while let Some(line) = framer.next_line() {
-            link.hear(line, &*listener);
+            guarded("a message of a server", || link.hear(line, &*listener));
         }
     }
     if let Some(line) = framer.rest() {
