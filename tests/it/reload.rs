@@ -76,11 +76,8 @@ fn a_call_in_flight_on_a_removed_or_changed_server_finishes() {
     conf.write(&servers([("edited", edited), ("kept", conf.fake("kept"))]));
     eventually("the new list", || !tools(&client).contains(&"gone__pid".to_owned()));
     assert_eq!(client.call("gone__pid", json!({})).error_code(), -32602);
-    assert_eq!(
-        waiting.each_ref().map(|id| client.answers(id)),
-        [0, 0],
-        "the calls were too short for this test"
-    );
+    let early: usize = waiting.iter().map(|id| client.answers(id)).sum();
+    assert_eq!(early, 0, "the calls were too short for this test");
     for id in &waiting {
         assert_eq!(client.answer(id).text(), "slept");
     }
