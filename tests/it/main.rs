@@ -2,6 +2,7 @@
 
 mod support;
 
+mod cache;
 mod call;
 mod cancel;
 mod cli;
@@ -11,6 +12,7 @@ mod fake;
 mod http;
 mod input;
 mod lazy;
+mod limits;
 mod list;
 mod progress;
 mod reload;
