@@ -45,6 +45,10 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&status).await,
         Some(Command::Schema) => schema::run(),
+        Some(Command::Reap) => {
+            crate::downstream::process::reaper::reap(std::io::stdin().lock());
+            Exit::Ok
+        }
         Some(Command::DemoServer { which }) => match demo_server::run(which).await {
             Ok(()) => Exit::Ok,
             Err(error) => output::fail(Exit::Usage, &format!("{error:#}")),

@@ -32,11 +32,11 @@ use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::notify::Ears;
+use crate::gateway::relay::NotRelayed;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
-use crate::gateway::tools::NotFound;
 use crate::protocol::capability;
 use crate::protocol::legacy;
 use crate::protocol::modern;
@@ -215,7 +215,7 @@ impl Gateway {
     /// From method to family. `waited` says that missing lists were waited for already.
     fn dispatch(&self, incoming: &Incoming<'_>, exchange: Exchange, waited: bool) {
         let snapshot = self.core.current();
-        let found = match (incoming.method, incoming.era()) {
+        let relayed = match (incoming.method, incoming.era()) {
             ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
@@ -239,8 +239,9 @@ impl Gateway {
             ("logging/setLevel", Era::Legacy) => return logging::set_level(&self.core, incoming, exchange),
             _ => return exchange.fail(&Failure::unknown_method(incoming.method)),
         };
-        if let Err(NotFound { failure, exchange }) = found {
-            if !waited && lists::is_worth_waiting(&snapshot) {
+        if let Err(not_relayed) = relayed {
+            let NotRelayed { failure, exchange, may_come } = *not_relayed;
+            if may_come && !waited && lists::is_worth_waiting(&snapshot) {
                 return self.wait_and_retry(incoming, exchange);
             }
             event::call_refused(self.metrics(), incoming.method, &failure.message);

@@ -23,8 +23,11 @@ pub enum NoResult {
     Closed,
 }
 
+/// What comes back.
+pub type Back = Result<Box<RawValue>, NoResult>;
+
 /// Waits for one answer and hands it over.
-struct Once(oneshot::Sender<Result<Box<RawValue>, NoResult>>);
+struct Once(oneshot::Sender<Back>);
 
 impl Waiter for Once {
     fn answer(self: Box<Self>, answer: Answer<'_>) {
@@ -50,7 +53,7 @@ impl Waiter for Once {
 
 /// A waiter for one answer, and the way to it.
 #[must_use]
-pub fn once() -> (Box<dyn Waiter>, oneshot::Receiver<Result<Box<RawValue>, NoResult>>) {
+pub fn once() -> (Box<dyn Waiter>, oneshot::Receiver<Back>) {
     let (sender, receiver) = oneshot::channel();
     (Box::new(Once(sender)), receiver)
 }

@@ -6,6 +6,7 @@ mod exit;
 mod lookup;
 #[cfg(not(unix))]
 mod portable;
+pub mod reaper;
 pub mod stderr;
 mod tree;
 #[cfg(unix)]

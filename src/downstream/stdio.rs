@@ -71,7 +71,7 @@ where
             let server = order.server.name.clone();
             Err(StartError::Ended { server, how: how.to_string(), last_words })
         }
-        greeted = handshake::greet(&*link, order) => greeted,
+        greeted = handshake::greet(&link, order) => greeted,
     };
     match greeted {
         Ok(greeting) => {

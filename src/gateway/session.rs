@@ -26,6 +26,9 @@ pub(super) const LEVELS: [&str; 8] =
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
+/// Takes an answer: the member `"result":…` or `"error":…`.
+pub(super) type TakesReply = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// One client.
 #[derive(Debug)]
 pub struct Session {
@@ -52,7 +55,7 @@ struct State {
 }
 
 /// Takes the client's answer to a question: the member `"result":…` or `"error":…`.
-struct Reply(Arc<dyn Fn(&str) + Send + Sync>);
+struct Reply(TakesReply);
 
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -181,7 +184,7 @@ impl Session {
     }
 
     /// The way to answer the question `id`; once.
-    pub(super) fn take_reply(&self, id: &str) -> Option<Arc<dyn Fn(&str) + Send + Sync>> {
+    pub(super) fn take_reply(&self, id: &str) -> Option<TakesReply> {
         self.lock().asked.remove(id).map(|reply| reply.0)
     }
 

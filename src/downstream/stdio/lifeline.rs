@@ -9,6 +9,8 @@ use crate::downstream::process::ChildTree;
 use crate::downstream::process::Spawned;
 use crate::downstream::process::StderrRing;
 use crate::downstream::process::drain;
+use crate::downstream::process::reaper::Entry;
+use crate::downstream::process::reaper::Reaper;
 use crate::downstream::stdio::StdioLink;
 use crate::downstream::stdio::read_from;
 use std::sync::Arc;
@@ -32,14 +34,17 @@ pub struct Child {
     tree: ChildTree,
     stderr: StderrRing,
     stderr_pipe: Option<ChildStderr>,
+    /// Taken off the reaper's list when the tree is gone: fields are dropped in this order.
+    _recorded: Option<Entry>,
 }
 
 impl Child {
-    /// Takes a fresh child apart into its pipes and the rest.
+    /// Takes a fresh child apart into its pipes and the rest, and puts it on the list of `reaper`.
     #[must_use]
-    pub fn take(spawned: Spawned) -> (ChildStdout, ChildStdin, Self) {
+    pub fn take(spawned: Spawned, reaper: Option<&Reaper>) -> (ChildStdout, ChildStdin, Self) {
         let Spawned { stdin, stdout, child, stderr, stderr_pipe } = spawned;
-        (stdout, stdin, Self { tree: child, stderr, stderr_pipe: Some(stderr_pipe) })
+        let recorded = reaper.map(|reaper| reaper.record(child.pid()));
+        (stdout, stdin, Self { tree: child, stderr, stderr_pipe: Some(stderr_pipe), _recorded: recorded })
     }
 }
 
