@@ -68,6 +68,15 @@ impl Bed {
         Self { conf, config }
     }
 
+    /// The same with one more member in the entries of these servers.
+    pub fn set(mut self, servers: &[&str], key: &str, value: &str) -> Self {
+        for server in servers {
+            self.config["mcpServers"][server][key] = json!(value);
+        }
+        self.conf.write(&self.config);
+        self
+    }
+
     /// A folder whose catalog is warm and where nothing runs.
     pub fn warm() -> Self {
         let bed = Self::new();
@@ -100,8 +109,13 @@ impl Bed {
         let _ = std::fs::remove_file(self.path("memory.jsonl"));
     }
 
-    /// A raw client of one server, without the gateway, that declares everything.
+    /// A legacy client of one server, without the gateway, that declares everything.
     pub fn direct(&self, server: &str) -> Direct {
+        Direct::greet(self.alone(server))
+    }
+
+    /// A raw client of one server, without the gateway, that has said nothing yet.
+    pub fn alone(&self, server: &str) -> StdioClient {
         let entry = &self.config["mcpServers"][server];
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let mut command = Command::new(text(&entry["command"]));
@@ -109,8 +123,7 @@ impl Bed {
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", self.conf.dir());
         let env = entry["env"].as_object().expect("there is a mark");
         command.envs(env.iter().map(|(name, value)| (name, text(value)))).current_dir(self.conf.dir());
-        let client = StdioClient::spawn(command, Some(Arc::clone(&self.conf) as Arc<dyn Send + Sync>));
-        Direct::greet(client)
+        StdioClient::spawn(command, Some(Arc::clone(&self.conf) as Arc<dyn Send + Sync>))
     }
 }
 

@@ -1,8 +1,10 @@
-//! Which requests are made of which server: such that have the same answer each time.
+//! Which requests are made of which server, and what it answers without the gateway.
 //!
-//! It does not make them.
+//! Only such that have the same answer each time, once the memory server has forgotten the time before.
 
 use crate::bed::Bed;
+use crate::bed::SERVERS;
+use crate::support::message::Message;
 use serde_json::Value;
 use serde_json::json;
 
@@ -82,6 +84,26 @@ pub fn offers() -> Vec<Call> {
         other("prompts/get", json!({ "name": "args-prompt", "arguments": { "city": "Oslo" } })),
         other("completion/complete", json!({ "ref": prompt, "argument": argument })),
     ]
+}
+
+/// What the servers themselves answer, in the order of the calls.
+pub fn direct_answers(bed: &Bed, calls: &[Call]) -> Vec<Message> {
+    bed.forget();
+    let mut answers: Vec<Option<Message>> = calls.iter().map(|_| None).collect();
+    for (server, count) in SERVERS {
+        let of_server = || calls.iter().enumerate().filter(|(_, call)| call.server == server);
+        if of_server().next().is_none() {
+            continue;
+        }
+        let direct = bed.direct(server);
+        // Its tools are there.
+        direct.tools(count);
+        for (index, call) in of_server() {
+            answers[index] = Some(direct.request(call.method, &call.params));
+        }
+    }
+    bed.forget();
+    answers.into_iter().map(|answer| answer.expect("every server was asked")).collect()
 }
 
 fn tool(server: &'static str, name: &str, arguments: Value) -> Call {

@@ -8,14 +8,16 @@ use crate::support::eventually::eventually;
 use crate::support::message::Message;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
-/// The names of all tools as the servers themselves list them, under the names of the servers.
+/// The names of all tools as the servers themselves list them, under the names of the servers. They are asked once.
 pub fn exposed(bed: &Bed) -> BTreeSet<String> {
+    static EXPOSED: OnceLock<BTreeSet<String>> = OnceLock::new();
     let names = |(server, count)| {
         let own = bed.direct(server).tools(count);
         own.into_iter().map(move |name| format!("{server}__{name}"))
     };
-    SERVERS.into_iter().flat_map(names).collect()
+    EXPOSED.get_or_init(|| SERVERS.into_iter().flat_map(names).collect()).clone()
 }
 
 #[test]
