@@ -11,7 +11,7 @@ use crate::server::lock;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BUILTIN: [&str; 30] = [
+const BUILTIN: [&str; 31] = [
     "echo",
     "params",
     "pid",
@@ -30,6 +30,7 @@ const BUILTIN: [&str; 30] = [
     "deep",
     "line",
     "both",
+    "late_both",
     "neither",
     "wrong_id",
     "twice",
@@ -57,7 +58,7 @@ pub fn call(server: &Arc<Server>, message: Message, id: &str, out: &Arc<dyn Out>
     }
     server.note("call", &name);
     let run = Run { server: Arc::clone(server), message, id: id.to_owned(), out: Arc::clone(out) };
-    if server.options.http.is_none() && matches!(name.as_str(), "sleep" | "slow_progress") {
+    if server.options.http.is_none() && matches!(name.as_str(), "sleep" | "slow_progress" | "late_both") {
         std::thread::spawn(move || run.tool(&name));
     } else {
         run.tool(&name);
@@ -134,7 +135,8 @@ impl Run {
                 self.answer(&result);
             }
             "line" => self.text(&"x".repeat((self.message.number("/arguments/mib", 17) << 20) as usize)),
-            "both" => {
+            "both" | "late_both" => {
+                std::thread::sleep(Duration::from_millis(self.message.number("/arguments/ms", 0)));
                 let rest = r#""result":{"content":[]},"error":{"code":1,"message":"both"}"#;
                 self.out.answer(format!(r#"{{"jsonrpc":"2.0","id":{id},{rest}}}"#).as_bytes());
             }

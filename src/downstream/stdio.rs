@@ -198,10 +198,14 @@ impl StdioLink {
         tracing::debug!(server = %self.server, line = %clean_bytes(bytes, 200), "not a message on stdout, ignored");
     }
 
-    /// Fails the call with our id `id`, or the only one in flight when the id cannot be told.
+    /// Fails the call with our id `id`, or the only one in flight when the id cannot be told. The answer to a call
+    /// that is over already concerns no other.
     fn unreadable(&self, id: Option<&str>, why: &str) {
-        let known = id.and_then(|id| id.parse().ok()).and_then(|id| self.pending.take(id));
-        let waiter = known.or_else(|| self.pending.take_only());
+        let number = id.and_then(|id| id.parse().ok());
+        let waiter = match number.filter(|id| self.pending.has_issued(*id)) {
+            Some(issued) => self.pending.take(issued),
+            None => self.pending.take_only(),
+        };
         tracing::warn!(server = %self.server, error = %why, "unreadable message");
         if let Some(waiter) = waiter {
             waiter.answer(Answer::Lost(Lost::Unreadable(why.into())));

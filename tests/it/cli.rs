@@ -197,3 +197,35 @@ fn schema_prints_the_schema_of_the_file() {
     assert!(schema["$schema"].is_string());
     assert!(schema["properties"]["mcpServers"].is_object() && schema["properties"]["gateway"].is_object());
 }
+
+#[test]
+fn without_a_command_it_serves_and_finds_its_file() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").tools(&["pid"]))]));
+    let start = |env: Option<(&str, &str)>| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mcp-manifold"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", conf.dir()).arg("--no-cache");
+        match env {
+            Some((name, value)) => command.env(name, value).current_dir("/"),
+            None => command.current_dir(conf.dir()),
+        };
+        crate::support::stdio_client::StdioClient::spawn(command, None).legacy()
+    };
+    let file = conf.file().display().to_string();
+    for env in [None, Some(("MCP_MANIFOLD_CONFIG", file.as_str()))] {
+        assert_eq!(start(env).request("tools/list", json!({})).tools(), ["a__pid"], "{env:?}");
+    }
+}
+
+#[test]
+fn the_log_goes_to_a_file_when_asked() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").args(&["--stderr-flood", "2000"]))]));
+    let log = conf.dir().join("gateway.log").display().to_string();
+    let client = Gateway::on(&conf).args(&["--log-file", &log, "--log-level", "debug"]).stdio().legacy();
+    client.call("a__die", json!({})).error_code();
+    client.close();
+    client.exit();
+    assert!(
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("disk is full") || text.contains('a'))
+    );
+    assert_eq!(client.stderr(), "");
+}

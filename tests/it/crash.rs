@@ -131,6 +131,15 @@ fn a_second_answer_to_one_call_is_dropped() {
 }
 
 #[test]
+fn an_unreadable_answer_that_comes_too_late_hurts_no_other_call() {
+    let (_conf, client) = one(|fake| fake.set("callTimeoutMs", 400));
+    let late = client.call("odd__late_both", json!({ "ms": 700 }));
+    assert!(late.error_text().contains("no answer"), "{}", late.raw);
+    assert_eq!(client.call("odd__sleep", json!({ "ms": 380 })).text(), "slept");
+    assert_eq!(client.call("odd__sleep", json!({ "ms": 300 })).text(), "slept");
+}
+
+#[test]
 fn noise_before_the_handshake_is_ignored_and_not_answered() {
     let (_conf, client) = one(|fake| fake.args(&["--banner"]));
     let seen = client.call("odd__seen", json!({})).texts();

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod cache;
 mod call;
 mod cancel;
 mod cli;
@@ -13,6 +14,7 @@ mod http;
 mod input;
 mod layering;
 mod lazy;
+mod limits;
 mod list;
 mod progress;
 mod reload;
