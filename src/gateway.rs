@@ -249,6 +249,10 @@ impl Gateway {
             if may_come && !waited && lists::is_worth_waiting(&snapshot) {
                 return self.wait_and_retry(incoming, exchange);
             }
+            let named = incoming.text("name").ok();
+            let unlisted =
+                named.filter(|_| may_come).and_then(|name| lists::reason_unlisted(&snapshot, &name));
+            let failure = unlisted.unwrap_or(failure);
             event::call_refused(self.metrics(), incoming.method, &failure.message);
             exchange.fail(&failure);
         }

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod ask;
 mod cache;
 mod call;
 mod cancel;
