@@ -229,3 +229,14 @@ fn the_log_goes_to_a_file_when_asked() {
     );
     assert_eq!(client.stderr(), "");
 }
+
+#[test]
+fn an_address_in_use_is_told_and_nothing_is_started() {
+    let conf = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = run(&conf, &["serve", "--http", &address]);
+    assert!([1, 2, 4].contains(&code(&output)), "{}", all(&output));
+    assert!(err(&output).contains(&address), "{}", err(&output));
+    assert!(conf.ledger_lines().is_empty());
+}

@@ -282,3 +282,43 @@ fn calls_to_unchanged_servers_never_fail_while_the_file_is_rewritten() {
     }
     assert_eq!(conf.spawns("kept"), 1);
 }
+
+#[test]
+fn naming_and_switched_off_entries_follow_the_file() {
+    let conf = TempConf::with(|conf| version(conf, "one"));
+    let client = conf.legacy();
+    let pid = client.call("one__pid", json!({})).text().to_owned();
+    let mut config = version(&conf, "one");
+    config["gateway"] = json!({ "naming": { "separator": "-" } });
+    conf.write(&config);
+    lists(&client, &["one-pid"]);
+    assert_eq!(client.call("one-pid", json!({})).text(), pid);
+    config["mcpServers"]["a"]["disabled"] = json!(true);
+    conf.write(&config);
+    lists(&client, &[]);
+    eventually("the process is gone", || conf.processes().is_empty());
+    config["mcpServers"]["a"]["disabled"] = json!(false);
+    conf.write(&config);
+    lists(&client, &["one-pid"]);
+    client.call("one-pid", json!({})).result();
+}
+
+#[test]
+fn a_key_taken_out_of_the_file_is_refused_from_then_on() {
+    let conf = TempConf::new();
+    let keyed = |key: &str| {
+        let mut config = version(&conf, "one");
+        config["gateway"] = json!({ "http": { "bearerTokens": [key] } });
+        config
+    };
+    conf.write(&keyed("the-first-key-of-this-test"));
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.client();
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let status = |key: &str| client.post(body, &[("authorization", &format!("Bearer {key}"))]).status;
+    assert_ne!(status("the-first-key-of-this-test"), 401);
+    assert_eq!(status("the-second-key-of-this-test"), 401);
+    conf.write(&keyed("the-second-key-of-this-test"));
+    eventually("the first key is refused", || status("the-first-key-of-this-test") == 401);
+    assert_ne!(status("the-second-key-of-this-test"), 401);
+}
