@@ -19,6 +19,7 @@ pub mod tools;
 use crate::cli::arguments::Cli;
 use crate::cli::arguments::Command;
 use crate::cli::exit::Exit;
+use crate::downstream::process::reaper;
 use clap::Parser;
 
 /// Runs the program with the arguments of the process.
@@ -46,7 +47,7 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Status(status)) => status::run(&status).await,
         Some(Command::Schema) => schema::run(),
         Some(Command::Reap) => {
-            crate::downstream::process::reaper::reap(std::io::stdin().lock());
+            reaper::reap(std::io::stdin().lock());
             Exit::Ok
         }
         Some(Command::DemoServer { which }) => match demo_server::run(which).await {

@@ -22,6 +22,8 @@ pub mod tools;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
+use crate::config::model::Config;
+use crate::config::model::Limits;
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::handle::ServerHandle;
@@ -45,9 +47,11 @@ use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
 use crate::wire::mailbox::Kind;
+use crate::wire::members::Members;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::message::Outcome;
+use crate::wire::message::read_text;
 use crate::wire::sink::Sink;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -69,7 +73,7 @@ pub struct Parts {
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Bounds that hold for the life of the gateway.
-    pub limits: crate::config::model::Limits,
+    pub limits: Limits,
 }
 
 impl Gateway {
@@ -114,7 +118,7 @@ impl Gateway {
 
     /// The configuration in use.
     #[must_use]
-    pub fn config(&self) -> Arc<crate::config::model::Config> {
+    pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.core.current().config)
     }
 
@@ -146,6 +150,7 @@ impl Gateway {
         let stops = snapshot.servers.values().map(ServerHandle::stopped);
         futures_util::future::join_all(stops).await;
         self.core.save();
+        self.core.tidy();
     }
 
     /// A session that is told about changed lists: a stdio client, a legacy HTTP session, a program.
@@ -298,9 +303,9 @@ impl Gateway {
         match method {
             "notifications/initialized" => session.mark_initialized(),
             "notifications/cancelled" => {
-                let members = params.and_then(|raw| crate::wire::members::Members::parse(raw).ok());
+                let members = params.and_then(|raw| Members::parse(raw).ok());
                 let Some(members) = members else { return };
-                let reason = members.get("reason").and_then(|raw| crate::wire::message::read_text(raw).ok());
+                let reason = members.get("reason").and_then(|raw| read_text(raw).ok());
                 if let Some(id) = members.get("requestId") {
                     self.cancel(session, id.get(), reason.as_deref().unwrap_or("the client cancelled it"));
                 }

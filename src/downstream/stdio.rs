@@ -7,6 +7,7 @@ pub mod handshake;
 pub mod lifeline;
 
 use crate::downstream::connect::Connection;
+use crate::downstream::connect::Lifeline;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
@@ -14,12 +15,16 @@ use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
 use crate::downstream::request::Request;
+use crate::downstream::request::write_number;
 use crate::downstream::stdio::lifeline::StdioLifeline;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use crate::telemetry::clean::clean_bytes;
 use crate::wire::frame::Framer;
 use crate::wire::frame::Line;
+use crate::wire::guard::guarded;
+use crate::wire::members::Members;
+use crate::wire::members::write_string;
 use crate::wire::message;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
@@ -66,8 +71,8 @@ where
     let mut lifeline = StdioLifeline::start(&link, &order.listener, reader, writer, child);
     let greeted = tokio::select! {
         biased;
-        how = crate::downstream::connect::Lifeline::ended(&mut lifeline) => {
-            let last_words = crate::downstream::connect::Lifeline::last_words(&lifeline);
+        how = lifeline.ended() => {
+            let last_words = lifeline.last_words();
             let server = order.server.name.clone();
             Err(StartError::Ended { server, how: how.to_string(), last_words })
         }
@@ -80,7 +85,7 @@ where
         }
         Err(error) => {
             let grace = order.server.stop;
-            crate::downstream::connect::Lifeline::stop(Box::new(lifeline), grace).await;
+            Box::new(lifeline).stop(grace).await;
             Err(error)
         }
     }
@@ -178,8 +183,7 @@ impl StdioLink {
             );
         }
         let Some(params) = params else { return };
-        let token =
-            crate::wire::members::Members::parse(params.get()).ok().and_then(|all| all.get("progressToken"));
+        let token = Members::parse(params.get()).ok().and_then(|all| all.get("progressToken"));
         if let Some(id) = token.and_then(|token| token.get().parse().ok()) {
             self.pending.progress(id, params.get());
         }
@@ -238,9 +242,9 @@ impl Link for StdioLink {
             out.extend_from_slice(
                 br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"#,
             );
-            crate::downstream::request::write_number(out, id);
+            write_number(out, id);
             out.extend_from_slice(br#","reason":"#);
-            crate::wire::members::write_string(out, reason);
+            write_string(out, reason);
             out.extend_from_slice(b"}}");
         });
     }
@@ -248,7 +252,7 @@ impl Link for StdioLink {
     fn notify(&self, method: &str, params: &str) {
         let _ = self.outbox.push(|out| {
             out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
-            crate::wire::members::write_string(out, method);
+            write_string(out, method);
             out.extend_from_slice(br#","params":"#);
             out.extend_from_slice(params.as_bytes());
             out.push(b'}');
@@ -279,7 +283,7 @@ async fn read_from<R: AsyncRead + Unpin>(mut reader: R, link: Arc<StdioLink>, li
             Ok(count) => framer.filled(count),
         }
         while let Some(line) = framer.next_line() {
-            link.hear(line, &*listener);
+            guarded("a message of a server", || link.hear(line, &*listener));
         }
     }
     if let Some(line) = framer.rest() {

@@ -10,6 +10,7 @@ use crate::config::model::EraChoice;
 use crate::config::model::Server;
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::Connection;
+use crate::downstream::connect::Greeting;
 use crate::downstream::connect::Lifeline;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
@@ -24,6 +25,7 @@ use crate::downstream::link::Listener;
 use crate::downstream::survey::ListLimits;
 use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
+use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
 use crate::wire::pending::Answer;
@@ -158,7 +160,7 @@ impl ServerTask {
         }
     }
 
-    fn known_era(&self, server: &Server) -> Option<crate::protocol::version::Era> {
+    fn known_era(&self, server: &Server) -> Option<Era> {
         match server.era {
             EraChoice::Always(era) => Some(era),
             EraChoice::Auto => self.shared.lists.borrow().as_ref().map(|lists| lists.era),
@@ -266,12 +268,7 @@ impl ServerTask {
     }
 
     /// Reads the lists after the start and whenever they changed. Never ends.
-    async fn keep_lists(
-        &self,
-        link: &Arc<dyn Link>,
-        greeting: &crate::downstream::connect::Greeting,
-        began: Instant,
-    ) {
+    async fn keep_lists(&self, link: &Arc<dyn Link>, greeting: &Greeting, began: Instant) {
         let mut first = true;
         loop {
             let before = self.shared.lists.borrow().clone();

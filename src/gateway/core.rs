@@ -40,6 +40,9 @@ use tokio::sync::watch;
 /// A quiet time within which changes of lists become one notification.
 const COALESCE: Duration = Duration::from_millis(300);
 
+/// Catalogs of entries that no file has any more are kept this long: people switch between files.
+const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Where saved catalogs are kept, for which configuration.
 #[derive(Debug, Clone)]
 pub struct Memory {
@@ -204,6 +207,16 @@ impl Core {
             if let Err(error) = saved {
                 tracing::warn!(server = %server.name, %error, "catalog cannot be saved");
             }
+        }
+    }
+
+    /// Removes saved catalogs that no entry of the file has used for a long time.
+    pub fn tidy(&self) {
+        let Some(memory) = &self.memory else { return };
+        let keep = self.current().servers.values().map(|handle| entry_digest(handle.server())).collect();
+        let Some(before) = SystemTime::now().checked_sub(FORGET_AFTER) else { return };
+        if let Err(error) = memory.store.prune(&keep, before) {
+            tracing::debug!(%error, "old catalogs cannot be removed");
         }
     }
 

@@ -7,6 +7,7 @@ use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::notify::log_level_of;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 use crate::protocol::bridge;
@@ -139,7 +140,7 @@ impl Waiter for Relay {
     }
 
     fn notice(&self, method: &str, params: Option<&str>) {
-        let level = params.and_then(super::notify::log_level_of);
+        let level = params.and_then(log_level_of);
         if level.is_none_or(|level| self.exchange.wants_log(&level)) {
             self.exchange.notify(method, params);
         }

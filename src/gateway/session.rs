@@ -8,6 +8,8 @@ use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
 use crate::protocol::legacy::ClientInfo;
 use crate::wire::mailbox::Kind;
+use crate::wire::members::Members;
+use crate::wire::members::write_string;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
@@ -107,8 +109,7 @@ impl Session {
     #[must_use]
     pub fn declared(&self, capability: &str) -> bool {
         let state = self.lock();
-        let declared =
-            state.capabilities.as_deref().and_then(|raw| crate::wire::members::Members::parse(raw).ok());
+        let declared = state.capabilities.as_deref().and_then(|raw| Members::parse(raw).ok());
         declared.is_some_and(|members| members.get(capability).is_some())
     }
 
@@ -248,7 +249,7 @@ impl Session {
 /// Writes a notification. `params` is JSON text.
 pub fn write_notification(out: &mut Vec<u8>, method: &str, params: Option<&str>) {
     out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
-    crate::wire::members::write_string(out, method);
+    write_string(out, method);
     if let Some(params) = params {
         out.extend_from_slice(br#","params":"#);
         out.extend_from_slice(params.as_bytes());

@@ -18,6 +18,7 @@ use crate::protocol::legacy::Initialized;
 use crate::protocol::modern::Discovered;
 use crate::protocol::version::Era;
 use crate::protocol::version::NEWEST_MODERN;
+use crate::telemetry::clean::clean;
 use crate::wire::members::Members;
 use serde_json::value::RawValue;
 
@@ -105,7 +106,7 @@ pub fn message_of(error: &str) -> String {
         message: String,
     }
     match serde_json::from_str::<Said>(error) {
-        Ok(said) => format!("{} ({})", crate::telemetry::clean::clean(&said.message, 500), said.code),
+        Ok(said) => format!("{} ({})", clean(&said.message, 500), said.code),
         Err(_) => "an error that cannot be read".into(),
     }
 }
