@@ -250,8 +250,8 @@ fn a_server_that_answers_the_handshake_with_nonsense_is_named() {
                     r#"{"protocolVersion":"1066-10-14","capabilities":{},"serverInfo":{"name":"x","version":"1"}}"#,
                 ),
             ),
-            ("empty", answer("{}")),
-            ("list", answer("[1]")),
+            ("empty", answer("{}").set("startTimeoutMs", 2000)),
+            ("list", answer("[1]").set("startTimeoutMs", 2000)),
             ("closes", script("exec >&-; sleep 60").set("startTimeoutMs", 2000)),
             ("good", conf.fake("good").tools(&["pid"])),
         ])
@@ -269,8 +269,25 @@ fn a_server_that_closes_its_stdout_is_ended_and_started_again() {
     let (conf, client) = one(|fake| fake);
     let first = client.call("odd__pid", json!({})).text().to_owned();
     assert!(client.call("odd__close_stdout", json!({})).error_text().contains("odd"));
+    eventually("it works again", || client.call("odd__pid", json!({})).json.get("result").is_some());
     assert_ne!(client.call("odd__pid", json!({})).text(), first);
     eventually("the first process is gone", || conf.processes().len() == 2);
+}
+
+#[test]
+fn a_dead_server_is_noticed_although_something_it_started_holds_its_pipes() {
+    let (conf, client) = one(|fake| {
+        let entry = fake.clone().json();
+        let words: Vec<&str> =
+            entry["args"].as_array().expect("args").iter().filter_map(Value::as_str).collect();
+        let command = entry["command"].as_str().expect("a command");
+        fake.set("args", json!(["-c", format!("sleep 600 & exec {command} {}", words.join(" "))]))
+            .set("command", "/bin/sh")
+    });
+    let died = client.call("odd__die", json!({}));
+    assert!(died.error_text().contains("the disk is full"), "{}", died.raw);
+    client.call("odd__pid", json!({})).result();
+    eventually("what it started is gone too", || conf.processes().len() == 3);
 }
 
 #[test]

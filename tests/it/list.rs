@@ -287,7 +287,7 @@ fn odd_items_are_left_out_and_the_others_stay() {
 
 #[test]
 fn names_that_clients_cannot_take_are_written_another_way_and_still_work() {
-    let own = ["a.b", "a/b", "a b", "zażółć", "日本語", "plain", "Plain"];
+    let own = ["a.b", "c d", "zażółć", "日本語", "plain", "Plain"];
     let conf = TempConf::with(|conf| servers([("s", conf.fake("s").tools(&own))]));
     let client = conf.legacy();
     let tools = client.request("tools/list", json!({})).tools();
