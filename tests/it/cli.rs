@@ -247,3 +247,14 @@ fn a_tool_of_a_server_that_cannot_start_is_exit_code_4_with_the_reason() {
     }
     assert_eq!(code(&run(&conf, &["call", "other__x"])), 1);
 }
+
+#[test]
+fn an_address_in_use_is_told_and_nothing_is_started() {
+    let conf = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = run(&conf, &["serve", "--http", &address]);
+    assert!([1, 2, 4].contains(&code(&output)), "{}", all(&output));
+    assert!(err(&output).contains(&address), "{}", err(&output));
+    assert!(conf.ledger_lines().is_empty());
+}
