@@ -20,3 +20,4 @@ mod list;
 mod progress;
 mod reload;
 mod shutdown;
+mod subscribe;
