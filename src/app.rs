@@ -4,6 +4,7 @@
 //! handler, no subscriber, no panic hook.
 
 use crate::catalog::store::Store;
+use crate::config;
 use crate::config::LoadError;
 use crate::config::environment::Environment;
 use crate::config::model::Config;
@@ -73,7 +74,7 @@ impl App {
         options: Options,
     ) -> Result<Self, LoadError> {
         // Read once for the limits that hold for the life of the gateway.
-        let first = crate::config::load(path, &environment)?;
+        let first = config::load(path, &environment)?;
         let config_id = digest_of(&environment.current_folder().join(path));
         let gateway = gateway(&first.config, options, &config_id);
         let follower = Follower::start(&gateway, path, environment, &first).await;

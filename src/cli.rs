@@ -19,6 +19,7 @@ pub mod tools;
 use crate::cli::arguments::Cli;
 use crate::cli::arguments::Command;
 use crate::cli::exit::Exit;
+use crate::downstream::process::reaper;
 use clap::Parser;
 
 /// Runs the program with the arguments of the process.
@@ -45,6 +46,10 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&status).await,
         Some(Command::Schema) => schema::run(),
+        Some(Command::Reap) => {
+            reaper::reap(std::io::stdin().lock());
+            Exit::Ok
+        }
         Some(Command::DemoServer { which }) => match demo_server::run(which).await {
             Ok(()) => Exit::Ok,
             Err(error) => output::fail(Exit::Usage, &format!("{error:#}")),

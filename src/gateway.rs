@@ -18,10 +18,13 @@ pub mod resources;
 pub mod session;
 pub mod snapshot;
 pub mod status;
+pub mod subscribe;
 pub mod tools;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
+use crate::config::model::Config;
+use crate::config::model::Limits;
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::handle::ServerHandle;
@@ -32,11 +35,11 @@ use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::notify::Ears;
+use crate::gateway::relay::NotRelayed;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
-use crate::gateway::tools::NotFound;
 use crate::protocol::capability;
 use crate::protocol::legacy;
 use crate::protocol::modern;
@@ -45,9 +48,11 @@ use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
 use crate::wire::mailbox::Kind;
+use crate::wire::members::Members;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::message::Outcome;
+use crate::wire::message::read_text;
 use crate::wire::sink::Sink;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -69,7 +74,7 @@ pub struct Parts {
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Bounds that hold for the life of the gateway.
-    pub limits: crate::config::model::Limits,
+    pub limits: Limits,
 }
 
 impl Gateway {
@@ -114,7 +119,7 @@ impl Gateway {
 
     /// The configuration in use.
     #[must_use]
-    pub fn config(&self) -> Arc<crate::config::model::Config> {
+    pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.core.current().config)
     }
 
@@ -141,11 +146,13 @@ impl Gateway {
 
     /// Stops every server: calls in flight have `drain` to finish. Nothing is left afterwards.
     pub async fn shut_down(&self, drain: Duration) {
+        self.core.subscribers.end(None);
         let snapshot = self.core.current();
         snapshot.servers.values().for_each(|handle| handle.retire(drain));
         let stops = snapshot.servers.values().map(ServerHandle::stopped);
         futures_util::future::join_all(stops).await;
         self.core.save();
+        self.core.tidy();
     }
 
     /// A session that is told about changed lists: a stdio client, a legacy HTTP session, a program.
@@ -161,10 +168,16 @@ impl Gateway {
         Arc::new(Session::new(caller, self.core.current().config.settings.limits.in_flight_per_client))
     }
 
+    /// Ends the open subscriptions of a session, which would otherwise never be over.
+    pub fn end_subscriptions(&self, session: &Session) {
+        self.core.subscribers.end(Some(session));
+    }
+
     /// Ends a session: its calls are cancelled, its questions answered for it.
     pub fn close_session(&self, session: &Arc<Session>, why: &str) {
         event::session_closed(self.metrics(), why);
         self.core.forget(session);
+        self.end_subscriptions(session);
         for (id, handle) in session.close() {
             handle.cancel(session.key(), &id, Some("the client left"));
         }
@@ -191,6 +204,9 @@ impl Gateway {
 
     /// Ends one call because its client is gone or no longer wants it.
     pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
+        if self.core.subscribers.cancel(session, id) {
+            return;
+        }
         if let Some(handle) = session.bound(id) {
             handle.cancel(session.key(), id, Some(reason));
         }
@@ -215,7 +231,7 @@ impl Gateway {
     /// From method to family. `waited` says that missing lists were waited for already.
     fn dispatch(&self, incoming: &Incoming<'_>, exchange: Exchange, waited: bool) {
         let snapshot = self.core.current();
-        let found = match (incoming.method, incoming.era()) {
+        let relayed = match (incoming.method, incoming.era()) {
             ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
@@ -235,14 +251,22 @@ impl Gateway {
                 let offered = modern::discover_result(capability::OFFERED, snapshot.catalog.instructions());
                 return exchange.result(&offered);
             }
+            ("subscriptions/listen", Era::Modern) => {
+                return self.core.subscribers.open(incoming, exchange, snapshot.generations);
+            }
             ("ping", Era::Legacy) => return exchange.result(b"{}"),
             ("logging/setLevel", Era::Legacy) => return logging::set_level(&self.core, incoming, exchange),
             _ => return exchange.fail(&Failure::unknown_method(incoming.method)),
         };
-        if let Err(NotFound { failure, exchange }) = found {
-            if !waited && lists::is_worth_waiting(&snapshot) {
+        if let Err(not_relayed) = relayed {
+            let NotRelayed { failure, exchange, may_come } = *not_relayed;
+            if may_come && !waited && lists::is_worth_waiting(&snapshot) {
                 return self.wait_and_retry(incoming, exchange);
             }
+            let named = incoming.text("name").ok();
+            let unlisted =
+                named.filter(|_| may_come).and_then(|name| lists::reason_unlisted(&snapshot, &name));
+            let failure = unlisted.unwrap_or(failure);
             event::call_refused(self.metrics(), incoming.method, &failure.message);
             exchange.fail(&failure);
         }
@@ -297,9 +321,9 @@ impl Gateway {
         match method {
             "notifications/initialized" => session.mark_initialized(),
             "notifications/cancelled" => {
-                let members = params.and_then(|raw| crate::wire::members::Members::parse(raw).ok());
+                let members = params.and_then(|raw| Members::parse(raw).ok());
                 let Some(members) = members else { return };
-                let reason = members.get("reason").and_then(|raw| crate::wire::message::read_text(raw).ok());
+                let reason = members.get("reason").and_then(|raw| read_text(raw).ok());
                 if let Some(id) = members.get("requestId") {
                     self.cancel(session, id.get(), reason.as_deref().unwrap_or("the client cancelled it"));
                 }

@@ -1,6 +1,6 @@
 //! Who may call what.
 //!
-//! A call needs a [`Permit`](permit::Permit), and only this module can make one: a method that forgets to ask does not
+//! A call needs a [`Permit`], and only this module can make one: a method that forgets to ask does not
 //! compile. Rules come with the access settings; today every caller that got in may call everything that is shown.
 
 pub mod permit;

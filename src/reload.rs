@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod watch;
 
+use crate::config;
 use crate::config::Loaded;
 use crate::config::environment::Environment;
 use crate::config::problem::Severity;
@@ -13,6 +14,7 @@ use crate::gateway::Gateway;
 use crate::reload::apply::Outcome;
 use crate::reload::watch::Tick;
 use crate::reload::watch::Watch;
+use crate::reload::watch::WatchHandle;
 use crate::telemetry::event;
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,7 +34,7 @@ impl Follower {
         watch.set_extra_files(first.config.extra_files.clone());
         let digest = watch.digest().await;
         // A change between the first reading and the digest must not be missed.
-        let now = crate::config::load(path, &environment).ok();
+        let now = config::load(path, &environment).ok();
         apply::apply(gateway, now.map_or_else(|| first.config.clone(), |now| now.config));
         watch.acknowledge(&digest);
         Self { path: path.to_owned(), environment, watch }
@@ -40,7 +42,7 @@ impl Follower {
 
     /// A way to have the file read again at once (SIGHUP).
     #[must_use]
-    pub fn handle(&self) -> crate::reload::watch::WatchHandle {
+    pub fn handle(&self) -> WatchHandle {
         self.watch.handle()
     }
 
@@ -63,7 +65,7 @@ impl Follower {
     }
 
     fn reload(&mut self, gateway: &Gateway) {
-        match crate::config::load(&self.path, &self.environment) {
+        match config::load(&self.path, &self.environment) {
             Ok(loaded) => {
                 self.watch.set_extra_files(loaded.config.extra_files.clone());
                 for problem in loaded.problems.iter().filter(|problem| problem.severity == Severity::Error) {
@@ -71,12 +73,18 @@ impl Follower {
                 }
                 let Outcome { counts, changes } = apply::apply(gateway, loaded.config);
                 event::config_reloaded(gateway.metrics(), counts);
-                if !changes.settings_changed.is_empty() {
-                    let names = changes.settings_changed.join(", ");
-                    tracing::warn!(settings = %names, "settings that listeners and limits started with need a restart");
+                let late: Vec<&str> =
+                    changes.settings_changed.iter().copied().filter(|name| is_late(name)).collect();
+                if !late.is_empty() {
+                    tracing::warn!(settings = %late.join(", "), "these settings take effect after a restart");
                 }
             }
             Err(error) => event::config_refused(gateway.metrics(), error.problems()),
         }
     }
+}
+
+/// Settings that listeners, limits and the watcher took over when they started.
+fn is_late(name: &str) -> bool {
+    ["http", "limits", "watch"].iter().any(|family| name.starts_with(family))
 }

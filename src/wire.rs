@@ -4,6 +4,7 @@
 //! Payloads are borrowed raw text (`serde_json::value::RawValue`); nothing is parsed deeper than it must be.
 
 pub mod frame;
+pub mod guard;
 pub mod mailbox;
 pub mod members;
 pub mod message;

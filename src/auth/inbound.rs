@@ -38,8 +38,8 @@ impl Inbound {
         }
         let shown = digest(token.trim());
         // All are compared, whichever matches.
-        let matches = self.digests.iter().enumerate().filter(|(_, known)| same(known, &shown));
-        matches.map(|(place, _)| Caller::Bearer(place)).last()
+        let place = |found, (place, known)| if same(known, &shown) { Some(place) } else { found };
+        self.digests.iter().enumerate().fold(None, place).map(Caller::Bearer)
     }
 }
 

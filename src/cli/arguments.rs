@@ -110,6 +110,9 @@ pub enum Command {
         /// Which one
         which: Which,
     },
+    /// Ends the children of a gateway that died; started by the gateway itself
+    #[command(hide = true)]
+    Reap,
 }
 
 /// Options of `check`.

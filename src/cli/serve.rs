@@ -12,6 +12,7 @@ use crate::front::http::Bound;
 use crate::front::http::options::HttpOptions;
 use crate::front::http::options::TlsFiles;
 use crate::gateway::Gateway;
+use crate::reload::watch::WatchHandle;
 use crate::wire::pipe;
 use std::io::IsTerminal;
 use tokio::task::JoinSet;
@@ -101,7 +102,7 @@ async fn describe(gateway: Gateway) {
 
 /// SIGINT and SIGTERM end it, the second one at once; SIGHUP has the file read again.
 #[cfg(unix)]
-async fn signals(shutdown: CancellationToken, reload: Option<crate::reload::watch::WatchHandle>) {
+async fn signals(shutdown: CancellationToken, reload: Option<WatchHandle>) {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
@@ -134,7 +135,7 @@ async fn signals(shutdown: CancellationToken, reload: Option<crate::reload::watc
 
 /// Ctrl-C ends it.
 #[cfg(not(unix))]
-async fn signals(shutdown: CancellationToken, _: Option<crate::reload::watch::WatchHandle>) {
+async fn signals(shutdown: CancellationToken, _: Option<WatchHandle>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         shutdown.cancel();
     }

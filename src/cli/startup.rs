@@ -10,12 +10,15 @@ use crate::config::LoadError;
 use crate::config::environment::Environment;
 use crate::config::locate::locate;
 use crate::config::problem::Severity;
+use crate::downstream::connector::Connector;
+use crate::downstream::process::reaper::Reaper;
 use crate::telemetry::log;
 use crate::telemetry::log::Format;
 use crate::telemetry::log::LogSettings;
 use crate::telemetry::log::Target;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Starts the log. `quiet` is the level when the user gave none: commands for people log less than `serve`.
 ///
@@ -54,7 +57,9 @@ pub async fn app(global: &Global) -> Result<App, Exit> {
         (false, Some(folder)) => Some(folder.clone()),
         (false, None) => surroundings::cache_folder(),
     };
-    let options = Options { cache, ..Options::default() };
+    let reaper = environment.own_binary_path().map(|binary| Reaper::new(binary.to_owned()));
+    let connector = reaper.map_or_else(Connector::default, Connector::with_reaper);
+    let options = Options { cache, connector: Arc::new(connector) };
     let app = App::from_file(&path, environment, options).await.map_err(|error| refused(&error))?;
     for problem in app.problems().iter().filter(|problem| problem.severity > Severity::Note) {
         output::note(&problem.to_string());

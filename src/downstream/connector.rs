@@ -10,6 +10,7 @@ use crate::downstream::http;
 use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::client::HttpClientError;
 use crate::downstream::process;
+use crate::downstream::process::reaper::Reaper;
 use crate::downstream::stdio;
 use crate::downstream::stdio::lifeline::Child;
 use std::sync::Arc;
@@ -20,16 +21,27 @@ use std::sync::OnceLock;
 pub struct Connector {
     /// Made with the first URL: reading the system's certificates takes milliseconds that a stdio gateway need not pay.
     client: Arc<OnceLock<HttpClient>>,
+    /// Ends children of a gateway that is killed; only the binary has one.
+    reaper: Option<Reaper>,
+}
+
+impl Connector {
+    /// With a reaper for the children.
+    #[must_use]
+    pub fn with_reaper(reaper: Reaper) -> Self {
+        Self { reaper: Some(reaper), ..Self::default() }
+    }
 }
 
 impl Connect for Connector {
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>> {
-        let client = Arc::clone(&self.client);
+        let (client, reaper) = (Arc::clone(&self.client), self.reaper.clone());
         Box::pin(async move {
             let server = Arc::clone(&order.server);
             match &server.transport {
                 Transport::Stdio(child) => {
-                    let (stdout, stdin, child) = Child::take(process::spawn(child, &server.name)?);
+                    let (stdout, stdin, child) =
+                        Child::take(process::spawn(child, &server.name)?, reaper.as_ref());
                     stdio::open(&order, stdout, stdin, Some(child)).await
                 }
                 Transport::Http(_) => {

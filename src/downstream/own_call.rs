@@ -23,13 +23,19 @@ pub enum NoResult {
     Closed,
 }
 
+/// What comes back.
+pub type Back = Result<Box<RawValue>, NoResult>;
+
 /// Waits for one answer and hands it over.
-struct Once(oneshot::Sender<Result<Box<RawValue>, NoResult>>);
+struct Once {
+    sender: oneshot::Sender<Back>,
+    background: bool,
+}
 
 impl Waiter for Once {
     fn answer(self: Box<Self>, answer: Answer<'_>) {
         // Nobody listens any more when the wait was given up: nothing to do then.
-        let _ = self.0.send(match answer {
+        let _ = self.sender.send(match answer {
             Answer::Outcome(Outcome::Result(raw)) => Ok(raw.to_owned()),
             Answer::Outcome(Outcome::Error(raw)) => Err(NoResult::Error(raw.get().to_owned())),
             Answer::Lost(lost) => Err(NoResult::Lost(lost)),
@@ -43,6 +49,9 @@ impl Waiter for Once {
     fn owner(&self) -> Owner {
         0
     }
+    fn is_background(&self) -> bool {
+        self.background
+    }
     fn is(&self, _: &str) -> bool {
         false
     }
@@ -50,9 +59,16 @@ impl Waiter for Once {
 
 /// A waiter for one answer, and the way to it.
 #[must_use]
-pub fn once() -> (Box<dyn Waiter>, oneshot::Receiver<Result<Box<RawValue>, NoResult>>) {
+pub fn once() -> (Box<dyn Waiter>, oneshot::Receiver<Back>) {
     let (sender, receiver) = oneshot::channel();
-    (Box::new(Once(sender)), receiver)
+    (Box::new(Once { sender, background: false }), receiver)
+}
+
+/// As [`once`], for a request that stays open and is no call.
+#[must_use]
+pub fn background() -> (Box<dyn Waiter>, oneshot::Receiver<Back>) {
+    let (sender, receiver) = oneshot::channel();
+    (Box::new(Once { sender, background: true }), receiver)
 }
 
 /// Sends `request` and waits for its result.

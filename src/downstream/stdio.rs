@@ -7,6 +7,7 @@ pub mod handshake;
 pub mod lifeline;
 
 use crate::downstream::connect::Connection;
+use crate::downstream::connect::Lifeline;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
@@ -14,12 +15,16 @@ use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
 use crate::downstream::request::Request;
+use crate::downstream::request::write_number;
 use crate::downstream::stdio::lifeline::StdioLifeline;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use crate::telemetry::clean::clean_bytes;
 use crate::wire::frame::Framer;
 use crate::wire::frame::Line;
+use crate::wire::guard::guarded;
+use crate::wire::members::Members;
+use crate::wire::members::write_string;
 use crate::wire::message;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
@@ -66,12 +71,12 @@ where
     let mut lifeline = StdioLifeline::start(&link, &order.listener, reader, writer, child);
     let greeted = tokio::select! {
         biased;
-        how = crate::downstream::connect::Lifeline::ended(&mut lifeline) => {
-            let last_words = crate::downstream::connect::Lifeline::last_words(&lifeline);
+        how = lifeline.ended() => {
+            let last_words = lifeline.last_words();
             let server = order.server.name.clone();
             Err(StartError::Ended { server, how: how.to_string(), last_words })
         }
-        greeted = handshake::greet(&*link, order) => greeted,
+        greeted = handshake::greet(&link, order) => greeted,
     };
     match greeted {
         Ok(greeting) => {
@@ -80,7 +85,7 @@ where
         }
         Err(error) => {
             let grace = order.server.stop;
-            crate::downstream::connect::Lifeline::stop(Box::new(lifeline), grace).await;
+            Box::new(lifeline).stop(grace).await;
             Err(error)
         }
     }
@@ -178,8 +183,7 @@ impl StdioLink {
             );
         }
         let Some(params) = params else { return };
-        let token =
-            crate::wire::members::Members::parse(params.get()).ok().and_then(|all| all.get("progressToken"));
+        let token = Members::parse(params.get()).ok().and_then(|all| all.get("progressToken"));
         if let Some(id) = token.and_then(|token| token.get().parse().ok()) {
             self.pending.progress(id, params.get());
         }
@@ -194,10 +198,14 @@ impl StdioLink {
         tracing::debug!(server = %self.server, line = %clean_bytes(bytes, 200), "not a message on stdout, ignored");
     }
 
-    /// Fails the call with our id `id`, or the only one in flight when the id cannot be told.
+    /// Fails the call with our id `id`, or the only one in flight when the id cannot be told. The answer to a call
+    /// that is over already concerns no other.
     fn unreadable(&self, id: Option<&str>, why: &str) {
-        let known = id.and_then(|id| id.parse().ok()).and_then(|id| self.pending.take(id));
-        let waiter = known.or_else(|| self.pending.take_only());
+        let number = id.and_then(|id| id.parse().ok());
+        let waiter = match number.filter(|id| self.pending.has_issued(*id)) {
+            Some(issued) => self.pending.take(issued),
+            None => self.pending.take_only(),
+        };
         tracing::warn!(server = %self.server, error = %why, "unreadable message");
         if let Some(waiter) = waiter {
             waiter.answer(Answer::Lost(Lost::Unreadable(why.into())));
@@ -234,9 +242,9 @@ impl Link for StdioLink {
             out.extend_from_slice(
                 br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"#,
             );
-            crate::downstream::request::write_number(out, id);
+            write_number(out, id);
             out.extend_from_slice(br#","reason":"#);
-            crate::wire::members::write_string(out, reason);
+            write_string(out, reason);
             out.extend_from_slice(b"}}");
         });
     }
@@ -244,7 +252,7 @@ impl Link for StdioLink {
     fn notify(&self, method: &str, params: &str) {
         let _ = self.outbox.push(|out| {
             out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
-            crate::wire::members::write_string(out, method);
+            write_string(out, method);
             out.extend_from_slice(br#","params":"#);
             out.extend_from_slice(params.as_bytes());
             out.push(b'}');
@@ -275,7 +283,7 @@ async fn read_from<R: AsyncRead + Unpin>(mut reader: R, link: Arc<StdioLink>, li
             Ok(count) => framer.filled(count),
         }
         while let Some(line) = framer.next_line() {
-            link.hear(line, &*listener);
+            guarded("a message of a server", || link.hear(line, &*listener));
         }
     }
     if let Some(line) = framer.rest() {

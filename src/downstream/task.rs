@@ -10,6 +10,7 @@ use crate::config::model::EraChoice;
 use crate::config::model::Server;
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::Connection;
+use crate::downstream::connect::Greeting;
 use crate::downstream::connect::Lifeline;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
@@ -21,9 +22,11 @@ use crate::downstream::handle::State;
 use crate::downstream::handle::release;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
+use crate::downstream::listen::keep_listening;
 use crate::downstream::survey::ListLimits;
 use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
+use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
 use crate::wire::pending::Answer;
@@ -158,7 +161,7 @@ impl ServerTask {
         }
     }
 
-    fn known_era(&self, server: &Server) -> Option<crate::protocol::version::Era> {
+    fn known_era(&self, server: &Server) -> Option<Era> {
         match server.era {
             EraChoice::Always(era) => Some(era),
             EraChoice::Auto => self.shared.lists.borrow().as_ref().map(|lists| lists.era),
@@ -188,7 +191,12 @@ impl ServerTask {
         let over = {
             let watching = self.watch(&link, &mut *lifeline);
             let listing = self.keep_lists(&link, &greeting, began);
-            tokio::select! { over = watching => over, () = listing => unreachable!("listing never ends") }
+            let listening = self.listen(&link);
+            tokio::select! {
+                over = watching => over,
+                () = listing => unreachable!("listing never ends"),
+                () = listening => unreachable!("listening never ends"),
+            }
         };
         match over {
             Over::Ended(how) => {
@@ -266,12 +274,7 @@ impl ServerTask {
     }
 
     /// Reads the lists after the start and whenever they changed. Never ends.
-    async fn keep_lists(
-        &self,
-        link: &Arc<dyn Link>,
-        greeting: &crate::downstream::connect::Greeting,
-        began: Instant,
-    ) {
+    async fn keep_lists(&self, link: &Arc<dyn Link>, greeting: &Greeting, began: Instant) {
         let mut first = true;
         loop {
             let before = self.shared.lists.borrow().clone();
@@ -287,6 +290,17 @@ impl ServerTask {
             self.shared.relist.notified().await;
             sleep(RELIST_QUIET).await;
         }
+    }
+
+    /// Has a modern server tell when its lists change, once they were read. Never ends.
+    async fn listen(&self, link: &Arc<dyn Link>) {
+        if link.era() == Era::Legacy {
+            return std::future::pending().await;
+        }
+        let mut lists = self.shared.lists.subscribe();
+        let known = lists.wait_for(Option::is_some).await.ok().and_then(|lists| lists.clone());
+        let Some(lists) = known else { return std::future::pending().await };
+        keep_listening(&**link, &lists, || self.shared.relist.notify_one()).await;
     }
 
     /// Calls in flight have until `drain` to finish; then everything ends.

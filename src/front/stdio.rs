@@ -8,6 +8,7 @@ use crate::gateway::session::Session;
 use crate::protocol::code;
 use crate::wire::frame::Framer;
 use crate::wire::frame::Line;
+use crate::wire::guard::guarded;
 use crate::wire::message;
 use crate::wire::message::Malformed;
 use crate::wire::outbox::Outbox;
@@ -53,6 +54,7 @@ where
         _ = writing.join_next() => "the client no longer reads",
         () = shutdown.cancelled() => "shutdown",
     };
+    gateway.end_subscriptions(&session);
     drain(&session, config.settings.drain_timeout).await;
     gateway.close_session(&session, why);
     outbox.close();
@@ -80,7 +82,7 @@ async fn read_all<R: AsyncRead + Unpin>(
             Ok(count) => framer.filled(count),
         }
         while let Some(line) = framer.next_line() {
-            accept(gateway, session, sink, line, bounds);
+            guarded("a message of the client", || accept(gateway, session, sink, line, bounds));
         }
     }
     if let Some(line) = framer.rest() {

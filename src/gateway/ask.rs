@@ -19,6 +19,9 @@ pub(super) fn pass_on(
     method: &str,
     params: Option<&str>,
 ) {
+    if method == "roots/list" {
+        return link.respond(id, r#""result":{"roots":[]}"#);
+    }
     if !matches!(method, "elicitation/create" | "sampling/createMessage") {
         return refuse(
             &**link,

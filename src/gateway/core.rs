@@ -20,6 +20,7 @@ use crate::gateway::lists;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::subscribe::Subscribers;
 use crate::name::ServerName;
 use crate::policy::Policy;
 use crate::telemetry::event;
@@ -40,6 +41,9 @@ use tokio::sync::watch;
 /// A quiet time within which changes of lists become one notification.
 const COALESCE: Duration = Duration::from_millis(300);
 
+/// Catalogs of entries that no file has any more are kept this long: people switch between files.
+const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Where saved catalogs are kept, for which configuration.
 #[derive(Debug, Clone)]
 pub struct Memory {
@@ -58,6 +62,7 @@ pub struct Core {
     sessions: Mutex<HashMap<Owner, Weak<Session>>>,
     /// One publication at a time.
     publishing: Mutex<()>,
+    pub(super) subscribers: Subscribers,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
     dirty: Notify,
     changed: Notify,
@@ -79,6 +84,7 @@ impl Core {
             memory,
             sessions: Mutex::default(),
             publishing: Mutex::default(),
+            subscribers: Subscribers::default(),
             unsaved: Mutex::default(),
             dirty: Notify::new(),
             changed: Notify::new(),
@@ -178,6 +184,7 @@ impl Core {
             self.changed.notified().await;
             tokio::time::sleep(COALESCE).await;
             let generations = self.current().generations;
+            self.subscribers.tell(generations);
             for session in self.sessions() {
                 let [tools, prompts, resources] = session.note_lists(generations);
                 let methods = [
@@ -204,6 +211,16 @@ impl Core {
             if let Err(error) = saved {
                 tracing::warn!(server = %server.name, %error, "catalog cannot be saved");
             }
+        }
+    }
+
+    /// Removes saved catalogs that no entry of the file has used for a long time.
+    pub fn tidy(&self) {
+        let Some(memory) = &self.memory else { return };
+        let keep = self.current().servers.values().map(|handle| entry_digest(handle.server())).collect();
+        let Some(before) = SystemTime::now().checked_sub(FORGET_AFTER) else { return };
+        if let Err(error) = memory.store.prune(&keep, before) {
+            tracing::debug!(%error, "old catalogs cannot be removed");
         }
     }
 

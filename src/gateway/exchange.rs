@@ -8,6 +8,10 @@ use crate::gateway::session::Session;
 use crate::gateway::session::write_notification;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
+use crate::wire::members::Edit;
+use crate::wire::members::Members;
+use crate::wire::members::write_object;
+use crate::wire::members::write_string;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
@@ -91,7 +95,7 @@ impl Exchange {
 
     /// Answers with an error of a server (JSON text).
     pub fn error(self, raw: &str) {
-        let code = crate::wire::members::Members::parse(raw).ok();
+        let code = Members::parse(raw).ok();
         let code = code.and_then(|error| error.get("code").and_then(|code| code.get().parse().ok()));
         self.settle(Kind::Error(code.unwrap_or_default()), br#","error":"#, raw.as_bytes());
     }
@@ -113,14 +117,14 @@ impl Exchange {
     /// Passes progress on, under the client's own token. `params` holds the token of the hop before.
     pub fn progress(&self, params: &str) {
         let Some(token) = &self.progress_token else { return };
-        let Ok(members) = crate::wire::members::Members::parse(params) else { return };
+        let Ok(members) = Members::parse(params) else { return };
         let _ = self.sink.send(Kind::Notice, |out| {
             out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"notifications/progress","params":"#);
             let edit = |key: &str| match key {
-                "progressToken" => crate::wire::members::Edit::Replace(token.as_bytes()),
-                _ => crate::wire::members::Edit::Keep,
+                "progressToken" => Edit::Replace(token.as_bytes()),
+                _ => Edit::Keep,
             };
-            crate::wire::members::write_object(out, &members, edit, &[]);
+            write_object(out, &members, edit, &[]);
             out.push(b'}');
         });
     }
@@ -164,7 +168,7 @@ fn write_request(out: &mut Vec<u8>, id: &str, question: &Question<'_>) {
     out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
     out.extend_from_slice(id.as_bytes());
     out.extend_from_slice(br#","method":"#);
-    crate::wire::members::write_string(out, question.method);
+    write_string(out, question.method);
     out.extend_from_slice(br#","params":"#);
     out.extend_from_slice(question.params.unwrap_or("{}").as_bytes());
     out.push(b'}');

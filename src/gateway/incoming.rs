@@ -6,6 +6,7 @@ use crate::protocol::modern::RequestMeta;
 use crate::protocol::version;
 use crate::protocol::version::Era;
 use crate::wire::members::Members;
+use crate::wire::message::MAX_ID;
 use crate::wire::message::read_text;
 use crate::wire::meta;
 use serde_json::value::RawValue;
@@ -75,6 +76,6 @@ impl<'a> Incoming<'a> {
     pub fn progress_token(&self) -> Option<&'a str> {
         let token = self.meta.as_ref()?.get(meta::PROGRESS_TOKEN).map(RawValue::get)?;
         let scalar = token.starts_with('"') || token.starts_with('-') || token.as_bytes()[0].is_ascii_digit();
-        (scalar && token.len() <= crate::wire::message::MAX_ID).then_some(token)
+        (scalar && token.len() <= MAX_ID).then_some(token)
     }
 }

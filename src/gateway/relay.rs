@@ -2,16 +2,19 @@
 //!
 //! The same for every method that is relayed; what is resolved and replaced stands in `tools.rs`, `prompts.rs`, ….
 
+use crate::catalog::route::Route;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::notify::log_level_of;
 use crate::gateway::reply::Failure;
-use crate::policy::permit::Permit;
+use crate::gateway::snapshot::Snapshot;
 use crate::protocol::bridge;
 use crate::protocol::capability;
 use crate::protocol::code;
 use crate::protocol::version::Era;
+use crate::wire::members::write_string;
 use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
@@ -20,24 +23,51 @@ use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
 use std::borrow::Cow;
 
-/// What of a request is sent on.
+/// What became of a request: sent on, or given back with the failure to answer.
+pub(super) type Relayed = Result<(), Box<NotRelayed>>;
+
+/// A request that was not sent on.
+pub(super) struct NotRelayed {
+    pub(super) failure: Failure,
+    pub(super) exchange: Exchange,
+    /// True when lists that are still missing could name what was asked for.
+    pub(super) may_come: bool,
+}
+
+/// Gives a request back that is wrong in itself.
+pub(super) fn refuse(failure: Failure, exchange: Exchange) -> Relayed {
+    Err(Box::new(NotRelayed { failure, exchange, may_come: false }))
+}
+
+/// Gives a request back whose target is not known.
+pub(super) fn unknown(failure: Failure, exchange: Exchange) -> Relayed {
+    Err(Box::new(NotRelayed { failure, exchange, may_come: true }))
+}
+
+/// How a request is sent on.
 pub(super) struct Passage<'a> {
     /// The method, a name that lives as long as the program.
     pub(super) method: &'static str,
     /// A member of the params whose value becomes this JSON text.
     pub(super) replace: Option<(&'a str, &'a str)>,
-    /// The server's own name of what is asked for.
-    pub(super) target: Option<&'a str>,
+    /// True when the route's own name is what `Mcp-Name` says on modern HTTP.
+    pub(super) has_target: bool,
 }
 
-/// Sends a request on to `handle`. From here on the exchange is answered by whatever happens there.
+/// Asks the policy and sends the request to its server, from where the exchange is answered. `failure` is what a caller
+/// sees who may not use the route: the same as for one that does not exist.
 pub(super) fn send(
-    handle: &ServerHandle,
-    permit: &Permit<'_>,
+    snapshot: &Snapshot,
+    route: &Route,
     incoming: &Incoming<'_>,
     passage: &Passage<'_>,
     mut exchange: Exchange,
-) {
+    failure: impl FnOnce() -> Failure,
+) -> Relayed {
+    let permit = snapshot.policy.permit(exchange.session().caller(), route);
+    let (Some(permit), Some(handle)) = (permit, snapshot.server(&route.server)) else {
+        return unknown(failure(), exchange);
+    };
     exchange.session().bind(exchange.id(), handle);
     let log_level = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
     exchange.listens(incoming.progress_token(), log_level);
@@ -51,13 +81,21 @@ pub(super) fn send(
         params: &incoming.params,
         meta: incoming.meta.as_ref(),
         replace: passage.replace,
-        target: passage.target,
+        target: passage.has_target.then_some(route.own_name.as_str()),
         wants_progress: exchange.wants_progress(),
         capabilities: &capabilities,
         log_level,
     };
     let relay = Relay { exchange, handle: handle.clone(), method: passage.method };
-    handle.call(permit, &request, Box::new(relay));
+    handle.call(&permit, &request, Box::new(relay));
+    Ok(())
+}
+
+/// A text as JSON.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len() + 2);
+    write_string(&mut out, text);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// Waits for a server's answer on behalf of a client.
@@ -102,7 +140,7 @@ impl Waiter for Relay {
     }
 
     fn notice(&self, method: &str, params: Option<&str>) {
-        let level = params.and_then(super::notify::log_level_of);
+        let level = params.and_then(log_level_of);
         if level.is_none_or(|level| self.exchange.wants_log(&level)) {
             self.exchange.notify(method, params);
         }

@@ -8,6 +8,8 @@ use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
 use crate::protocol::legacy::ClientInfo;
 use crate::wire::mailbox::Kind;
+use crate::wire::members::Members;
+use crate::wire::members::write_string;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
@@ -25,6 +27,9 @@ pub(super) const LEVELS: [&str; 8] =
 
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
+
+/// Takes an answer: the member `"result":…` or `"error":…`.
+pub(super) type TakesReply = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// One client.
 #[derive(Debug)]
@@ -52,7 +57,7 @@ struct State {
 }
 
 /// Takes the client's answer to a question: the member `"result":…` or `"error":…`.
-struct Reply(Arc<dyn Fn(&str) + Send + Sync>);
+struct Reply(TakesReply);
 
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -104,8 +109,7 @@ impl Session {
     #[must_use]
     pub fn declared(&self, capability: &str) -> bool {
         let state = self.lock();
-        let declared =
-            state.capabilities.as_deref().and_then(|raw| crate::wire::members::Members::parse(raw).ok());
+        let declared = state.capabilities.as_deref().and_then(|raw| Members::parse(raw).ok());
         declared.is_some_and(|members| members.get(capability).is_some())
     }
 
@@ -157,7 +161,7 @@ impl Session {
     pub(super) fn note_lists(&self, now: Generations) -> [bool; 3] {
         let mut state = self.lock();
         let before = std::mem::replace(&mut state.seen, now);
-        [before.tools != now.tools, before.prompts != now.prompts, before.resources != now.resources]
+        before.differs(now)
     }
 
     /// Registers a question for the client. Its id as JSON text; `None` when the client cannot be asked this.
@@ -181,7 +185,7 @@ impl Session {
     }
 
     /// The way to answer the question `id`; once.
-    pub(super) fn take_reply(&self, id: &str) -> Option<Arc<dyn Fn(&str) + Send + Sync>> {
+    pub(super) fn take_reply(&self, id: &str) -> Option<TakesReply> {
         self.lock().asked.remove(id).map(|reply| reply.0)
     }
 
@@ -245,7 +249,7 @@ impl Session {
 /// Writes a notification. `params` is JSON text.
 pub fn write_notification(out: &mut Vec<u8>, method: &str, params: Option<&str>) {
     out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
-    crate::wire::members::write_string(out, method);
+    write_string(out, method);
     if let Some(params) = params {
         out.extend_from_slice(br#","params":"#);
         out.extend_from_slice(params.as_bytes());

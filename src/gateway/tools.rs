@@ -4,41 +4,22 @@ use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
+use crate::gateway::relay::Relayed;
+use crate::gateway::relay::quoted;
+use crate::gateway::relay::refuse;
+use crate::gateway::relay::unknown;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 
-/// What became of a look-up that failed.
-pub(super) struct NotFound {
-    pub(super) failure: Failure,
-    pub(super) exchange: Exchange,
-}
-
-/// Resolves, asks the policy, sends. A name that is not there is given back: a server may not have been asked yet.
-pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Result<(), NotFound> {
+/// Resolves the name; the policy and the sending are `relay.rs`.
+pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
     let name = match incoming.text("name") {
         Ok(name) => name,
-        Err(failure) => {
-            exchange.fail(&failure);
-            return Ok(());
-        }
+        Err(failure) => return refuse(failure, exchange),
     };
-    let route = snapshot.catalog.resolve_tool(&name);
-    let permit = route.and_then(|route| snapshot.policy.permit(exchange.session().caller(), route));
-    let handle = permit.as_ref().and_then(|permit| snapshot.server(&permit.route().server));
-    let (Some(permit), Some(handle)) = (permit, handle) else {
-        let failure = Failure::unknown_tool(&name, snapshot.catalog.suggest_tool(&name));
-        return Err(NotFound { failure, exchange });
-    };
-    let own_name = &permit.route().own_name;
-    let text = quoted(own_name);
-    let passage = Passage { method: "tools/call", replace: Some(("name", &text)), target: Some(own_name) };
-    relay::send(handle, &permit, incoming, &passage, exchange);
-    Ok(())
-}
-
-/// A text as JSON.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len() + 2);
-    crate::wire::members::write_string(&mut out, text);
-    String::from_utf8(out).unwrap_or_default()
+    let failure = || Failure::unknown_tool(&name, snapshot.catalog.suggest_tool(&name));
+    let Some(route) = snapshot.catalog.resolve_tool(&name) else { return unknown(failure(), exchange) };
+    let own_name = quoted(&route.own_name);
+    let passage = Passage { method: "tools/call", replace: Some(("name", &own_name)), has_target: true };
+    relay::send(snapshot, route, incoming, &passage, exchange, failure)
 }

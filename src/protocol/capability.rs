@@ -7,8 +7,9 @@ use crate::wire::members::write_object;
 /// What every client is offered: always the same superset, so that an answer never waits for a server.
 pub const OFFERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"logging":{}}"#;
 
-/// Declared to legacy servers, once per connection. Requests from servers are relayed for these; roots come later.
-pub const DECLARED_TO_LEGACY: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}}}"#;
+/// Declared to legacy servers, once per connection. Requests from servers are relayed for these, but for roots: one
+/// client's folders would change what a server allows to all of them, so the gateway itself answers that it has none.
+pub const DECLARED_TO_LEGACY: &str = FULL;
 
 /// Capabilities of a client that can be relayed to a modern server, because their requests travel inside results.
 const RELAYABLE: [&str; 3] = ["elicitation", "sampling", "roots"];

@@ -197,3 +197,64 @@ fn schema_prints_the_schema_of_the_file() {
     assert!(schema["$schema"].is_string());
     assert!(schema["properties"]["mcpServers"].is_object() && schema["properties"]["gateway"].is_object());
 }
+
+#[test]
+fn without_a_command_it_serves_and_finds_its_file() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").tools(&["pid"]))]));
+    let start = |env: Option<(&str, &str)>| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mcp-manifold"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", conf.dir()).arg("--no-cache");
+        match env {
+            Some((name, value)) => command.env(name, value).current_dir("/"),
+            None => command.current_dir(conf.dir()),
+        };
+        crate::support::stdio_client::StdioClient::spawn(command, None).legacy()
+    };
+    let file = conf.file().display().to_string();
+    for env in [None, Some(("MCP_MANIFOLD_CONFIG", file.as_str()))] {
+        assert_eq!(start(env).request("tools/list", json!({})).tools(), ["a__pid"], "{env:?}");
+    }
+}
+
+#[test]
+fn the_log_goes_to_a_file_when_asked() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").args(&["--stderr-flood", "2000"]))]));
+    let log = conf.dir().join("gateway.log").display().to_string();
+    let client = Gateway::on(&conf).args(&["--log-file", &log, "--log-level", "debug"]).stdio().legacy();
+    client.call("a__die", json!({})).error_code();
+    client.close();
+    client.exit();
+    assert!(
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("disk is full") || text.contains('a'))
+    );
+    assert_eq!(client.stderr(), "");
+}
+
+#[test]
+fn a_tool_of_a_server_that_cannot_start_is_exit_code_4_with_the_reason() {
+    let conf = TempConf::new();
+    conf.write(&json!({ "mcpServers": {
+        "gone": { "command": "no-such-command-anywhere" },
+        "dies": { "command": "sh", "args": ["-c", "echo last words >&2; exit 3"] }
+    } }));
+    for (tool, words) in [
+        ("gone__x", &["`gone`", "`no-such-command-anywhere` was not found"][..]),
+        ("dies__x", &["`dies`", "exited with code 3", "last words"]),
+    ] {
+        let output = run(&conf, &["call", tool]);
+        assert_eq!(code(&output), 4, "{}", all(&output));
+        words.iter().for_each(|word| assert!(err(&output).contains(word), "no {word}: {}", err(&output)));
+    }
+    assert_eq!(code(&run(&conf, &["call", "other__x"])), 1);
+}
+
+#[test]
+fn an_address_in_use_is_told_and_nothing_is_started() {
+    let conf = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = run(&conf, &["serve", "--http", &address]);
+    assert!([1, 2, 4].contains(&code(&output)), "{}", all(&output));
+    assert!(err(&output).contains(&address), "{}", err(&output));
+    assert!(conf.ledger_lines().is_empty());
+}

@@ -96,7 +96,7 @@ fn compare(fixture: &Path, extension: &str, actual: &str) {
     let folder = fixture.parent().expect("a fixture has a folder").display().to_string();
     let actual = actual.replace(&folder, "<folder>");
     let expected = fixture.with_extension(extension);
-    if std::env::vars_os().any(|(name, _)| name == "UPDATE_FIXTURES") {
+    if update_wanted() {
         std::fs::write(&expected, &actual).expect("the expectation is written");
     }
     let wanted = std::fs::read_to_string(&expected).unwrap_or_default();
@@ -207,9 +207,15 @@ fn the_digest_follows_the_file_and_its_extra_files() {
 fn the_committed_schema_is_fresh() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/config.schema.json");
     let fresh = config::file::schema_json();
-    if std::env::vars_os().any(|(name, _)| name == "UPDATE_FIXTURES") {
+    if update_wanted() {
         std::fs::write(&committed, &fresh).expect("the schema is written");
     }
     let text = std::fs::read_to_string(committed).unwrap_or_default();
     assert_eq!(text.replace("\r\n", "\n"), fresh, "run the tests with UPDATE_FIXTURES=1");
+}
+
+/// Whether the golden files are to be written instead of compared.
+fn update_wanted() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test run itself")]
+    std::env::var_os("UPDATE_FIXTURES").is_some()
 }

@@ -294,3 +294,91 @@ fn both_fronts_run_side_by_side_when_asked_for() {
     web.initialize();
     assert_eq!(web.call("a__pid", json!({})).text(), pid);
 }
+
+#[test]
+fn an_id_in_use_in_a_session_is_refused() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.legacy();
+    let call = |tool: &str| {
+        let params = json!({ "name": tool, "arguments": { "ms": 600 } });
+        json!({ "jsonrpc": "2.0", "id": "twin", "method": "tools/call", "params": params }).to_string()
+    };
+    let first = client.start("POST", &[], &call("a__sleep"));
+    eventually("it runs", || conf.ledger("call", "a").len() == 1);
+    assert_eq!(client.post(&call("a__counter"), &[]).answer().error_code(), -32600);
+    assert_eq!(first.head().answer().text(), "slept");
+    assert_eq!(conf.ledger("call", "a").len(), 1);
+}
+
+#[test]
+fn answers_and_notifications_are_accepted_without_a_body() {
+    let gateway = gateway();
+    let client = gateway.legacy();
+    for body in [
+        r#"{"jsonrpc":"2.0","id":5,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":5,"error":{"code":1,"message":"x"}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/nothing"}"#,
+    ] {
+        assert_eq!(client.post(body, &[]).expect(202).body(), "", "{body}");
+    }
+}
+
+#[test]
+fn bodies_too_deep_or_not_utf8_are_refused() {
+    let gateway = gateway();
+    let client = gateway.legacy();
+    let deep = format!("{}{}", "[".repeat(3000), "]".repeat(3000));
+    let params = format!(r#"{{"name":"a__echo","arguments":{{"x":{deep}}}}}"#);
+    let reply =
+        client.post(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#), &[]);
+    assert!([200, 400].contains(&reply.status), "{}", reply.status);
+    reply.answer().error_code();
+    let session = client.session.as_deref().expect("a session");
+    let mut bytes = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\nmcp-session-id: {session}\r\ncontent-length: 49\r\n\r\n",
+        gateway.addr()
+    )
+    .into_bytes();
+    bytes.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"x\":\"\xff");
+    bytes.extend_from_slice(b"\"}");
+    let at = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
+    let length = (bytes.len() - at).to_string();
+    let text = format!("content-length: {length}\r\n\r\n");
+    let old = b"content-length: 49\r\n\r\n";
+    let from = bytes.windows(old.len()).position(|part| part == old).expect("a length");
+    bytes.splice(from..from + old.len(), text.into_bytes());
+    client.raw(&bytes).head().expect(400);
+    client.post(PING, &[]).expect(200);
+}
+
+#[test]
+fn requests_that_can_be_read_in_two_ways_are_refused() {
+    let gateway = gateway();
+    let host = gateway.addr();
+    let client = gateway.legacy();
+    let before = gateway.conf().ledger("call", "a").len();
+    let body = modern("tools/call", json!({ "name": "a__pid", "arguments": {} }));
+    let rest =
+        "content-type: application/json\r\naccept: application/json, text/event-stream\r\nconnection: close";
+    for head in [
+        format!(
+            "POST /mcp HTTP/1.1\r\nhost: {host}\r\nhost: evil.example\r\n{rest}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        ),
+        format!("POST /mcp HTTP/1.1\r\n{rest}\r\ncontent-length: {}\r\n\r\n", body.len()),
+        format!(
+            "POST http://evil.example/mcp HTTP/1.1\r\nhost: {host}\r\n{rest}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        ),
+        format!(
+            "POST /mcp HTTP/1.1\r\nhost: {host}\r\n{rest}\r\ncontent-length: 3\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        ),
+    ] {
+        let status = client.raw(format!("{head}{body}").as_bytes()).head().status;
+        assert!((400..500).contains(&status), "{status} for {head}");
+    }
+    assert_eq!(gateway.conf().ledger("call", "a").len(), before);
+}

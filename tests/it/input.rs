@@ -272,3 +272,60 @@ fn stdout_carries_nothing_but_messages() {
         assert_eq!(message.json["jsonrpc"], "2.0", "{}", message.raw);
     }
 }
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap_or_default() % sides
+    }
+}
+
+#[test]
+fn spoilt_lines_never_break_the_connection() {
+    let (_conf, client) = one();
+    let good = [
+        r#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"a__echo","arguments":{"a":[1,2,{"b":"c"}]}}}"#,
+        r#"{"jsonrpc":"2.0","id":"x","method":"resources/read","params":{"uri":"fake-a://item/0"}}"#,
+        r#"{"jsonrpc":"2.0","id":"x","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"x"}}"#,
+    ];
+    let mut dice = Dice(7);
+    for n in 0..1500 {
+        let mut bytes = good[dice.roll(good.len())].as_bytes().to_vec();
+        for _ in 0..=dice.roll(3) {
+            let at = dice.roll(bytes.len());
+            match dice.roll(4) {
+                0 => bytes.truncate(at.max(1)),
+                1 => bytes[at] = b"{}[]\",:x0\\ \t"[dice.roll(12)],
+                2 => bytes[at] = u8::try_from(dice.roll(256)).unwrap_or_default(),
+                _ => bytes.extend_from_within(at..),
+            }
+        }
+        bytes.retain(|byte| *byte != b'\n');
+        bytes.push(b'\n');
+        client.send_bytes(&bytes);
+        if n % 100 == 99 {
+            client.request("ping", json!({})).result();
+        }
+    }
+    client.call("a__pid", json!({})).result();
+    assert!(client.messages().iter().all(|message| message.json["jsonrpc"] == "2.0"));
+    assert!(!client.stderr().contains("panicked"), "{}", client.stderr());
+}
+
+#[test]
+fn numbers_and_texts_at_the_edge_are_answered() {
+    let (_conf, client) = one();
+    for (n, arguments) in
+        [r#"{"x":1e400}"#, r#"{"x":"\ud800"}"#, r#"{"x":-0}"#, r#"{"x":"\u0000"}"#].iter().enumerate()
+    {
+        let id = format!("edge {n}");
+        let params = format!(r#"{{"name":"a__echo","arguments":{arguments}}}"#);
+        client.send(&format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"tools/call","params":{params}}}"#));
+        client.wait(&id, |message| message.raw.contains(&id) || message.id().is_null());
+    }
+    client.call("a__pid", json!({})).result();
+}

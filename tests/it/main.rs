@@ -2,16 +2,22 @@
 
 mod support;
 
+mod ask;
+mod cache;
 mod call;
 mod cancel;
 mod cli;
 mod config;
 mod crash;
+mod docs;
 mod fake;
 mod http;
 mod input;
+mod layering;
 mod lazy;
+mod limits;
 mod list;
 mod progress;
 mod reload;
 mod shutdown;
+mod subscribe;

@@ -3,7 +3,7 @@
 //! It does not use the `PATH` of this process, which may differ from that of the child.
 
 use crate::config::model::Stdio;
-use crate::downstream::process::SpawnError;
+use crate::downstream::process::spawn_error::SpawnError;
 use crate::name::ServerName;
 use std::path::Path;
 use std::path::PathBuf;

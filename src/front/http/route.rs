@@ -7,6 +7,7 @@ use crate::front::admin;
 use crate::front::http::cors;
 use crate::front::http::intake;
 use crate::front::http::legacy;
+use crate::front::http::media;
 use crate::front::http::modern;
 use crate::front::http::reply;
 use crate::front::http::reply::Refusal;
@@ -76,7 +77,7 @@ fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
 }
 
 async fn post(site: &Site, caller: Caller, request: Request<Incoming>) -> Result<Reply, Refusal> {
-    crate::front::http::media::check_post(request.headers())?;
+    media::check_post(request.headers())?;
     let (parts, body) = request.into_parts();
     let body = intake::whole(body, site.allowance).await?;
     let begun = begin(site, caller, &parts.headers, &body)?;

@@ -4,6 +4,8 @@
 
 use crate::support::eventually::patience;
 use crate::support::message::Message;
+use crate::support::processes;
+use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::io::BufReader;
@@ -198,12 +200,14 @@ impl Drop for StdioClient {
     fn drop(&mut self) {
         self.close();
         let mut child = lock(&self.child);
-        if wait_for_exit(&mut child, Duration::from_secs(if std::thread::panicking() { 0 } else { 5 }))
-            .is_none()
-        {
-            let _ = child.kill();
-            let _ = child.wait();
+        let patient = if std::thread::panicking() { 0 } else { 1 };
+        for signal in [Signal::TERM, Signal::KILL] {
+            if wait_for_exit(&mut child, Duration::from_secs(patient)).is_some() {
+                return;
+            }
+            processes::signal(self.pid, signal);
         }
+        let _ = child.wait();
     }
 }
 

@@ -1,0 +1,149 @@
+//! Children do not outlive a gateway that is killed: a small process of our own holds a pipe and a list.
+//!
+//! The gateway tells it which process groups live. When the pipe closes without them being taken off the list, the
+//! gateway has died, and the reaper ends what is left. It is started with the first child, so a gateway without
+//! children has none. Only the binary uses it: a program that embeds the gateway is not re-executed.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// The hidden command of the binary that runs [`reap`].
+pub const COMMAND: &str = "reap";
+/// From asking the groups of a dead gateway to end, to ending them.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The gateway's end of the pipe. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Reaper(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    binary: PathBuf,
+    process: Option<Child>,
+}
+
+/// One group on the list; dropping it takes it off.
+#[derive(Debug)]
+pub struct Entry {
+    reaper: Reaper,
+    group: u32,
+}
+
+impl Reaper {
+    /// A reaper that will be started as `binary reap`.
+    #[must_use]
+    pub fn new(binary: PathBuf) -> Self {
+        Self(Arc::new(Mutex::new(Inner { binary, process: None })))
+    }
+
+    /// Puts the group of a fresh child on the list.
+    #[must_use]
+    pub fn record(&self, group: u32) -> Entry {
+        self.lock().tell(&format!("+ {group} {}\n", started_at(group).unwrap_or_default()));
+        Entry { reaper: self.clone(), group }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.reaper.lock().tell(&format!("- {}\n", self.group));
+    }
+}
+
+impl Inner {
+    /// Writes a line. Should the reaper not be there, the gateway works on with a smaller promise.
+    fn tell(&mut self, line: &str) {
+        if self.process.is_none() {
+            match start(&self.binary) {
+                Ok(process) => self.process = Some(process),
+                Err(error) => {
+                    tracing::warn!(%error, "the reaper cannot be started: children may outlive a killed gateway");
+                    return;
+                }
+            }
+        }
+        let pipe = self.process.as_mut().and_then(|process| process.stdin.as_mut());
+        if let Some(Err(error)) = pipe.map(|pipe| pipe.write_all(line.as_bytes())) {
+            tracing::warn!(%error, "the reaper is gone: children may outlive a killed gateway");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            drop(process.stdin.take());
+            let _ = process.wait();
+        }
+    }
+}
+
+fn start(binary: &PathBuf) -> std::io::Result<Child> {
+    let mut command = Command::new(binary);
+    command.arg(COMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    #[cfg(unix)]
+    {
+        // Out of our group: what ends the gateway with its group must not end the reaper.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    }
+    command.spawn()
+}
+
+/// The reaper itself: keeps the list until `input` ends, then ends the groups that are still on it.
+pub fn reap(input: impl BufRead) {
+    let mut living: BTreeMap<u32, u64> = BTreeMap::new();
+    for line in input.lines().map_while(Result::ok) {
+        let mut words = line.split(' ');
+        let (sign, group) = (words.next(), words.next().and_then(|word| word.parse().ok()));
+        match (sign, group) {
+            (Some("+"), Some(group)) => {
+                living.insert(group, words.next().and_then(|word| word.parse().ok()).unwrap_or_default());
+            }
+            (Some("-"), Some(group)) => drop(living.remove(&group)),
+            _ => {}
+        }
+    }
+    // A number that was given to a new process meanwhile is not ours any more.
+    living.retain(|group, began| started_at(*group).is_none_or(|now| now == *began));
+    let groups: Vec<u32> = living.into_keys().collect();
+    if groups.is_empty() {
+        return;
+    }
+    groups.iter().for_each(|group| signal(*group, false));
+    std::thread::sleep(GRACE);
+    groups.iter().for_each(|group| signal(*group, true));
+}
+
+/// When a process began, in the system's own unit; `None` when there is none, or nothing says it.
+fn started_at(process: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name in parentheses may hold anything; the 20th word behind it is the start.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(unix)]
+fn signal(group: u32, kill: bool) {
+    use rustix::process::Pid;
+    use rustix::process::Signal;
+    let signal = if kill { Signal::KILL } else { Signal::TERM };
+    if let Some(group) = i32::try_from(group).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(group, signal);
+    }
+}
+
+#[cfg(not(unix))]
+fn signal(_: u32, _: bool) {}

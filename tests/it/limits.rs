@@ -1,0 +1,204 @@
+//! Counts, sizes and times beyond which something is refused, and that nobody else suffers.
+//!
+//! Sizes of single messages are in `input.rs` and `crash.rs`.
+
+use crate::support::eventually::eventually;
+use crate::support::gateway::Gateway;
+use crate::support::message::Message;
+use crate::support::processes;
+use crate::support::tempconf::TempConf;
+use crate::support::tempconf::servers;
+use rustix::process::Signal;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::net::TcpStream;
+
+#[test]
+fn calls_beyond_the_limit_of_a_server_are_refused_at_once() {
+    let conf =
+        TempConf::with(|conf| servers([("a", conf.fake("a").set("maxInFlight", 3)), ("b", conf.fake("b"))]));
+    let client = conf.legacy();
+    let running: Vec<Value> = (0..3).map(|_| client.begin_call("a__sleep", json!({ "ms": 1000 }))).collect();
+    eventually("they run", || conf.ledger("call", "a").len() == 3);
+    let refused = client.call("a__pid", json!({}));
+    assert!(refused.error_text().contains("`a`"), "{}", refused.raw);
+    client.call("b__pid", json!({})).result();
+    assert!(running.iter().all(|id| client.answers(id) == 0), "the refusal was not at once");
+    for id in &running {
+        assert_eq!(client.answer(id).text(), "slept");
+    }
+    client.call("a__pid", json!({})).result();
+}
+
+#[test]
+fn a_flood_of_calls_gets_one_answer_each() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let client = conf.legacy();
+    let lines: String = (0..5000)
+        .map(|n| {
+            let params = json!({ "name": "a__echo", "arguments": { "n": n } });
+            json!({ "jsonrpc": "2.0", "id": format!("flood {n}"), "method": "tools/call", "params": params })
+                .to_string()
+                + "\n"
+        })
+        .collect();
+    client.send_bytes(lines.as_bytes());
+    let flood = || -> Vec<Message> {
+        client
+            .messages()
+            .into_iter()
+            .filter(|m| m.id().as_str().is_some_and(|id| id.starts_with("flood")))
+            .collect()
+    };
+    eventually("every call is answered", || flood().len() >= 5000);
+    let answers: HashMap<String, Message> = flood().into_iter().map(|m| (m.id().to_string(), m)).collect();
+    assert_eq!((answers.len(), flood().len()), (5000, 5000));
+    let done = (0..5000).filter(|n| {
+        let answer = &answers[&format!("\"flood {n}\"")];
+        answer.json.get("error").is_some() || answer.result()["structuredContent"]["n"] == *n
+    });
+    assert_eq!(done.count(), 5000, "answers went to other calls");
+    let refused = answers.values().filter(|answer| answer.json.get("error").is_some()).count();
+    assert!(refused < 4700, "{refused} refused");
+    client.call("a__pid", json!({})).result();
+}
+
+#[test]
+fn requests_beyond_the_limit_of_a_client_are_refused_at_once() {
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a"))]);
+        config["gateway"] = json!({ "limits": { "inFlightPerClient": 2 } });
+        config
+    });
+    let client = conf.legacy();
+    let running: Vec<Value> = (0..2).map(|_| client.begin_call("a__sleep", json!({ "ms": 700 }))).collect();
+    assert!(client.call("a__pid", json!({})).error_text().contains('2'));
+    for id in &running {
+        client.answer(id).result();
+    }
+    client.call("a__pid", json!({})).result();
+}
+
+#[test]
+fn one_hung_server_does_not_slow_the_others() {
+    let conf = TempConf::with(|conf| servers([("hung", conf.fake("hung")), ("good", conf.fake("good"))]));
+    let client = conf.legacy();
+    let waiting: Vec<Value> =
+        (0..100).map(|_| client.begin_call("hung__sleep", json!({ "ms": 60_000 }))).collect();
+    for _ in 0..100 {
+        client.call("good__pid", json!({})).result();
+    }
+    assert!(waiting.iter().all(|id| client.answers(id) == 0));
+}
+
+/// Whether the other side has hung up, read within the patience of the socket.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    let mut bytes = [0; 4096];
+    loop {
+        match stream.read(&mut bytes) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+#[test]
+fn slow_headers_and_slow_bodies_are_cut_off() {
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a"))]);
+        config["gateway"] = json!({ "http": { "headerTimeout": "300ms", "bodyTimeout": "300ms" } });
+        config
+    });
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.legacy();
+    let connect = |text: &str| {
+        let mut stream = TcpStream::connect(gateway.addr()).expect("connected");
+        stream.set_read_timeout(Some(crate::support::eventually::patience())).expect("a limit");
+        stream.write_all(text.as_bytes()).expect("written");
+        stream
+    };
+    let head =
+        format!("POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n", gateway.addr());
+    let body = format!("{head}accept: application/json, text/event-stream\r\ncontent-length: 100\r\n\r\n{{");
+    for (what, text) in
+        [("nothing at all", ""), ("half a header", head.as_str()), ("half a body", body.as_str())]
+    {
+        assert!(is_closed(&mut connect(text)), "{what}");
+    }
+    client.request("ping", json!({})).result();
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_and_the_others_live() {
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a"))]);
+        config["gateway"] = json!({ "limits": { "clientQueueBytes": 4_000_000 } });
+        config
+    });
+    let gateway = Gateway::on(&conf).http();
+    let (deaf, good) = (gateway.legacy(), gateway.legacy());
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        let params = json!({ "name": "a__line", "arguments": { "mib": 8 } });
+        held.push(deaf.begin("tools/call", params));
+    }
+    good.call("a__pid", json!({})).result();
+    eventually("all ran", || conf.ledger("call", "a").len() == 7);
+    good.call("a__pid", json!({})).result();
+}
+
+#[test]
+fn exactly_one_answer_while_servers_are_killed_and_the_file_is_rewritten() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a")), ("b", conf.fake("b").modern())]));
+    let client = conf.legacy();
+    let mut ids = Vec::new();
+    for round in 0..12 {
+        for tool in ["a__echo", "b__echo", "a__sleep", "b__sleep"] {
+            for _ in 0..4 {
+                ids.push(client.begin_call(tool, json!({ "ms": 50, "round": round })));
+            }
+        }
+        if round % 3 == 1 {
+            let pid = client.call("a__pid", json!({}));
+            if let Some(pid) = pid.json.pointer("/result/content/0/text").and_then(Value::as_str) {
+                processes::signal(pid.parse().expect("a pid"), Signal::KILL);
+            }
+        }
+        if round % 3 == 2 {
+            let mut config = servers([("a", conf.fake("a")), ("b", conf.fake("b").modern())]);
+            config["mcpServers"][format!("extra{round}")] = conf.fake("extra").tools(&["pid"]).json();
+            conf.write(&config);
+        }
+    }
+    for id in &ids {
+        client.answer(id);
+    }
+    eventually("`a` works again", || client.call("a__pid", json!({})).json.get("result").is_some());
+    assert!(ids.iter().all(|id| client.answers(id) == 1));
+    let lost: Vec<_> =
+        ids.iter().map(|id| client.answer(id)).filter(|m| m.json.get("error").is_some()).collect();
+    assert!(lost.iter().all(|message| message.error_text().contains("`a`")), "{lost:?}");
+}
+
+#[test]
+fn a_crashing_server_leaves_no_zombies() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let client = conf.legacy();
+    for _ in 0..6 {
+        client.call("a__die", json!({})).error_code();
+    }
+    eventually("it works again", || client.call("a__pid", json!({})).json.get("result").is_some());
+    let children = || {
+        let path = format!("/proc/{0}/task/{0}/children", client.pid());
+        std::fs::read_to_string(path)
+            .unwrap_or_default()
+            .split(' ')
+            .filter_map(|pid| pid.parse().ok())
+            .collect::<Vec<u32>>()
+    };
+    eventually("dead children are reaped", || children().into_iter().all(processes::is_alive));
+}
