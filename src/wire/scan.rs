@@ -49,24 +49,36 @@ pub fn scan(text: &str, limit: usize) -> Result<(), TooDeep> {
 /// Where the value ends that begins at `from` in a text known to be JSON.
 #[must_use]
 pub fn end_of_value(bytes: &[u8], from: usize) -> usize {
-    let (mut at, mut depth) = (from, 0usize);
+    let end = match bytes.get(from) {
+        Some(b'"') => end_of_string(bytes, from + 1) + 1,
+        Some(b'{' | b'[') => end_of_container(bytes, from + 1),
+        _ => {
+            let after = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+            let length = bytes.get(from..).and_then(|rest| rest.iter().position(after));
+            length.map_or(bytes.len(), |length| from + length)
+        }
+    };
+    end.min(bytes.len())
+}
+
+/// Behind the bracket that closes the object or array whose content begins at `from`.
+fn end_of_container(bytes: &[u8], from: usize) -> usize {
+    let (mut at, mut depth) = (from, 1);
     while at < bytes.len() {
         match bytes[at] {
             b'"' => at = end_of_string(bytes, at + 1),
             b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ if depth == 0 => {
-                let after = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-                return bytes[at..].iter().position(after).map_or(bytes.len(), |length| at + length);
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
             }
             _ => {}
         }
         at += 1;
-        if depth == 0 {
-            break;
-        }
     }
-    at.min(bytes.len())
+    bytes.len()
 }
 
 /// `text` with every CR and LF replaced by a blank. In valid JSON they only stand outside strings.
