@@ -37,10 +37,10 @@ fn with_a_warm_catalog_handshakes_and_lists_start_no_process() {
         assert_eq!(old.result().get("_meta").filter(|meta| meta.to_string().contains("missing")), None);
         assert!(new.result()["ttlMs"].is_u64());
     }
-    assert_eq!(legacy.request("tools/list", json!({})).tools().len(), 92);
+    assert_eq!(legacy.request("tools/list", json!({})).tools().len(), 94);
     let http = Gateway::on(&conf).http();
-    assert_eq!(http.legacy().request("tools/list", json!({})).tools().len(), 92);
-    assert_eq!(http.modern().request("tools/list", json!({})).tools().len(), 92);
+    assert_eq!(http.legacy().request("tools/list", json!({})).tools().len(), 94);
+    assert_eq!(http.modern().request("tools/list", json!({})).tools().len(), 94);
     assert_eq!(conf.processes(), [0; 0]);
     assert_eq!(conf.ledger_lines(), before);
 }

@@ -271,3 +271,25 @@ fn a_prefix_replaces_the_server_name_and_a_collision_leaves_the_first_owner() {
     assert_eq!(conf.ledger("call", "first").len(), 1);
     eventually("the one that is left out is named", || client.stderr().contains("second"));
 }
+
+#[test]
+fn a_list_that_failed_once_is_named_read_again_and_never_saved_as_empty() {
+    let fault = |conf: &TempConf| conf.dir().join("fault").to_str().expect("it is text").to_owned();
+    let conf = TempConf::with(|conf| {
+        servers([("a", conf.fake("a").tools(&["echo"]).args(&["--list-fault", &fault(conf)]))])
+    });
+    std::fs::write(fault(&conf), "error").expect("the file is written");
+    let client = conf.legacy();
+    let first = client.request("tools/list", json!({}));
+    assert_eq!(first.result()["_meta"]["io.github.mcp-manifold/missing"], json!(["a"]), "{}", first.raw);
+    assert_eq!(client.request("prompts/list", json!({})).keys("prompts", "name"), ["a__greet"]);
+    client.close();
+    client.exit();
+    // Nothing empty was saved, so the next gateway asks.
+    let client = conf.legacy();
+    assert_eq!(client.request("tools/list", json!({})).tools(), [""; 0]);
+    std::fs::remove_file(fault(&conf)).expect("the file is removed");
+    client.wait("list_changed", |message| message.method() == "notifications/tools/list_changed");
+    assert_eq!(client.request("tools/list", json!({})).tools(), ["a__echo"]);
+    assert_eq!(conf.spawns("a"), 2, "the second list came without a new process");
+}
