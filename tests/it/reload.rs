@@ -282,3 +282,13 @@ fn calls_to_unchanged_servers_never_fail_while_the_file_is_rewritten() {
     }
     assert_eq!(conf.spawns("kept"), 1);
 }
+
+#[test]
+fn the_first_server_of_an_empty_file_is_announced() {
+    let conf = TempConf::with(|_| json!({ "mcpServers": {} }));
+    let client = conf.legacy();
+    assert_eq!(tools(&client), [""; 0]);
+    conf.write(&servers([("a", conf.fake("a").tools(&["pid"]))]));
+    client.wait("list_changed", |message| message.method() == CHANGES[0]);
+    assert_eq!(tools(&client), ["a__pid"]);
+}
