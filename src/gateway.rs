@@ -196,7 +196,7 @@ impl Gateway {
 
     /// Ends one call because its client is gone or no longer wants it.
     pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
-        if let Some(handle) = session.bound(id) {
+        if let Some(handle) = session.give_up(id) {
             handle.cancel(session.key(), id, Some(reason));
         }
     }
@@ -245,9 +245,12 @@ impl Gateway {
             _ => return exchange.fail(&Failure::unknown_method(incoming.method)),
         };
         if let Err(not_relayed) = relayed {
-            let NotRelayed { failure, exchange, may_come } = *not_relayed;
+            let NotRelayed { mut failure, exchange, may_come } = *not_relayed;
             if may_come && !waited && lists::is_worth_waiting(&snapshot) {
-                return self.wait_and_retry(incoming, exchange);
+                return self.wait_and_retry(incoming, exchange, None);
+            }
+            if may_come {
+                failure = lists::say_what_is_missing(&snapshot, failure);
             }
             event::call_refused(self.metrics(), incoming.method, &failure.message);
             exchange.fail(&failure);
@@ -263,20 +266,25 @@ impl Gateway {
         waited: bool,
     ) {
         if !waited && lists::is_worth_waiting(snapshot) {
-            return self.wait_and_retry(incoming, exchange);
+            return self.wait_and_retry(incoming, exchange, Some(kind));
         }
         lists::answer(snapshot, kind, incoming, exchange);
     }
 
-    /// Lists are missing that this request needs: they are read first, in a task of their own.
-    fn wait_and_retry(&self, incoming: &Incoming<'_>, exchange: Exchange) {
+    /// Lists are missing that this request needs: they are read first, in a task of their own. `listed` is what it lists.
+    fn wait_and_retry(&self, incoming: &Incoming<'_>, exchange: Exchange, listed: Option<ListKind>) {
         let (gateway, snapshot) = (self.clone(), self.core.current());
         let (method, params) = (incoming.method.to_owned(), incoming.params.raw().to_owned());
         self.core.tasks.spawn(async move {
             lists::wait(&snapshot).await;
             gateway.core.rebuild();
-            // What was waited for is in this answer: nobody needs to be told of it once more.
-            exchange.session().note_lists(gateway.core.current().generations);
+            if exchange.session().has_given_up(exchange.id()) {
+                return exchange.forget();
+            }
+            if let Some(kind) = listed {
+                // What was waited for is in this answer: nobody needs to be told of it once more.
+                exchange.session().note_list(kind, gateway.core.current().generations);
+            }
             match Incoming::read(&method, Some(&params)) {
                 Ok(incoming) => gateway.dispatch(&incoming, exchange, true),
                 Err(failure) => exchange.fail(&failure),
