@@ -382,3 +382,20 @@ fn requests_that_can_be_read_in_two_ways_are_refused() {
     }
     assert_eq!(gateway.conf().ledger("call", "a").len(), before);
 }
+
+#[test]
+fn a_carriage_return_of_a_server_cannot_end_an_event() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let gateway = Gateway::on(&conf).http();
+    let smuggled = "\r\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}";
+    let members = "\"result\":{\"content\":[],\r\"x\":1\r}";
+    for client in [gateway.legacy(), gateway.modern()] {
+        let answer = client.call("a__members", json!({ "members": members }));
+        assert_eq!(answer.result()["x"], 1);
+        assert!(!answer.raw.contains('\r'), "{}", answer.raw);
+        // Inside a string it is no JSON at all, and none of it gets through.
+        let members = format!("\"result\":{{\"x\":\"{smuggled}\"}}");
+        let answer = client.call("a__members", json!({ "members": members }));
+        assert!(answer.error_text().contains("cannot be read"), "{}", answer.raw);
+    }
+}

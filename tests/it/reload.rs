@@ -317,3 +317,13 @@ fn a_setting_that_needs_a_restart_is_named() {
     eventually("it is named", || gateway.stderr().contains("http.bearerTokens"));
     assert!(!gateway.stderr().contains("-key-of-this-test"), "{}", gateway.stderr());
 }
+
+#[test]
+fn the_first_server_of_an_empty_file_is_announced() {
+    let conf = TempConf::with(|_| json!({ "mcpServers": {} }));
+    let client = conf.legacy();
+    assert_eq!(tools(&client), [""; 0]);
+    conf.write(&servers([("a", conf.fake("a").tools(&["pid"]))]));
+    client.wait("list_changed", |message| message.method() == CHANGES[0]);
+    assert_eq!(tools(&client), ["a__pid"]);
+}
