@@ -42,15 +42,17 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<Value, String> {
         Some(token) => request.bearer_auth(token),
         None => request,
     };
-    let response = request.send().await.map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        source.unwrap_or_else(|| error.to_string())
-    })?;
+    let response = request.send().await.map_err(|error| root_cause(&error))?;
     if !response.status().is_success() {
         return Err(format!("it answers {}", response.status()));
     }
     let bytes = response.bytes().await.map_err(|error| error.to_string())?;
     serde_json::from_slice(&bytes).map_err(|_| "it is no mcp-manifold".to_owned())
+}
+
+/// The innermost text: "connection refused" says more than "error sending request".
+fn root_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root_cause)
 }
 
 fn print(answer: &Value) {

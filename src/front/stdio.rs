@@ -54,6 +54,7 @@ where
         _ = writing.join_next() => "the client no longer reads",
         () = shutdown.cancelled() => "shutdown",
     };
+    gateway.end_subscriptions(&session);
     drain(&session, config.settings.drain_timeout).await;
     gateway.close_session(&session, why);
     outbox.close();

@@ -1,6 +1,7 @@
 //! The lists, answered from the merged catalog.
 
 use crate::catalog::lists::ListKind;
+use crate::catalog::name_budget::looks_like;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
@@ -35,6 +36,18 @@ pub(super) fn is_worth_waiting(snapshot: &Snapshot) -> bool {
         let handle = snapshot.server(name);
         handle.is_some_and(|handle| handle.want().is_some_and(|since| since.elapsed() < patience))
     })
+}
+
+/// Why `name` may be unknown: the server it looks like has no lists, because it cannot be started.
+pub(super) fn reason_unlisted(snapshot: &Snapshot, name: &str) -> Option<Failure> {
+    let naming = &snapshot.config.settings.naming;
+    let handles = snapshot.catalog.missing().iter().filter_map(|missing| snapshot.server(missing));
+    let (server, lost) = handles.into_iter().find_map(|handle| {
+        let server = handle.server();
+        let its = looks_like(&server.name, server.prefix.as_deref(), name, naming);
+        its.then(|| Some((&server.name, handle.failure()?)))?
+    })?;
+    Some(Failure::lost(server, "tools/list", &lost))
 }
 
 /// Waits for the lists that are on their way, and starts nothing. What comes first must not take a name before the

@@ -161,7 +161,7 @@ impl Session {
     pub(super) fn note_lists(&self, now: Generations) -> [bool; 3] {
         let mut state = self.lock();
         let before = std::mem::replace(&mut state.seen, now);
-        [before.tools != now.tools, before.prompts != now.prompts, before.resources != now.resources]
+        before.differs(now)
     }
 
     /// Registers a question for the client. Its id as JSON text; `None` when the client cannot be asked this.
