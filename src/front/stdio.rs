@@ -54,7 +54,9 @@ where
         _ = writing.join_next() => "the client no longer reads",
         () = shutdown.cancelled() => "shutdown",
     };
-    drain(&session, config.settings.drain_timeout).await;
+    // At the end of the gateway the servers' drain ends the calls, so that each has its answer.
+    let extra = if shutdown.is_cancelled() { LAST_WRITES } else { Duration::ZERO };
+    drain(&session, config.settings.drain_timeout.saturating_add(extra)).await;
     gateway.close_session(&session, why);
     outbox.close();
     let _ = timeout(LAST_WRITES, writing.join_next()).await;
