@@ -42,15 +42,21 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<Value, String> {
         Some(token) => request.bearer_auth(token),
         None => request,
     };
-    let response = request.send().await.map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        source.unwrap_or_else(|| error.to_string())
-    })?;
+    let response = request.send().await.map_err(|error| deepest(&error))?;
     if !response.status().is_success() {
         return Err(format!("it answers {}", response.status()));
     }
     let bytes = response.bytes().await.map_err(|error| error.to_string())?;
     serde_json::from_slice(&bytes).map_err(|_| "it is no mcp-manifold".to_owned())
+}
+
+/// What the system said; the texts above it name the client and not the cause.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 fn print(answer: &Value) {

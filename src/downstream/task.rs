@@ -159,10 +159,19 @@ impl ServerTask {
                 }),
             }
         };
-        let mut retired = self.shared.retired.subscribe();
         tokio::select! {
             result = attempt => Some(result),
-            _ = retired.wait_for(Option::is_some) => None,
+            () = self.needless() => None,
+        }
+    }
+
+    /// Resolves when a start is no longer worth it: the server is retired, and no call waits or their drain is over.
+    async fn needless(&self) {
+        let mut retired = self.shared.retired.subscribe();
+        let drain = retired.wait_for(Option::is_some).await.ok().and_then(|drain| *drain).unwrap_or_default();
+        let waits = matches!(&*self.shared.lock(), State::Starting { waiting, .. } if !waiting.is_empty());
+        if waits {
+            sleep(drain).await;
         }
     }
 
