@@ -9,6 +9,7 @@ pub mod error;
 pub mod handle;
 pub mod http;
 pub mod link;
+pub mod listen;
 pub mod own_call;
 pub mod parked;
 pub mod process;

@@ -18,6 +18,7 @@ pub mod resources;
 pub mod session;
 pub mod snapshot;
 pub mod status;
+pub mod subscribe;
 pub mod tools;
 
 use crate::auth::caller::Caller;
@@ -145,6 +146,7 @@ impl Gateway {
 
     /// Stops every server: calls in flight have `drain` to finish. Nothing is left afterwards.
     pub async fn shut_down(&self, drain: Duration) {
+        self.core.subscribers.end(None);
         let snapshot = self.core.current();
         snapshot.servers.values().for_each(|handle| handle.retire(drain));
         let stops = snapshot.servers.values().map(ServerHandle::stopped);
@@ -166,10 +168,16 @@ impl Gateway {
         Arc::new(Session::new(caller, self.core.current().config.settings.limits.in_flight_per_client))
     }
 
+    /// Ends the open subscriptions of a session, which would otherwise never be over.
+    pub fn end_subscriptions(&self, session: &Session) {
+        self.core.subscribers.end(Some(session));
+    }
+
     /// Ends a session: its calls are cancelled, its questions answered for it.
     pub fn close_session(&self, session: &Arc<Session>, why: &str) {
         event::session_closed(self.metrics(), why);
         self.core.forget(session);
+        self.end_subscriptions(session);
         for (id, handle) in session.close() {
             handle.cancel(session.key(), &id, Some("the client left"));
         }
@@ -196,6 +204,9 @@ impl Gateway {
 
     /// Ends one call because its client is gone or no longer wants it.
     pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
+        if self.core.subscribers.cancel(session, id) {
+            return;
+        }
         if let Some(handle) = session.give_up(id) {
             handle.cancel(session.key(), id, Some(reason));
         }
@@ -240,18 +251,19 @@ impl Gateway {
                 let offered = modern::discover_result(capability::OFFERED, snapshot.catalog.instructions());
                 return exchange.result(&offered);
             }
+            ("subscriptions/listen", Era::Modern) => {
+                return self.core.subscribers.open(incoming, exchange, snapshot.generations);
+            }
             ("ping", Era::Legacy) => return exchange.result(b"{}"),
             ("logging/setLevel", Era::Legacy) => return logging::set_level(&self.core, incoming, exchange),
             _ => return exchange.fail(&Failure::unknown_method(incoming.method)),
         };
         if let Err(not_relayed) = relayed {
-            let NotRelayed { mut failure, exchange, may_come } = *not_relayed;
+            let NotRelayed { failure, exchange, may_come } = *not_relayed;
             if may_come && !waited && lists::is_worth_waiting(&snapshot) {
                 return self.wait_and_retry(incoming, exchange, None);
             }
-            if may_come {
-                failure = lists::say_what_is_missing(&snapshot, failure);
-            }
+            let failure = if may_come { lists::explain(&snapshot, incoming, failure) } else { failure };
             event::call_refused(self.metrics(), incoming.method, &failure.message);
             exchange.fail(&failure);
         }

@@ -53,7 +53,13 @@ fn tools(server: &Server) -> Vec<String> {
             owner = owner,
         )
     };
-    lock(&server.tools).iter().map(item).collect()
+    let mut items: Vec<String> = lock(&server.tools).iter().map(item).collect();
+    if server.options.odd_items {
+        let odd = ["{}", "7", "null", r#"{"name":5}"#, r#"{"name":""}"#, "[]", r#"{"name":"bare"}"#];
+        items.extend(odd.map(str::to_owned));
+        items.extend(items.first().cloned());
+    }
+    items
 }
 
 fn prompts(server: &Server) -> Vec<String> {

@@ -69,6 +69,10 @@ pub struct Options {
     pub ignore_term: bool,
     /// Answer cancelled requests all the same.
     pub ignore_cancel: bool,
+    /// Add items to the tool list that are no tools, and one twice.
+    pub odd_items: bool,
+    /// Exit after the answer to a call.
+    pub exit_after_call: bool,
     /// Do nothing but live; what a grandchild does.
     pub sleep_forever: bool,
 }
@@ -119,6 +123,8 @@ impl Options {
             "--ignore-eof" => &mut self.ignore_eof,
             "--ignore-term" => &mut self.ignore_term,
             "--ignore-cancel" => &mut self.ignore_cancel,
+            "--odd-items" => &mut self.odd_items,
+            "--exit-after-call" => &mut self.exit_after_call,
             "--sleep-forever" => &mut self.sleep_forever,
             other => panic!("unknown argument {other}"),
         }
@@ -154,6 +160,8 @@ impl Default for Options {
             ignore_eof: false,
             ignore_term: false,
             ignore_cancel: false,
+            odd_items: false,
+            exit_after_call: false,
             sleep_forever: false,
         }
     }

@@ -11,7 +11,7 @@ use crate::server::lock;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BUILTIN: [&str; 32] = [
+const BUILTIN: [&str; 33] = [
     "echo",
     "params",
     "pid",
@@ -30,6 +30,7 @@ const BUILTIN: [&str; 32] = [
     "deep",
     "line",
     "both",
+    "close_stdout",
     "late_both",
     "neither",
     "wrong_id",
@@ -58,11 +59,15 @@ pub fn call(server: &Arc<Server>, message: Message, id: &str, out: &Arc<dyn Out>
         return out.answer(error(id, -32602, &format!("Unknown tool: {name}"), "").as_bytes());
     }
     server.note("call", &name);
+    let run_once = server.options.exit_after_call;
     let run = Run { server: Arc::clone(server), message, id: id.to_owned(), out: Arc::clone(out) };
     if server.options.http.is_none() && matches!(name.as_str(), "sleep" | "slow_progress" | "late_both") {
         std::thread::spawn(move || run.tool(&name));
     } else {
         run.tool(&name);
+    }
+    if run_once {
+        crate::leave(0);
     }
 }
 
@@ -118,6 +123,7 @@ impl Run {
                 crate::leave(7);
             }
             "hang" => self.hang(),
+            "close_stdout" => crate::stdio::close(),
             "garbage" => self.out.answer(b"this is not json {{{"),
             "half_line" => {
                 self.out.answer(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":["#).as_bytes());

@@ -39,6 +39,14 @@ pub fn expose(server: &ServerName, prefix: Option<&str>, own_name: &str, naming:
     ExposedName::new(&name).expect("sanitised, not empty, and within the budget")
 }
 
+/// Whether a tool called `exposed` would belong to `server`, as far as its name tells: for messages, never for routing.
+#[must_use]
+pub fn looks_like(server: &ServerName, prefix: Option<&str>, exposed: &str, naming: &Naming) -> bool {
+    let shape = Shape::of(server, prefix, "x", naming);
+    let begin = [&*shape.head, &*shape.joint].concat();
+    !shape.head.is_empty() && exposed.starts_with(&begin) && exposed.ends_with(&shape.tail)
+}
+
 /// The parts of a name, sanitised: one byte per character.
 struct Shape {
     /// Before the own name, without `joint`.
@@ -105,6 +113,15 @@ fn digest(server: &ServerName, own_name: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_name_tells_whose_it_would_be() {
+        let looks = |name, prefix| {
+            looks_like(&ServerName::new("my files").unwrap(), prefix, name, &Naming::default())
+        };
+        assert!(looks("my_files__read", None) && looks("f__read", Some("f")));
+        assert!(!looks("read", Some("")) && !looks("files__read", None));
+    }
 
     fn exposed(server: &str, prefix: Option<&str>, own_name: &str, naming: &Naming) -> String {
         expose(&ServerName::new(server).unwrap(), prefix, own_name, naming).to_string()

@@ -42,7 +42,7 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<Value, String> {
         Some(token) => request.bearer_auth(token),
         None => request,
     };
-    let response = request.send().await.map_err(|error| deepest(&error))?;
+    let response = request.send().await.map_err(|error| root_cause(&error))?;
     if !response.status().is_success() {
         return Err(format!("it answers {}", response.status()));
     }
@@ -50,13 +50,9 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<Value, String> {
     serde_json::from_slice(&bytes).map_err(|_| "it is no mcp-manifold".to_owned())
 }
 
-/// What the system said; the texts above it name the client and not the cause.
-fn deepest(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+/// The innermost text: "connection refused" says more than "error sending request".
+fn root_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root_cause)
 }
 
 fn print(answer: &Value) {

@@ -7,6 +7,7 @@ use crate::cli::output;
 use crate::cli::progress;
 use crate::cli::startup;
 use crate::gateway::snapshot::Snapshot;
+use crate::name::ServerName;
 use crate::telemetry::clean::clean;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -34,7 +35,7 @@ pub async fn run(global: &Global, tools: &Tools) -> Exit {
         print_table(&rows);
     }
     for server in &missing {
-        output::note(&format!("warning: server `{}` has no list: {}", server.server, server.reason));
+        output::note(&format!("warning: {}", server.reason));
     }
     app.close().await;
     if rows.is_empty() && !missing.is_empty() { Exit::Unreachable } else { Exit::Ok }
@@ -88,7 +89,7 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
 }
 
 fn missing(snapshot: &Snapshot) -> Vec<Missing> {
-    let reason = |name| {
+    let reason = |name: &ServerName| {
         let status = snapshot.server(name).map(|handle| handle.status());
         status.map_or_else(String::new, |status| {
             status.reason.unwrap_or_else(|| format!("it is {}", status.state))

@@ -186,6 +186,15 @@ impl ServerHandle {
         start.then(Instant::now)
     }
 
+    /// Why it could not be started the last time; `None` when it runs or was not tried.
+    #[must_use]
+    pub fn failure(&self) -> Option<Lost> {
+        match &*self.lock() {
+            State::Failed { lost, .. } => Some(lost.clone()),
+            _ => None,
+        }
+    }
+
     /// Since when its lists have been on their way; `None` when they are known or nobody is reading them.
     #[must_use]
     pub fn coming_since(&self) -> Option<Instant> {

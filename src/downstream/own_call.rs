@@ -60,12 +60,15 @@ pub fn message_of(error: &str) -> String {
 pub type Back = Result<Box<RawValue>, NoResult>;
 
 /// Waits for one answer and hands it over.
-struct Once(oneshot::Sender<Back>);
+struct Once {
+    sender: oneshot::Sender<Back>,
+    background: bool,
+}
 
 impl Waiter for Once {
     fn answer(self: Box<Self>, answer: Answer<'_>) {
         // Nobody listens any more when the wait was given up: nothing to do then.
-        let _ = self.0.send(match answer {
+        let _ = self.sender.send(match answer {
             Answer::Outcome(Outcome::Result(raw)) => Ok(raw.to_owned()),
             Answer::Outcome(Outcome::Error(raw)) => Err(NoResult::Error(raw.get().to_owned())),
             Answer::Lost(lost) => Err(NoResult::Lost(lost)),
@@ -79,6 +82,9 @@ impl Waiter for Once {
     fn owner(&self) -> Owner {
         0
     }
+    fn is_background(&self) -> bool {
+        self.background
+    }
     fn is(&self, _: &str) -> bool {
         false
     }
@@ -88,7 +94,14 @@ impl Waiter for Once {
 #[must_use]
 pub fn once() -> (Box<dyn Waiter>, oneshot::Receiver<Back>) {
     let (sender, receiver) = oneshot::channel();
-    (Box::new(Once(sender)), receiver)
+    (Box::new(Once { sender, background: false }), receiver)
+}
+
+/// As [`once`], for a request that stays open and is no call.
+#[must_use]
+pub fn background() -> (Box<dyn Waiter>, oneshot::Receiver<Back>) {
+    let (sender, receiver) = oneshot::channel();
+    (Box::new(Once { sender, background: true }), receiver)
 }
 
 /// Sends `request` and waits for its result.

@@ -23,6 +23,7 @@ use crate::downstream::handle::State;
 use crate::downstream::handle::release;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
+use crate::downstream::listen::keep_listening;
 use crate::downstream::survey::ListLimits;
 use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
@@ -205,7 +206,12 @@ impl ServerTask {
         let over = {
             let watching = self.watch(&link, &mut *lifeline);
             let listing = self.keep_lists(&link, &greeting, began);
-            tokio::select! { over = watching => over, () = listing => unreachable!("listing never ends") }
+            let listening = self.listen(&link);
+            tokio::select! {
+                over = watching => over,
+                () = listing => unreachable!("listing never ends"),
+                () = listening => unreachable!("listening never ends"),
+            }
         };
         match over {
             Over::Ended(how) => {
@@ -314,6 +320,17 @@ impl ServerTask {
             }
             sleep(RELIST_QUIET).await;
         }
+    }
+
+    /// Has a modern server tell when its lists change, once they were read. Never ends.
+    async fn listen(&self, link: &Arc<dyn Link>) {
+        if link.era() == Era::Legacy {
+            return std::future::pending().await;
+        }
+        let mut lists = self.shared.lists.subscribe();
+        let known = lists.wait_for(Option::is_some).await.ok().and_then(|lists| lists.clone());
+        let Some(lists) = known else { return std::future::pending().await };
+        keep_listening(&**link, &lists, || self.shared.relist.notify_one()).await;
     }
 
     /// Calls in flight have until `drain` to finish; then everything ends.

@@ -54,6 +54,7 @@ where
         _ = writing.join_next() => "the client no longer reads",
         () = shutdown.cancelled() => "shutdown",
     };
+    gateway.end_subscriptions(&session);
     // At the end of the gateway the servers' drain ends the calls, so that each has its answer.
     let extra = if shutdown.is_cancelled() { LAST_WRITES } else { Duration::ZERO };
     drain(&session, config.settings.drain_timeout.saturating_add(extra)).await;

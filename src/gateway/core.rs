@@ -20,6 +20,7 @@ use crate::gateway::lists;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::subscribe::Subscribers;
 use crate::name::ServerName;
 use crate::policy::Policy;
 use crate::telemetry::event;
@@ -63,6 +64,7 @@ pub struct Core {
     sessions: Mutex<HashMap<Owner, Weak<Session>>>,
     /// One publication at a time.
     publishing: Mutex<()>,
+    pub(super) subscribers: Subscribers,
     configured: AtomicBool,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
     dirty: Notify,
@@ -85,6 +87,7 @@ impl Core {
             memory,
             sessions: Mutex::default(),
             publishing: Mutex::default(),
+            subscribers: Subscribers::default(),
             configured: AtomicBool::new(false),
             unsaved: Mutex::default(),
             dirty: Notify::new(),
@@ -188,6 +191,7 @@ impl Core {
             self.changed.notified().await;
             tokio::time::sleep(COALESCE).await;
             let generations = self.current().generations;
+            self.subscribers.tell(generations);
             for session in self.sessions() {
                 let [tools, prompts, resources] = session.note_lists(generations);
                 let methods = [

@@ -1,6 +1,7 @@
 //! The lists, answered from the merged catalog.
 
 use crate::catalog::lists::ListKind;
+use crate::catalog::name_budget::looks_like;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
@@ -41,6 +42,25 @@ pub(super) fn is_worth_waiting(snapshot: &Snapshot) -> bool {
     })
 }
 
+/// The failure of a request whose target is not known: that of the one server whose it would be, or `failure` with the
+/// servers that could not be asked.
+pub(super) fn explain(snapshot: &Snapshot, incoming: &Incoming<'_>, failure: Failure) -> Failure {
+    let owner = incoming.text("name").ok().and_then(|name| reason_unlisted(snapshot, &name));
+    owner.unwrap_or_else(|| say_what_is_missing(snapshot, failure))
+}
+
+/// Why `name` may be unknown: the server it looks like has no lists, because it cannot be started.
+fn reason_unlisted(snapshot: &Snapshot, name: &str) -> Option<Failure> {
+    let naming = &snapshot.config.settings.naming;
+    let handles = snapshot.catalog.missing().iter().filter_map(|missing| snapshot.server(missing));
+    let (server, lost) = handles.into_iter().find_map(|handle| {
+        let server = handle.server();
+        let its = looks_like(&server.name, server.prefix.as_deref(), name, naming);
+        its.then(|| Some((&server.name, handle.failure()?)))?
+    })?;
+    Some(Failure::lost(server, "tools/list", &lost))
+}
+
 /// Waits for the lists that are on their way, and starts nothing. What comes first must not take a name before the
 /// file's order could settle it.
 pub(super) async fn wait_for_coming(snapshot: &Snapshot) {
@@ -69,7 +89,7 @@ pub(super) async fn wait(snapshot: &Snapshot) {
 }
 
 /// Adds to the failure of a request whose target is not known which servers could not be asked for it, and why.
-pub(super) fn say_what_is_missing(snapshot: &Snapshot, mut failure: Failure) -> Failure {
+fn say_what_is_missing(snapshot: &Snapshot, mut failure: Failure) -> Failure {
     let missing = snapshot.catalog.missing();
     let reasons = missing.iter().take(SAID).filter_map(|name| snapshot.server(name)).map(|handle| {
         let status = handle.status();

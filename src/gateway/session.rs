@@ -168,7 +168,7 @@ impl Session {
     pub(super) fn note_lists(&self, now: Generations) -> [bool; 3] {
         let mut state = self.lock();
         let before = std::mem::replace(&mut state.seen, now);
-        [before.tools != now.tools, before.prompts != now.prompts, before.resources != now.resources]
+        before.differs(now)
     }
 
     /// As [`Session::note_lists`], for one list alone.

@@ -23,6 +23,12 @@ pub struct Generations {
 }
 
 impl Generations {
+    /// Which of tools, prompts and resources have changed between this and `now`.
+    #[must_use]
+    pub fn differs(self, now: Self) -> [bool; 3] {
+        [self.tools != now.tools, self.prompts != now.prompts, self.resources != now.resources]
+    }
+
     /// The number of one list; resources and templates share one, as they share a notification.
     pub fn of_mut(&mut self, kind: ListKind) -> &mut u64 {
         match kind {

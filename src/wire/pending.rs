@@ -27,6 +27,10 @@ pub trait Waiter: Send {
     fn ask(&self, question: &Question<'_>) -> bool;
     /// The session this call belongs to.
     fn owner(&self) -> Owner;
+    /// True for a request that is meant to stay open: it counts as no call, and no unreadable answer is taken for its.
+    fn is_background(&self) -> bool {
+        false
+    }
     /// True when the caller knows this call as `id` (JSON text).
     fn is(&self, id: &str) -> bool;
 }
@@ -160,10 +164,12 @@ impl Pending {
     /// The only call in flight, if there is exactly one: the owner of an answer whose id cannot be read.
     pub fn take_only(&self) -> Option<Box<dyn Waiter>> {
         let mut table = self.lock();
-        if table.calls.len() != 1 {
+        let mut calls = table.calls.iter().filter(|(_, entry)| !entry.waiter.is_background());
+        let id = *calls.next()?.0;
+        if calls.next().is_some() {
             return None;
         }
-        let id = *table.calls.keys().next()?;
+        drop(calls);
         table.calls.remove(&id).map(|entry| entry.waiter)
     }
 
@@ -195,10 +201,10 @@ impl Pending {
         table.calls.drain().map(|(_, entry)| entry.waiter).collect()
     }
 
-    /// Calls in flight.
+    /// Calls in flight, without those in the background.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().calls.len()
+        self.lock().calls.values().filter(|entry| !entry.waiter.is_background()).count()
     }
 
     /// True when nothing is in flight.

@@ -229,3 +229,31 @@ fn the_log_goes_to_a_file_when_asked() {
     );
     assert_eq!(client.stderr(), "");
 }
+
+#[test]
+fn a_tool_of_a_server_that_cannot_start_is_exit_code_4_with_the_reason() {
+    let conf = TempConf::new();
+    conf.write(&json!({ "mcpServers": {
+        "gone": { "command": "no-such-command-anywhere" },
+        "dies": { "command": "sh", "args": ["-c", "echo last words >&2; exit 3"] }
+    } }));
+    for (tool, words) in [
+        ("gone__x", &["`gone`", "`no-such-command-anywhere` was not found"][..]),
+        ("dies__x", &["`dies`", "exited with code 3", "last words"]),
+    ] {
+        let output = run(&conf, &["call", tool]);
+        assert_eq!(code(&output), 4, "{}", all(&output));
+        words.iter().for_each(|word| assert!(err(&output).contains(word), "no {word}: {}", err(&output)));
+    }
+}
+
+#[test]
+fn an_address_in_use_is_told_and_nothing_is_started() {
+    let conf = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = run(&conf, &["serve", "--http", &address]);
+    assert!([1, 2, 4].contains(&code(&output)), "{}", all(&output));
+    assert!(err(&output).contains(&address), "{}", err(&output));
+    assert!(conf.ledger_lines().is_empty());
+}

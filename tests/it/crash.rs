@@ -133,11 +133,10 @@ fn a_second_answer_to_one_call_is_dropped() {
 
 #[test]
 fn an_unreadable_answer_that_comes_too_late_hurts_no_other_call() {
-    let (_conf, client) = one(|fake| fake.set("callTimeoutMs", 400));
-    let late = client.call("odd__late_both", json!({ "ms": 700 }));
+    let (_conf, client) = one(|fake| fake);
+    let late = client.call("odd__late_both", json!({ "ms": 2200 }));
     assert!(late.error_text().contains("no answer"), "{}", late.raw);
-    assert_eq!(client.call("odd__sleep", json!({ "ms": 380 })).text(), "slept");
-    assert_eq!(client.call("odd__sleep", json!({ "ms": 300 })).text(), "slept");
+    assert_eq!(client.call("odd__sleep", json!({ "ms": 1000 })).text(), "slept");
 }
 
 #[test]
@@ -234,6 +233,73 @@ fn restarts_of_a_crashing_server_are_not_a_storm() {
         client.call("odd__pid", json!({})).error_code();
     }
     assert!(conf.spawns("odd") <= 8, "{} starts", conf.spawns("odd"));
+}
+
+#[test]
+fn a_server_that_answers_the_handshake_with_nonsense_is_named() {
+    let conf = TempConf::with(|conf| {
+        let script = |text: &str| conf.fake("x").set("command", "/bin/sh").set("args", json!(["-c", text]));
+        let answer = |result: &str| {
+            script(&format!(
+                r#"read line; echo '{{"jsonrpc":"2.0","id":1,"result":{result}}}'; cat >/dev/null"#
+            ))
+        };
+        servers([
+            (
+                "version",
+                answer(
+                    r#"{"protocolVersion":"1066-10-14","capabilities":{},"serverInfo":{"name":"x","version":"1"}}"#,
+                ),
+            ),
+            ("empty", answer("{}").set("startTimeoutMs", 2000)),
+            ("list", answer("[1]").set("startTimeoutMs", 2000)),
+            ("closes", script("exec >&-; sleep 60").set("startTimeoutMs", 2000)),
+            ("good", conf.fake("good").tools(&["pid"])),
+        ])
+    });
+    let client = conf.legacy();
+    assert_eq!(client.request("tools/list", json!({})).tools(), ["good__pid"]);
+    for name in ["version", "empty", "list", "closes"] {
+        eventually(&format!("`{name}` is named: {}", client.stderr()), || client.stderr().contains(name));
+    }
+    client.call("good__pid", json!({})).result();
+}
+
+#[test]
+fn a_server_that_closes_its_stdout_is_ended_and_started_again() {
+    let (conf, client) = one(|fake| fake);
+    let first = client.call("odd__pid", json!({})).text().to_owned();
+    assert!(client.call("odd__close_stdout", json!({})).error_text().contains("odd"));
+    eventually("it works again", || client.call("odd__pid", json!({})).json.get("result").is_some());
+    assert_ne!(client.call("odd__pid", json!({})).text(), first);
+    eventually("the first process is gone", || conf.processes().len() == 2);
+}
+
+#[test]
+fn a_dead_server_is_noticed_although_something_it_started_holds_its_pipes() {
+    let (conf, client) = one(|fake| {
+        let entry = fake.clone().json();
+        let words: Vec<&str> =
+            entry["args"].as_array().expect("args").iter().filter_map(Value::as_str).collect();
+        let command = entry["command"].as_str().expect("a command");
+        fake.set("args", json!(["-c", format!("sleep 600 & exec {command} {}", words.join(" "))]))
+            .set("command", "/bin/sh")
+    });
+    let died = client.call("odd__die", json!({}));
+    assert!(died.error_text().contains("the disk is full"), "{}", died.raw);
+    client.call("odd__pid", json!({})).result();
+    eventually("what it started is gone too", || conf.processes().len() == 3);
+}
+
+#[test]
+fn a_server_that_exits_after_every_answer_is_started_again_every_time() {
+    let (conf, client) = one(|fake| fake.args(&["--exit-after-call"]));
+    for n in 0..5 {
+        eventually(&format!("call {n} is answered"), || {
+            client.call("odd__counter", json!({})).json.get("result").is_some()
+        });
+    }
+    assert!(conf.spawns("odd") >= 5);
 }
 
 #[test]

@@ -273,6 +273,77 @@ fn a_prefix_replaces_the_server_name_and_a_collision_leaves_the_first_owner() {
 }
 
 #[test]
+fn odd_items_are_left_out_and_the_others_stay() {
+    let conf = TempConf::with(|conf| {
+        servers([("a", conf.fake("a").tools(&["pid", "echo"]).args(&["--odd-items"]))])
+    });
+    let client = conf.legacy();
+    let tools = client.request("tools/list", json!({})).tools();
+    assert!(tools.contains(&"a__pid".to_owned()) && tools.contains(&"a__echo".to_owned()), "{tools:?}");
+    let mut unique = tools.clone();
+    unique.dedup();
+    assert_eq!(unique, tools);
+    client.call("a__pid", json!({})).result();
+}
+
+#[test]
+fn names_that_clients_cannot_take_are_written_another_way_and_still_work() {
+    let own = ["a.b", "c d", "zażółć", "日本語", "plain", "Plain"];
+    let conf = TempConf::with(|conf| servers([("s", conf.fake("s").tools(&own))]));
+    let client = conf.legacy();
+    let tools = client.request("tools/list", json!({})).tools();
+    assert_eq!(tools.len(), own.len(), "{tools:?}; {}", client.stderr());
+    for name in &tools {
+        assert!(
+            name.len() <= 46 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)),
+            "{name}"
+        );
+        client.call(name, json!({})).result();
+    }
+    let called: std::collections::BTreeSet<String> = conf.ledger("call", "s").into_iter().collect();
+    assert_eq!(called.len(), own.len(), "{called:?}");
+}
+
+#[test]
+fn of_two_servers_with_the_same_resources_the_first_owns_them() {
+    let conf = TempConf::with(|conf| servers([("one", conf.fake("same")), ("two", conf.fake("same"))]));
+    let client = conf.legacy();
+    let uris = client.request("resources/list", json!({})).keys("resources", "uri");
+    assert_eq!(uris, ["fake-same://item/0", "fake-same://item/1"]);
+    client.request("resources/read", json!({ "uri": "fake-same://item/1" })).result();
+    assert_eq!(client.request("tools/list", json!({})).tools().len() % 2, 0);
+}
+
+#[test]
+fn uris_and_references_of_nobody_are_invalid() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let client = conf.legacy();
+    let answer = client.request("resources/read", json!({ "uri": "nobody://x" }));
+    assert!(
+        [-32002, -32602].contains(&answer.error_code()) && answer.raw.contains("nobody://x"),
+        "{}",
+        answer.raw
+    );
+    let argument = json!({ "name": "who", "value": "v" });
+    for reference in
+        [json!({ "type": "ref/prompt", "name": "a__nothing" }), json!({ "type": "ref/other" }), json!(7)]
+    {
+        let params = json!({ "ref": reference, "argument": argument });
+        assert_eq!(client.request("completion/complete", params).error_code(), -32602);
+    }
+}
+
+#[test]
+fn thousands_of_tools_are_listed_and_called() {
+    let conf =
+        TempConf::with(|conf| servers([("a", conf.fake("a").args(&["--tools", "3000", "--pages", "100"]))]));
+    let client = conf.legacy();
+    let (_, tools) = all_pages(&client, "tools/list", "tools");
+    assert_eq!(tools.len(), 3000);
+    client.call("a__tool_2999", json!({})).result();
+}
+
+#[test]
 fn a_list_that_failed_once_is_named_read_again_and_never_saved_as_empty() {
     let fault = |conf: &TempConf| conf.dir().join("fault").to_str().expect("it is text").to_owned();
     let conf = TempConf::with(|conf| {

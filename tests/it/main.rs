@@ -2,6 +2,7 @@
 
 mod support;
 
+mod ask;
 mod cache;
 mod call;
 mod cancel;
@@ -19,3 +20,4 @@ mod list;
 mod progress;
 mod reload;
 mod shutdown;
+mod subscribe;

@@ -284,6 +284,41 @@ fn calls_to_unchanged_servers_never_fail_while_the_file_is_rewritten() {
 }
 
 #[test]
+fn naming_and_switched_off_entries_follow_the_file() {
+    let conf = TempConf::with(|conf| version(conf, "one"));
+    let client = conf.legacy();
+    let pid = client.call("one__pid", json!({})).text().to_owned();
+    let mut config = version(&conf, "one");
+    config["gateway"] = json!({ "naming": { "separator": "-" } });
+    conf.write(&config);
+    lists(&client, &["one-pid"]);
+    assert_eq!(client.call("one-pid", json!({})).text(), pid);
+    config["mcpServers"]["a"]["disabled"] = json!(true);
+    conf.write(&config);
+    lists(&client, &[]);
+    eventually("the process is gone", || conf.processes().is_empty());
+    config["mcpServers"]["a"]["disabled"] = json!(false);
+    conf.write(&config);
+    lists(&client, &["one-pid"]);
+    client.call("one-pid", json!({})).result();
+}
+
+#[test]
+fn a_setting_that_needs_a_restart_is_named() {
+    let conf = TempConf::new();
+    let keyed = |key: &str| {
+        let mut config = version(&conf, "one");
+        config["gateway"] = json!({ "http": { "bearerTokens": [key] } });
+        config
+    };
+    conf.write(&keyed("the-first-key-of-this-test"));
+    let gateway = Gateway::on(&conf).http();
+    conf.write(&keyed("the-second-key-of-this-test"));
+    eventually("it is named", || gateway.stderr().contains("http.bearerTokens"));
+    assert!(!gateway.stderr().contains("-key-of-this-test"), "{}", gateway.stderr());
+}
+
+#[test]
 fn the_first_server_of_an_empty_file_is_announced() {
     let conf = TempConf::with(|_| json!({ "mcpServers": {} }));
     let client = conf.legacy();

@@ -17,8 +17,10 @@ use crate::protocol::capability;
 use crate::protocol::legacy;
 use crate::protocol::legacy::Initialized;
 use crate::protocol::modern::Discovered;
+use crate::protocol::version;
 use crate::protocol::version::Era;
 use crate::protocol::version::NEWEST_MODERN;
+use crate::telemetry::clean::clean;
 use crate::wire::members::Members;
 use serde_json::value::RawValue;
 
@@ -46,6 +48,11 @@ async fn initialize(link: &StdioLink, order: &Order) -> Result<Greeting, StartEr
     let raw = ask(link, order, Era::Legacy, INITIALIZE, &params).await?;
     let said: Initialized = serde_json::from_str(raw.get())
         .map_err(|error| refused(order, INITIALIZE, &format!("its answer is unreadable: {error}")))?;
+    if version::canonical(&said.protocol_version).is_none() {
+        let why =
+            format!("it speaks `{}`, a revision that is not known here", clean(&said.protocol_version, 100));
+        return Err(refused(order, INITIALIZE, &why));
+    }
     link.notify("notifications/initialized", "{}");
     let era = if said.protocol_version == NEWEST_MODERN { Era::Modern } else { Era::Legacy };
     Ok(Greeting {

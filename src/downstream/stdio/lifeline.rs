@@ -21,7 +21,9 @@ use tokio::process::ChildStderr;
 use tokio::process::ChildStdin;
 use tokio::process::ChildStdout;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 /// After a child closed its stdout: how long its exit is waited for, to say how it ended. And the other way round: how
 /// long its last answers are read after it ended.
@@ -55,6 +57,8 @@ pub struct StdioLifeline {
     writing: JoinSet<()>,
     draining: JoinSet<()>,
     child: Option<Child>,
+    /// Until when the second sign of the end is waited for, once the first one came.
+    last_moment: Option<Instant>,
     how: Option<Arc<str>>,
 }
 
@@ -82,7 +86,7 @@ impl StdioLifeline {
         {
             draining.spawn(drain(pipe, child.stderr.clone()));
         }
-        Self { link: Arc::clone(link), reading, writing, draining, child, how: None }
+        Self { link: Arc::clone(link), reading, writing, draining, child, last_moment: None, how: None }
     }
 
     async fn wait(&mut self) -> Arc<str> {
@@ -95,15 +99,21 @@ impl StdioLifeline {
                 "closed the connection".to_owned()
             }
             Some(child) => {
-                let how = tokio::select! {
-                    exit = child.tree.wait() => {
-                        let _ = timeout(LAST_MOMENTS, self.reading.join_next()).await;
-                        exit.to_string()
-                    }
-                    _ = self.reading.join_next() => match timeout(LAST_MOMENTS, child.tree.wait()).await {
-                        Ok(exit) => exit.to_string(),
-                        Err(_) => "closed its stdout".to_owned(),
-                    },
+                let (reading, tree) = (&mut self.reading, &mut child.tree);
+                tokio::select! {
+                    _ = tree.wait() => {}
+                    _ = reading.join_next() => {}
+                }
+                // Set once: who waits lets go now and then and comes back.
+                let until = *self.last_moment.get_or_insert_with(|| Instant::now() + LAST_MOMENTS);
+                let both = async {
+                    reading.join_next().await;
+                    tree.wait().await;
+                };
+                let _ = timeout_at(until, both).await;
+                let how = match timeout(Duration::ZERO, tree.wait()).await {
+                    Ok(exit) => exit.to_string(),
+                    Err(_) => "closed its stdout".to_owned(),
                 };
                 let _ = timeout(LAST_MOMENTS / 5, self.draining.join_next()).await;
                 how
