@@ -223,7 +223,10 @@ impl ServerTask {
             Over::Unused => {
                 // From here on calls start a new process; one that slipped in before is waited for.
                 self.become_idle();
-                finish(&*link).await;
+                tokio::select! {
+                    () = finish(&*link) => {}
+                    _ = lifeline.ended() => {}
+                }
                 lifeline.stop(self.entry().stop).await;
                 event::server_stopped(&self.around.metrics, &self.shared.name, "idle", &"as asked");
             }

@@ -74,9 +74,13 @@ fn sigterm_ends_both_fronts_with_0() {
 #[test]
 fn sigint_ends_it_too() {
     let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
-    let gateway = Gateway::on(&conf).http();
-    processes::signal(gateway.pid(), Signal::INT);
-    assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    // Right after it said that it listens, so more than once.
+    for signal in [Signal::INT, Signal::TERM, Signal::INT, Signal::TERM] {
+        let gateway = Gateway::on(&conf).http();
+        processes::signal(gateway.pid(), Signal::HUP);
+        processes::signal(gateway.pid(), signal);
+        assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    }
 }
 
 #[test]
