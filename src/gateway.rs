@@ -290,6 +290,9 @@ impl Gateway {
         self.core.tasks.spawn(async move {
             lists::wait(&snapshot).await;
             gateway.core.rebuild();
+            if exchange.session().is_closed() {
+                return exchange.fail(&Failure::session_ended());
+            }
             if exchange.session().has_given_up(exchange.id()) {
                 return exchange.forget();
             }

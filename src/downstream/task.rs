@@ -81,6 +81,7 @@ pub fn launch(
         shared: Arc::clone(handle.shared()),
         around: around.clone(),
         backoff: Backoff::default(),
+        in_doubt: false,
     };
     tasks.spawn(task.run());
     handle
@@ -90,6 +91,8 @@ struct ServerTask {
     shared: Arc<Shared>,
     around: Surroundings,
     backoff: Backoff,
+    /// The last start failed: what was remembered of the server may no longer hold, so it is found out anew.
+    in_doubt: bool,
 }
 
 /// Why a connection is over.
@@ -160,21 +163,32 @@ impl ServerTask {
                 }),
             }
         };
-        let mut retired = self.shared.retired.subscribe();
         tokio::select! {
             result = attempt => Some(result),
-            _ = retired.wait_for(Option::is_some) => None,
+            () = self.needless() => None,
+        }
+    }
+
+    /// Resolves when a start is no longer worth it: the server is retired, and no call waits or their drain is over.
+    async fn needless(&self) {
+        let mut retired = self.shared.retired.subscribe();
+        let drain = retired.wait_for(Option::is_some).await.ok().and_then(|drain| *drain).unwrap_or_default();
+        let waits = matches!(&*self.shared.lock(), State::Starting { waiting, .. } if !waiting.is_empty());
+        if waits {
+            sleep(drain).await;
         }
     }
 
     fn known_era(&self, server: &Server) -> Option<Era> {
         match server.era {
             EraChoice::Always(era) => Some(era),
+            EraChoice::Auto if self.in_doubt => None,
             EraChoice::Auto => self.shared.lists.borrow().as_ref().map(|lists| lists.era),
         }
     }
 
     fn failed(&mut self, error: &StartError) {
+        self.in_doubt = true;
         let pause = self.backoff.after_failed_start();
         let reason: Arc<str> = error.to_string().into();
         event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
@@ -192,6 +206,7 @@ impl ServerTask {
     /// From the handshake to the end of the connection.
     async fn live(&mut self, connection: Connection) {
         let began = Instant::now();
+        self.in_doubt = false;
         let Connection { link, greeting, mut lifeline } = connection;
         self.become_ready(&link, lifeline.pid());
         let over = {
@@ -214,7 +229,10 @@ impl ServerTask {
             Over::Unused => {
                 // From here on calls start a new process; one that slipped in before is waited for.
                 self.become_idle();
-                finish(&*link).await;
+                tokio::select! {
+                    () = finish(&*link) => {}
+                    _ = lifeline.ended() => {}
+                }
                 lifeline.stop(self.entry().stop).await;
                 event::server_stopped(&self.around.metrics, &self.shared.name, "idle", &"as asked");
             }

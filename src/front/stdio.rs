@@ -55,7 +55,9 @@ where
         () = shutdown.cancelled() => "shutdown",
     };
     gateway.end_subscriptions(&session);
-    drain(&session, config.settings.drain_timeout).await;
+    // At the end of the gateway the servers' drain ends the calls, so that each has its answer.
+    let extra = if shutdown.is_cancelled() { LAST_WRITES } else { Duration::ZERO };
+    drain(&session, config.settings.drain_timeout.saturating_add(extra)).await;
     gateway.close_session(&session, why);
     outbox.close();
     let _ = timeout(LAST_WRITES, writing.join_next()).await;

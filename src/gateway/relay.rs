@@ -144,8 +144,8 @@ impl Waiter for Relay {
                 let error = bridge::error(raw.get(), self.method, self.handle.era(), self.exchange.era());
                 self.exchange.error(&error);
             }
-            // The protocol expects no answer to a cancelled request, in either era.
-            Answer::Lost(Lost::Cancelled) => self.exchange.forget(),
+            // The protocol expects no answer to a request that the client cancelled, in either era.
+            Answer::Lost(Lost::Cancelled) if !self.exchange.session().is_closed() => self.exchange.forget(),
             Answer::Lost(lost) => {
                 let failure = Failure::lost(&self.handle.server().name, self.method, &lost);
                 self.exchange.fail(&failure);

@@ -201,6 +201,12 @@ impl Session {
         self.lock().asked.remove(id).map(|reply| reply.take)
     }
 
+    /// True once it has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Registers a request. The front sends the failure if it is refused.
     pub(super) fn admit(&self, id: &str) -> Result<(), Failure> {
         let mut state = self.lock();
@@ -236,8 +242,7 @@ impl Session {
 
     /// True when nobody wants the answer to the request `id` any more.
     pub(super) fn has_given_up(&self, id: &str) -> bool {
-        let state = self.lock();
-        state.closed || state.given_up.contains(id)
+        self.lock().given_up.contains(id)
     }
 
     pub(super) fn settle(&self, id: &str) {

@@ -327,3 +327,19 @@ fn the_first_server_of_an_empty_file_is_announced() {
     client.wait("list_changed", |message| message.method() == CHANGES[0]);
     assert_eq!(tools(&client), ["a__pid"]);
 }
+
+#[test]
+fn a_call_that_waits_for_a_start_is_answered_by_the_server_it_was_made_to() {
+    let slow = |conf: &TempConf| conf.fake("a").tools(&["counter"]).args(&["--slow-start", "1500"]);
+    let conf = TempConf::with(|conf| servers([("a", slow(conf))]));
+    let client = conf.legacy();
+    assert_eq!(tools(&client), ["a__counter"]);
+    client.close();
+    client.exit();
+    let client = conf.legacy();
+    let id = client.begin_call("a__counter", json!({}));
+    eventually("it starts", || conf.spawns("a") == 2);
+    conf.write(&servers([("a", slow(&conf).args(&["--resources", "3"]))]));
+    assert_eq!(client.answer(&id).text(), "1");
+    eventually("the changed one runs", || conf.spawns("a") == 3);
+}
