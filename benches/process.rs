@@ -6,6 +6,7 @@
 //! Options after `--`: `--seconds S` for each run (2), `--runs N` of which the median counts (3), `--only TEXT`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its result")]
 
+mod programs;
 mod rig;
 
 use std::io::{BufRead, BufReader};
@@ -68,8 +69,8 @@ fn main() -> ExitCode {
 
 impl Bench {
     fn new() -> anyhow::Result<Self> {
-        let (load, echo) = (rig::example("bench-load")?, rig::example("bench-echo")?);
-        let (relay, folder) = (rig::example("rmcp-relay")?, tempfile::tempdir()?);
+        let (load, echo) = (programs::example("bench-load")?, programs::example("bench-echo")?);
+        let (relay, folder) = (programs::example("rmcp-relay")?, tempfile::tempdir()?);
         let config = json!({"mcpServers": {"bench": {"command": &echo}}});
         std::fs::write(folder.path().join("mcp.json"), config.to_string())?;
         Ok(Self { load, echo, relay, folder })
@@ -122,14 +123,14 @@ impl Bench {
         match set_up {
             SetUp::Direct => load.arg("--").arg(&self.echo),
             SetUp::Relay => load.arg("--").args([&self.relay, &self.echo]),
-            SetUp::Gateway => load.arg("--").arg(rig::GATEWAY).args(self.serve()),
+            SetUp::Gateway => load.arg("--").arg(programs::GATEWAY).args(self.serve()),
             SetUp::GatewayHttp => return self.measure_http(load),
         };
         report(load)
     }
 
     fn measure_http(&self, mut load: Command) -> anyhow::Result<Value> {
-        let mut gateway = Command::new(rig::GATEWAY)
+        let mut gateway = Command::new(programs::GATEWAY)
             .args(self.serve())
             .args(["--http", "127.0.0.1:0"])
             .stdin(Stdio::null())

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its result")]
 #![expect(clippy::disallowed_methods, reason = "real time is what is measured")]
 
+mod programs;
 mod rig;
 
 use std::io::{BufRead, BufReader, Write};
@@ -69,7 +70,7 @@ fn run() -> anyhow::Result<()> {
 }
 
 fn config(folder: &Path, servers: usize) -> anyhow::Result<std::path::PathBuf> {
-    let echo = rig::example("bench-echo")?;
+    let echo = programs::example("bench-echo")?;
     let entry = json!({"command": echo, "args": ["--tools", TOOLS_EACH.to_string()]});
     let servers: serde_json::Map<_, _> = (0..servers).map(|n| (format!("s{n}"), entry.clone())).collect();
     let path = folder.join(format!("{}.json", servers.len()));
@@ -120,7 +121,7 @@ fn start(config: &Path, cache: &Path, servers: usize) -> anyhow::Result<Start> {
 impl Gateway {
     fn spawn(config: &Path, cache: &Path) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let mut child = Command::new(rig::GATEWAY)
+        let mut child = Command::new(programs::GATEWAY)
             .arg("serve")
             .arg("--config")
             .arg(config)

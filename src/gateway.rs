@@ -187,7 +187,7 @@ impl Gateway {
     pub fn accept(&self, session: &Arc<Session>, message: &Message<'_>, sink: &Sink) {
         match message {
             Message::Request { id, method, params } => {
-                self.request(session, id.get(), method, params.map(RawValue::get), sink);
+                self.request(session, id.get(), method, *params, sink);
             }
             Message::Notification { method, params } => {
                 self.notification(session, method, params.map(RawValue::get))
@@ -212,7 +212,14 @@ impl Gateway {
         }
     }
 
-    fn request(&self, session: &Arc<Session>, id: &str, method: &str, params: Option<&str>, sink: &Sink) {
+    fn request(
+        &self,
+        session: &Arc<Session>,
+        id: &str,
+        method: &str,
+        params: Option<&RawValue>,
+        sink: &Sink,
+    ) {
         let incoming = match Incoming::read(method, params) {
             Ok(incoming) => incoming,
             Err(failure) => return send_failure(id, &failure, sink),
@@ -286,7 +293,9 @@ impl Gateway {
     /// Lists are missing that this request needs: they are read first, in a task of their own. `listed` is what it lists.
     fn wait_and_retry(&self, incoming: &Incoming<'_>, exchange: Exchange, listed: Option<ListKind>) {
         let (gateway, snapshot) = (self.clone(), self.core.current());
-        let (method, params) = (incoming.method.to_owned(), incoming.params.raw().to_owned());
+        // It was parsed once already, so this cannot fail; without params it would be refused.
+        let params = RawValue::from_string(incoming.params.raw().to_owned()).ok();
+        let method = incoming.method.to_owned();
         self.core.tasks.spawn(async move {
             lists::wait(&snapshot).await;
             gateway.core.rebuild();
@@ -300,7 +309,7 @@ impl Gateway {
                 // What was waited for is in this answer: nobody needs to be told of it once more.
                 exchange.session().note_list(kind, gateway.core.current().generations);
             }
-            match Incoming::read(&method, Some(&params)) {
+            match Incoming::read(&method, params.as_deref()) {
                 Ok(incoming) => gateway.dispatch(&incoming, exchange, true),
                 Err(failure) => exchange.fail(&failure),
             }

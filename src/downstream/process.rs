@@ -23,6 +23,7 @@ pub use crate::downstream::process::tree::StopReport;
 
 use crate::config::model::Stdio;
 use crate::name::ServerName;
+use crate::wire::pipe::widen;
 use std::io;
 use std::path::Path;
 use std::process::Command;
@@ -89,6 +90,8 @@ fn adopt(mut child: std::process::Child, stdio: &Stdio, name: &ServerName) -> io
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
         return Err(io::Error::other("a pipe of the child is missing"));
     };
+    widen(&stdin);
+    widen(&stdout);
     Ok(Spawned {
         stdin: ChildStdin::from_std(stdin)?,
         stdout: ChildStdout::from_std(stdout)?,

@@ -30,9 +30,8 @@ impl<'a> Incoming<'a> {
     ///
     /// # Errors
     /// The failure to answer when params or `_meta` are no objects, or hold a key twice.
-    pub fn read(method: &'a str, params: Option<&'a str>) -> Result<Self, Failure> {
-        let params =
-            params.map(Members::parse).transpose().map_err(|why| Failure::bad_params(method, why))?;
+    pub fn read(method: &'a str, params: Option<&'a RawValue>) -> Result<Self, Failure> {
+        let params = params.map(Members::of).transpose().map_err(|why| Failure::bad_params(method, why))?;
         let params = params.unwrap_or_else(Members::empty);
         let meta = meta::of(&params).map_err(|why| Failure::bad_params(method, format!("`_meta`: {why}")))?;
         let modern = meta.as_ref().and_then(modern::request_meta);

@@ -3,6 +3,7 @@
 //! Values stay the text they are: nested objects are not looked into, numbers are not parsed, order is kept. It does
 //! not check depth or length; the scan of an inbound message has done that.
 
+use crate::wire::scan::end_of_value;
 use serde::Deserializer;
 use serde::de::MapAccess;
 use serde::de::Visitor;
@@ -27,8 +28,33 @@ pub struct Members<'a> {
 struct Member<'a> {
     key: Cow<'a, str>,
     /// The key as it is spelled, quotes included.
-    spelled: &'a RawValue,
-    value: &'a RawValue,
+    spelled: &'a str,
+    value: Value<'a>,
+}
+
+/// The value of a member.
+#[derive(Debug, Clone, Copy)]
+enum Value<'a> {
+    /// As the parser gave it.
+    Parsed(&'a RawValue),
+    /// A text known to be JSON.
+    Known(&'a str),
+}
+
+impl<'a> Value<'a> {
+    fn text(self) -> &'a str {
+        match self {
+            Self::Parsed(raw) => raw.get(),
+            Self::Known(text) => text,
+        }
+    }
+
+    fn raw(self) -> Option<&'a RawValue> {
+        match self {
+            Self::Parsed(raw) => Some(raw),
+            Self::Known(text) => serde_json::from_str(text).ok(),
+        }
+    }
 }
 
 /// Why a text is not an object we read.
@@ -68,10 +94,24 @@ impl<'a> Members<'a> {
     /// # Errors
     /// [`MembersError`] when `raw` is not an object, not JSON, or holds a key twice.
     pub fn parse(raw: &'a str) -> Result<Self, MembersError> {
-        let members = Self::parse_with_duplicates(raw)?;
-        match first_duplicate(&members.list) {
+        Self::parse_with_duplicates(raw)?.unique()
+    }
+
+    /// As [`Members::parse`], for a text that was parsed once: its values are passed over without a second look, which
+    /// matters when they are large.
+    ///
+    /// # Errors
+    /// [`MembersError`] when `raw` is not an object or holds a key twice.
+    pub fn of(raw: &'a RawValue) -> Result<Self, MembersError> {
+        let raw = raw.get();
+        let list = list_known(raw).ok_or(MembersError::NotAnObject)?;
+        Self { raw, list }.unique()
+    }
+
+    fn unique(self) -> Result<Self, MembersError> {
+        match first_duplicate(&self.list) {
             Some(key) => Err(MembersError::Duplicate(key.to_owned())),
-            None => Ok(members),
+            None => Ok(self),
         }
     }
 
@@ -101,7 +141,7 @@ impl<'a> Members<'a> {
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {
-        self.list.iter().find(|member| member.key == key).map(|member| member.value)
+        self.list.iter().find(|member| member.key == key).and_then(|member| member.value.raw())
     }
 
     /// How often `key` occurs.
@@ -112,7 +152,7 @@ impl<'a> Members<'a> {
 
     /// Keys and values in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.list.iter().map(|member| (&*member.key, member.value))
+        self.list.iter().filter_map(|member| Some((&*member.key, member.value.raw()?)))
     }
 
     /// How many members there are.
@@ -136,12 +176,12 @@ impl<'a> Members<'a> {
     /// Where the value of `key` stands in [`Members::raw`], in bytes.
     #[must_use]
     pub fn value_range(&self, key: &str) -> Option<Range<usize>> {
-        self.get(key).map(|value| self.range_of(value))
+        self.list.iter().find(|member| member.key == key).map(|member| self.range_of(member.value.text()))
     }
 
-    fn range_of(&self, part: &'a RawValue) -> Range<usize> {
-        let start = part.get().as_ptr() as usize - self.raw.as_ptr() as usize;
-        start..start + part.get().len()
+    fn range_of(&self, part: &'a str) -> Range<usize> {
+        let start = part.as_ptr() as usize - self.raw.as_ptr() as usize;
+        start..start + part.len()
     }
 }
 
@@ -164,12 +204,12 @@ pub fn write_object<'e>(
             continue;
         }
         let value = match edit(&member.key) {
-            Edit::Keep => member.value.get().as_bytes(),
+            Edit::Keep => member.value.text().as_bytes(),
             Edit::Drop => continue,
             Edit::Replace(value) => value,
         };
         separate(out, &mut first);
-        let key = members.range_of(member.spelled).start..members.range_of(member.value).start;
+        let key = members.range_of(member.spelled).start..members.range_of(member.value.text()).start;
         out.extend_from_slice(&members.raw.as_bytes()[key]);
         out.extend_from_slice(value);
     }
@@ -222,12 +262,32 @@ impl<'a> Visitor<'a> for ListVisitor {
             }
             list.push(Member {
                 key: unescape(spelled.get()).map_err(serde::de::Error::custom)?,
-                spelled,
-                value,
+                spelled: spelled.get(),
+                value: Value::Parsed(value),
             });
         }
         Ok(list)
     }
+}
+
+/// The members of a text known to be JSON; `None` when it is not an object.
+fn list_known(raw: &str) -> Option<Vec<Member<'_>>> {
+    let bytes = raw.as_bytes();
+    let skip = |from: usize, also: u8| {
+        let between = |byte: &u8| *byte != also && !matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        bytes.get(from..)?.iter().position(between).map(|blanks| from + blanks)
+    };
+    let open = skip(0, b' ').filter(|at| bytes[*at] == b'{')?;
+    let mut list = Vec::with_capacity(8);
+    let mut at = skip(open + 1, b' ')?;
+    while bytes[at] == b'"' {
+        let spelled = &raw[at..end_of_value(bytes, at)];
+        let from = skip(at + spelled.len(), b':')?;
+        let value = &raw[from..end_of_value(bytes, from)];
+        list.push(Member { key: unescape(spelled).ok()?, spelled, value: Value::Known(value) });
+        at = skip(from + value.len(), b',')?;
+    }
+    Some(list)
 }
 
 /// The key that `spelled` (with its quotes) means; borrowed when it holds no escape.
@@ -282,6 +342,37 @@ mod tests {
     }
 
     #[test]
+    fn a_parsed_text_is_read_the_same_way() {
+        for raw in [
+            r#" { "b" : 1e2 , "a":{"x":[1, "}"]},"\u0063":"é\\" , "d" :[ ] } "#,
+            "{}",
+            " { \n } ",
+            r#"{"name":1,"n\u0061me":2}"#,
+            r#"{"":"","x":{"x":[{"x":null}]}}"#,
+            "[1]",
+            "7",
+            "\"{}\"",
+        ] {
+            let known: Box<RawValue> = serde_json::from_str(raw).unwrap();
+            match (Members::parse(known.get()), Members::of(&known)) {
+                (Ok(parsed), Ok(of)) => {
+                    let list = |members: &Members<'_>| -> Vec<_> {
+                        members.iter().map(|(key, value)| (key.to_owned(), value.get().to_owned())).collect()
+                    };
+                    assert_eq!(list(&parsed), list(&of), "{raw}");
+                    let written = |members: &Members<'_>| {
+                        let mut out = Vec::new();
+                        write_object(&mut out, members, |_| Edit::Keep, &[]);
+                        out
+                    };
+                    assert_eq!(written(&parsed), written(&of), "{raw}");
+                }
+                (parsed, of) => assert_eq!(parsed.unwrap_err(), of.unwrap_err(), "{raw}"),
+            }
+        }
+    }
+
+    #[test]
     fn duplicates_can_be_let_through() {
         let raw = r#"{"d":1,"name":"a","d":2}"#;
         let members = Members::parse_with_duplicates(raw).unwrap();
@@ -314,9 +405,12 @@ mod tests {
                 keys.iter().map(|key| (key.clone(), serde_json::Value::from(value.clone()))).collect();
             let raw = serde_json::to_string(&object).unwrap();
             prop_assert_eq!(rewritten(&raw, |_| Edit::Keep, &[]), raw.clone());
-            let members = Members::parse(&raw).unwrap();
-            for key in &keys {
-                prop_assert_eq!(members.get(key).unwrap().get(), serde_json::to_string(&value).unwrap());
+            let known: Box<RawValue> = RawValue::from_string(raw.clone()).unwrap();
+            for members in [Members::parse(&raw).unwrap(), Members::of(&known).unwrap()] {
+                prop_assert_eq!(members.len(), keys.len());
+                for key in &keys {
+                    prop_assert_eq!(members.get(key).unwrap().get(), serde_json::to_string(&value).unwrap());
+                }
             }
         }
 

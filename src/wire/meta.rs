@@ -7,7 +7,6 @@ use crate::wire::members::Edit;
 use crate::wire::members::Members;
 use crate::wire::members::MembersError;
 use crate::wire::members::write_object;
-use serde_json::value::RawValue;
 
 /// The member of params that holds it.
 pub const META: &str = "_meta";
@@ -36,7 +35,7 @@ pub fn is_hop_by_hop(key: &str) -> bool {
 /// # Errors
 /// [`MembersError`] when it is not an object or holds a key twice.
 pub fn of<'a>(params: &Members<'a>) -> Result<Option<Members<'a>>, MembersError> {
-    params.get(META).map(|raw: &'a RawValue| Members::parse(raw.get())).transpose()
+    params.get(META).map(Members::of).transpose()
 }
 
 /// Writes the `_meta` for the next hop: what may pass of `from`, then `added` (key, JSON text). `false` and nothing

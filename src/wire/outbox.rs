@@ -117,12 +117,26 @@ impl Outbox {
     pub async fn write_to<W: AsyncWrite + Unpin>(&self, mut writer: W) -> io::Result<()> {
         let mut batch = Vec::new();
         while self.next_batch(&mut batch).await {
-            if let Err(error) = writer.write_all(&batch).await {
+            if let Err(error) = self.write_batch(&batch, &mut writer).await {
                 self.close();
                 return Err(error);
             }
         }
         writer.flush().await
+    }
+
+    /// What is written makes room at once: a batch may be as large as the budget.
+    async fn write_batch<W: AsyncWrite + Unpin>(&self, batch: &[u8], writer: &mut W) -> io::Result<()> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let written = writer.write(rest).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            rest = &rest[written..];
+            self.lock().writing = rest.len();
+        }
+        Ok(())
     }
 
     async fn next_batch(&self, batch: &mut Vec<u8>) -> bool {
@@ -184,6 +198,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncReadExt;
 
     fn put(outbox: &Outbox, mark: u64, text: &str) {
         outbox.push_marked(mark, |out| out.extend_from_slice(text.as_bytes())).unwrap();
@@ -215,6 +230,25 @@ mod tests {
         assert!(outbox.retract(3));
         assert_eq!(written(&outbox).await, "one\n");
         assert!(!outbox.retract(1));
+    }
+
+    #[tokio::test]
+    async fn what_is_written_makes_room_before_its_batch_is_done() {
+        let outbox = Outbox::new(40);
+        put(&outbox, 1, &"x".repeat(60));
+        let (writer, mut reader) = tokio::io::duplex(30);
+        let reading = async {
+            let mut part = [0; 30];
+            reader.read_exact(&mut part).await.unwrap();
+            assert_eq!(outbox.push(|out| out.push(b'y')), Ok(()));
+            outbox.close();
+            let mut rest = String::new();
+            reader.read_to_string(&mut rest).await.unwrap();
+            rest
+        };
+        let (written, rest) = tokio::join!(outbox.write_to(writer), reading);
+        written.unwrap();
+        assert_eq!(rest, format!("{}\ny\n", "x".repeat(30)));
     }
 
     #[tokio::test]

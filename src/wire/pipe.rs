@@ -3,6 +3,7 @@
 //! tokio's own `stdin`/`stdout` go through its blocking pool, which costs 2–3 times the CPU per small call. Pipes and
 //! sockets (Node parents give sockets) are polled instead. `O_NONBLOCK` belongs to the file description that other
 //! processes may share, so the old flags are restored at the end. Terminals and files stay with tokio's blocking pool.
+//! Pipes are also made to hold more: see [`widen`].
 
 use std::io;
 use std::pin::Pin;
@@ -16,6 +17,25 @@ use tokio::io::ReadBuf;
 pub type Reader = Box<dyn AsyncRead + Send + Unpin>;
 /// Where they go to.
 pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// What a pipe holds at least, in bytes. Messages up to this length cross it in one piece. All pipes of a user may hold
+/// 64 MiB before the system makes new ones smaller than usual, so this is not more than helps.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: usize = 128 << 10;
+
+/// Makes a pipe hold more than the usual 64 KiB, where the system lets us: a larger message then costs its reader and
+/// its writer one wake-up each instead of several. Anything but a pipe stays as it is.
+#[cfg(target_os = "linux")]
+pub fn widen(pipe: impl std::os::fd::AsFd) {
+    if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|bytes| bytes < PIPE_BYTES) {
+        // Beyond what the user may have it is refused; it works as it is.
+        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE_BYTES);
+    }
+}
+
+/// Pipes stay as they are: only Linux can change their size.
+#[cfg(not(target_os = "linux"))]
+pub fn widen<T>(_pipe: T) {}
 
 /// Our stdin.
 #[must_use]
@@ -54,6 +74,7 @@ mod polled {
     use super::Reader;
     use super::Writer;
     use super::io;
+    use super::widen;
     use rustix::fs::FileType;
     use rustix::fs::OFlags;
     use std::os::fd::BorrowedFd;
@@ -84,6 +105,9 @@ mod polled {
         let kind = FileType::from_raw_mode(rustix::fs::fstat(fd).ok()?.st_mode);
         if !matches!(kind, FileType::Fifo | FileType::Socket) {
             return None;
+        }
+        if kind == FileType::Fifo {
+            widen(fd);
         }
         let before = rustix::fs::fcntl_getfl(fd).ok()?;
         let flags = Flags { fd: fd.try_clone_to_owned().ok()?, before };

@@ -84,7 +84,7 @@ pub fn begin(
 
 fn check(method: &str, params: Option<&RawValue>, headers: &HeaderMap) -> Result<(), Failure> {
     let bad = |why| Failure::bad_params(method, why);
-    let params = params.map_or_else(|| Ok(Members::empty()), |raw| Members::parse(raw.get())).map_err(bad)?;
+    let params = params.map_or_else(|| Ok(Members::empty()), Members::of).map_err(bad)?;
     let meta = meta::of(&params).map_err(bad)?.unwrap_or_else(Members::empty);
     let version = meta.get(PROTOCOL_VERSION).and_then(|raw| read_text(raw).ok());
     let version = version.ok_or_else(|| missing(method, PROTOCOL_VERSION))?;
@@ -154,7 +154,7 @@ fn named_version(params: &RawValue) -> Option<String> {
     if !may_have(meta::META.as_bytes()) && !may_have(b"\\u") {
         return None;
     }
-    let params = Members::parse(params.get()).ok()?;
+    let params = Members::of(params).ok()?;
     let meta = meta::of(&params).ok()??;
     // What is no text is named all the same, and refused when it is looked at.
     meta.get(PROTOCOL_VERSION).map(|raw| read_text(raw).unwrap_or_default().into_owned())

@@ -1,10 +1,8 @@
-//! The relay one gets from rmcp alone, typed on both sides: what the gateway is compared with in `benches/process.rs`.
-//!
-//! ```text
-//! rmcp-relay COMMAND [ARG…]     serves stdin and stdout, and forwards to the command
-//! ```
+//! The relay itself, between any two transports of rmcp; `benches/relay.rs` uses it too.
 //!
 //! It forwards requests and their cancellation, one to one; it merges nothing and knows no second server.
+
+use std::error::Error;
 
 use anyhow::Context;
 use rmcp::model::{
@@ -15,13 +13,39 @@ use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RequestContext, ServerInitializeError, Service,
     ServiceError,
 };
-use rmcp::transport::TokioChildProcess;
-use rmcp::transport::io::stdio_pipes;
+use rmcp::transport::IntoTransport;
 use rmcp::{RoleClient, RoleServer, ServiceExt};
 
 struct Relay {
     server: Peer<RoleClient>,
     config: ServerConfig,
+}
+
+/// Relays between a server and a client until the client leaves.
+pub async fn run<S, SE, SA, C, CE, CA>(server: S, client: C) -> anyhow::Result<()>
+where
+    S: IntoTransport<RoleClient, SE, SA>,
+    SE: Error + Send + Sync + 'static,
+    C: IntoTransport<RoleServer, CE, CA>,
+    CE: Error + Send + Sync + 'static,
+{
+    let own = ClientConfig::new(ClientCapabilities::default(), Implementation::new("rmcp-relay", "1"))
+        .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
+    let server = own.serve(server).await.context("the server did not answer")?;
+    let peer = server.peer_info().context("the server said nothing about itself")?;
+    let mut config = ServerConfig::new(peer.capabilities.clone())
+        .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
+    if let Some(name) = &peer.server_info {
+        config = config.with_server_info(name.clone());
+    }
+    let relay = Relay { server: server.peer().clone(), config };
+    match rmcp::serve_server(relay, client).await {
+        Ok(running) => drop(running.waiting().await?),
+        Err(ServerInitializeError::ConnectionClosed(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    drop(server.cancel().await);
+    Ok(())
 }
 
 impl Service<RoleServer> for Relay {
@@ -73,28 +97,4 @@ fn refused(error: ServiceError) -> ErrorData {
         ServiceError::McpError(error) => error,
         other => ErrorData::internal_error(other.to_string(), None),
     }
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    let mut words = std::env::args_os().skip(1);
-    let mut command = tokio::process::Command::new(words.next().context("usage: rmcp-relay COMMAND [ARG…]")?);
-    command.args(words);
-    let client = ClientConfig::new(ClientCapabilities::default(), Implementation::new("rmcp-relay", "1"))
-        .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
-    let server = client.serve(TokioChildProcess::new(command)?).await.context("the server did not answer")?;
-    let peer = server.peer_info().context("the server said nothing about itself")?;
-    let mut config = ServerConfig::new(peer.capabilities.clone())
-        .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
-    if let Some(name) = &peer.server_info {
-        config = config.with_server_info(name.clone());
-    }
-    let relay = Relay { server: server.peer().clone(), config };
-    match rmcp::serve_server(relay, stdio_pipes()).await {
-        Ok(running) => drop(running.waiting().await?),
-        Err(ServerInitializeError::ConnectionClosed(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    drop(server.cancel().await);
-    Ok(())
 }
