@@ -207,7 +207,7 @@ impl Gateway {
         if self.core.subscribers.cancel(session, id) {
             return;
         }
-        if let Some(handle) = session.bound(id) {
+        if let Some(handle) = session.give_up(id) {
             handle.cancel(session.key(), id, Some(reason));
         }
     }
@@ -268,12 +268,9 @@ impl Gateway {
         if let Err(not_relayed) = relayed {
             let NotRelayed { failure, exchange, may_come } = *not_relayed;
             if may_come && !waited && lists::is_worth_waiting(&snapshot) {
-                return self.wait_and_retry(incoming, exchange);
+                return self.wait_and_retry(incoming, exchange, None);
             }
-            let named = incoming.text("name").ok();
-            let unlisted =
-                named.filter(|_| may_come).and_then(|name| lists::reason_unlisted(&snapshot, &name));
-            let failure = unlisted.unwrap_or(failure);
+            let failure = if may_come { lists::explain(&snapshot, incoming, failure) } else { failure };
             event::call_refused(self.metrics(), incoming.method, &failure.message);
             exchange.fail(&failure);
         }
@@ -288,13 +285,13 @@ impl Gateway {
         waited: bool,
     ) {
         if !waited && lists::is_worth_waiting(snapshot) {
-            return self.wait_and_retry(incoming, exchange);
+            return self.wait_and_retry(incoming, exchange, Some(kind));
         }
         lists::answer(snapshot, kind, incoming, exchange);
     }
 
-    /// Lists are missing that this request needs: they are read first, in a task of their own.
-    fn wait_and_retry(&self, incoming: &Incoming<'_>, exchange: Exchange) {
+    /// Lists are missing that this request needs: they are read first, in a task of their own. `listed` is what it lists.
+    fn wait_and_retry(&self, incoming: &Incoming<'_>, exchange: Exchange, listed: Option<ListKind>) {
         let (gateway, snapshot) = (self.clone(), self.core.current());
         // It was parsed once already, so this cannot fail; without params it would be refused.
         let params = RawValue::from_string(incoming.params.raw().to_owned()).ok();
@@ -302,8 +299,16 @@ impl Gateway {
         self.core.tasks.spawn(async move {
             lists::wait(&snapshot).await;
             gateway.core.rebuild();
-            // What was waited for is in this answer: nobody needs to be told of it once more.
-            exchange.session().note_lists(gateway.core.current().generations);
+            if exchange.session().is_closed() {
+                return exchange.fail(&Failure::session_ended());
+            }
+            if exchange.session().has_given_up(exchange.id()) {
+                return exchange.forget();
+            }
+            if let Some(kind) = listed {
+                // What was waited for is in this answer: nobody needs to be told of it once more.
+                exchange.session().note_list(kind, gateway.core.current().generations);
+            }
             match Incoming::read(&method, params.as_deref()) {
                 Ok(incoming) => gateway.dispatch(&incoming, exchange, true),
                 Err(failure) => exchange.fail(&failure),

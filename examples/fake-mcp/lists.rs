@@ -14,7 +14,7 @@ pub fn reply(server: &Server, method: &str, message: &Message) -> Result<String,
     let cached = if modern { r#""resultType":"complete","ttlMs":1000,"cacheScope":"public","# } else { "" };
     let plain = if modern { r#""resultType":"complete","# } else { "" };
     match method {
-        "tools/list" => page(server, message, "tools", cached, tools(server)),
+        "tools/list" => fault(server).and_then(|()| page(server, message, "tools", cached, tools(server))),
         "prompts/list" => page(server, message, "prompts", cached, prompts(server)),
         "resources/list" => page(server, message, "resources", cached, resources(server)),
         "resources/templates/list" => page(server, message, "resourceTemplates", cached, templates(server)),
@@ -22,6 +22,19 @@ pub fn reply(server: &Server, method: &str, message: &Message) -> Result<String,
         "prompts/get" => prompt(server, message, plain),
         "completion/complete" => Ok(complete(message, plain)),
         _ => Err((-32601, format!("method not found: {method}"), String::new())),
+    }
+}
+
+/// Fails as the file of `--list-fault` says, while it is there.
+fn fault(server: &Server) -> Result<(), Refusal> {
+    let said = server.options.list_fault.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    match said.as_deref().map(str::trim) {
+        None => Ok(()),
+        Some("exit") => {
+            crate::complain("the index is broken");
+            crate::leave(9)
+        }
+        Some(_) => Err((-32603, "the database is down".into(), String::new())),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Options {
     pub tools: Vec<String>,
     /// Items on one page of a list; 0 for one page.
     pub page: usize,
+    /// While this file exists `tools/list` fails: with an error, or with the end of the process if the file says `exit`.
+    pub list_fault: Option<PathBuf>,
     /// Answers a list never ends.
     pub endless_pages: bool,
     /// One line per spawn and per executed call is appended here.
@@ -92,6 +94,7 @@ impl Options {
                 "--tools" => options.tools.extend((0..count(&value())).map(|n| format!("tool_{n:04}"))),
                 "--pages" => options.page = count(&value()),
                 "--ledger" => options.ledger = Some(value().into()),
+                "--list-fault" => options.list_fault = Some(value().into()),
                 "--instructions" => options.instructions = Some(value()),
                 "--resources" => options.resources = count(&value()),
                 "--prompts" => options.prompts = count(&value()),
@@ -137,6 +140,7 @@ impl Default for Options {
             page: 0,
             endless_pages: false,
             ledger: None,
+            list_fault: None,
             instructions: None,
             resources: 2,
             prompts: 1,

@@ -11,7 +11,7 @@ use crate::server::lock;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BUILTIN: [&str; 32] = [
+const BUILTIN: [&str; 33] = [
     "echo",
     "params",
     "pid",
@@ -44,6 +44,7 @@ const BUILTIN: [&str; 32] = [
     "headers",
     "forget_sessions",
     "half_line",
+    "members",
 ];
 
 /// The names of all tools there are.
@@ -145,6 +146,10 @@ impl Run {
                 std::thread::sleep(Duration::from_millis(self.message.number("/arguments/ms", 0)));
                 let rest = r#""result":{"content":[]},"error":{"code":1,"message":"both"}"#;
                 self.out.answer(format!(r#"{{"jsonrpc":"2.0","id":{id},{rest}}}"#).as_bytes());
+            }
+            "members" => {
+                let members = self.message.text("/arguments/members");
+                self.out.answer(format!(r#"{{"jsonrpc":"2.0","id":{id},{members}}}"#).as_bytes());
             }
             "neither" => self.out.answer(format!(r#"{{"jsonrpc":"2.0","id":{id}}}"#).as_bytes()),
             "wrong_id" => {

@@ -60,6 +60,7 @@ pub fn empty() -> ServerLists {
         prompts: Vec::new(),
         resources: Vec::new(),
         templates: Vec::new(),
+        incomplete: false,
     }
 }
 

@@ -93,6 +93,9 @@ pub struct ServerLists {
     pub resources: Vec<Item>,
     /// Its resource templates.
     pub templates: Vec<Item>,
+    /// A list could not be read and nothing was known of it: it is not saved, and read again.
+    #[serde(skip)]
+    pub incomplete: bool,
 }
 
 impl ServerLists {

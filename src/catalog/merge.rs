@@ -134,7 +134,7 @@ pub fn merge(parts: &[Part<'_>], naming: &Naming, owners: &Owners) -> Merged {
     let prompts = merger.exposed(ListKind::Prompts);
     let resources = merger.owned(ListKind::Resources);
     let templates = merger.owned(ListKind::Templates);
-    let unknown = parts.iter().filter(|part| part.lists.is_none());
+    let unknown = parts.iter().filter(|part| part.lists.as_ref().is_none_or(|lists| lists.incomplete));
     let missing = unknown.map(|part| part.server.name.clone()).collect();
     Merged { tools, prompts, resources, templates, missing, ..merger.reports }
 }

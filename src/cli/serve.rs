@@ -23,6 +23,8 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
     if let Err(exit) = startup::start_log(global, None) {
         return exit;
     }
+    // Heard from here on: whoever reads that we listen may end us in the same moment.
+    let signals = Signals::begin();
     let app = match startup::app(global).await {
         Ok(app) => app,
         Err(exit) => return exit,
@@ -51,7 +53,7 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
         (pipe::stdin(), pipe::stdout())
     });
     let shutdown = CancellationToken::new();
-    tasks.spawn(signals(shutdown.clone(), app.reload_handle()));
+    tasks.spawn(signals.obey(shutdown.clone(), app.reload_handle()));
     app.run(Fronts { stdio, http }, shutdown).await;
     tasks.shutdown().await;
     Exit::Ok
@@ -100,43 +102,60 @@ async fn describe(gateway: Gateway) {
     output::note(&format!("{} {tools} from {} servers", status.tools, status.servers.len()));
 }
 
-/// SIGINT and SIGTERM end it, the second one at once; SIGHUP has the file read again.
+/// The signals of the system: what they say is kept from the beginning.
 #[cfg(unix)]
-async fn signals(shutdown: CancellationToken, reload: Option<WatchHandle>) {
-    use tokio::signal::unix::SignalKind;
-    use tokio::signal::unix::signal;
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        tracing::warn!("signals cannot be heard");
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {
-                if let Some(reload) = &reload {
-                    reload.poke();
+struct Signals([std::io::Result<tokio::signal::unix::Signal>; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    fn begin() -> Self {
+        use tokio::signal::unix::SignalKind;
+        use tokio::signal::unix::signal;
+        Self([SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal))
+    }
+
+    /// SIGINT and SIGTERM end it, the second one at once; SIGHUP has the file read again.
+    async fn obey(self, shutdown: CancellationToken, reload: Option<WatchHandle>) {
+        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = self.0 else {
+            tracing::warn!("signals cannot be heard");
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {
+                    if let Some(reload) = &reload {
+                        reload.poke();
+                    }
+                    continue;
                 }
-                continue;
             }
+            if shutdown.is_cancelled() {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the second signal asks for an end without waiting"
+                )]
+                std::process::exit(130);
+            }
+            shutdown.cancel();
         }
-        if shutdown.is_cancelled() {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the second signal asks for an end without waiting"
-            )]
-            std::process::exit(130);
-        }
-        shutdown.cancel();
     }
 }
 
-/// Ctrl-C ends it.
 #[cfg(not(unix))]
-async fn signals(shutdown: CancellationToken, _: Option<WatchHandle>) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        shutdown.cancel();
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn begin() -> Self {
+        Self
+    }
+
+    /// Ctrl-C ends it.
+    async fn obey(self, shutdown: CancellationToken, _: Option<WatchHandle>) {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            shutdown.cancel();
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::downstream::link::Link;
 use crate::downstream::request::Request;
+use crate::telemetry::clean::clean;
 use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
@@ -21,6 +22,38 @@ pub enum NoResult {
     Lost(Lost),
     /// The connection ended before it was sent.
     Closed,
+}
+
+impl std::fmt::Display for NoResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Error(error) => write!(f, "it answered with an error: {}", message_of(error)),
+            Self::Lost(Lost::Silent(after)) => {
+                write!(f, "it gave no answer within {} s", after.as_secs_f64())
+            }
+            Self::Lost(Lost::Unreadable(why)) => write!(f, "its answer cannot be read: {why}"),
+            Self::Lost(Lost::Closed(how)) => write!(f, "it {how}"),
+            Self::Lost(Lost::NotSent(why) | Lost::NotStarted(why) | Lost::Unauthorized(why)) => {
+                write!(f, "it was not asked: {why}")
+            }
+            Self::Lost(Lost::Cancelled) => f.write_str("the gateway gave it up"),
+            Self::Closed => f.write_str("it closed the connection"),
+        }
+    }
+}
+
+/// What a person reads of an error object.
+#[must_use]
+pub fn message_of(error: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        code: i64,
+        message: String,
+    }
+    match serde_json::from_str::<Said>(error) {
+        Ok(said) => format!("{} ({})", clean(&said.message, 500), said.code),
+        Err(_) => "an error that cannot be read".into(),
+    }
 }
 
 /// What comes back.

@@ -43,6 +43,7 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
+use tokio::time::timeout;
 
 /// One line connection.
 pub struct StdioLink {
@@ -76,7 +77,10 @@ where
             let server = order.server.name.clone();
             Err(StartError::Ended { server, how: how.to_string(), last_words })
         }
-        greeted = handshake::greet(&link, order) => greeted,
+        greeted = timeout(order.server.start_timeout, handshake::greet(&link, order)) => match greeted {
+            Ok(greeted) => greeted,
+            Err(_) => return Err(silent(order, &lifeline)),
+        },
     };
     match greeted {
         Ok(greeting) => {
@@ -88,6 +92,16 @@ where
             Box::new(lifeline).stop(grace).await;
             Err(error)
         }
+    }
+}
+
+/// Dropping the lifeline ends the child at once.
+fn silent(order: &Order, lifeline: &StdioLifeline) -> StartError {
+    StartError::Silent {
+        server: order.server.name.clone(),
+        method: "initialize",
+        after: order.server.start_timeout,
+        last_words: lifeline.last_words(),
     }
 }
 
@@ -149,6 +163,7 @@ impl StdioLink {
                 return self.unreadable(id.as_deref(), &why);
             }
         };
+        let bytes = &*message::without_returns(bytes, self.limits.depth);
         match message::parse(bytes, self.limits.depth) {
             Ok(Message::Response { id, outcome }) => self.answered(id, Answer::Outcome(outcome)),
             Ok(Message::Notification { method, params }) => self.told(&method, params, listener),

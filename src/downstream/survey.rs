@@ -45,6 +45,7 @@ pub async fn survey(
         prompts: Vec::new(),
         resources: Vec::new(),
         templates: Vec::new(),
+        incomplete: false,
     };
     for kind in ListKind::ALL {
         if !declared(&greeting.capabilities, kind) {
@@ -59,6 +60,7 @@ pub async fn survey(
             Ok(items) => items,
             Err(why) => {
                 tracing::warn!(server = %server.name, list = kind.method(), error = %why, "list cannot be read");
+                lists.incomplete |= known.is_empty();
                 known.to_vec()
             }
         };
@@ -104,7 +106,7 @@ async fn read_list(
             Ok(page) => page,
             // Declared as a family but without this list: common for templates.
             Err(NoResult::Error(error)) if is_unknown_method(&error) => return Ok(items),
-            Err(other) => return Err(format!("{other:?}")),
+            Err(other) => return Err(other.to_string()),
         };
         let next = read_page(&page, kind, &mut items)?;
         if items.len() > limits.items {

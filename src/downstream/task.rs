@@ -15,6 +15,7 @@ use crate::downstream::connect::Lifeline;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
+use crate::downstream::error::words;
 use crate::downstream::handle::Ready;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::handle::Shared;
@@ -44,6 +45,11 @@ use tokio::time::timeout;
 const SWEEP: Duration = Duration::from_millis(250);
 /// Quiet time after a server said that its lists changed.
 const RELIST_QUIET: Duration = Duration::from_millis(100);
+
+/// First wait before a list that could not be read is read again; it doubles, so that a server nobody uses can end.
+const RELIST_AGAIN: Duration = Duration::from_secs(1);
+/// What a connection that is being made may take beyond the start timeout, to say why it failed.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What all servers of a gateway share.
 #[derive(Clone)]
@@ -75,6 +81,7 @@ pub fn launch(
         shared: Arc::clone(handle.shared()),
         around: around.clone(),
         backoff: Backoff::default(),
+        in_doubt: false,
     };
     tasks.spawn(task.run());
     handle
@@ -84,6 +91,8 @@ struct ServerTask {
     shared: Arc<Shared>,
     around: Surroundings,
     backoff: Backoff,
+    /// The last start failed: what was remembered of the server may no longer hold, so it is found out anew.
+    in_doubt: bool,
 }
 
 /// Why a connection is over.
@@ -144,7 +153,7 @@ impl ServerTask {
         let attempt = async {
             // Held until the attempt is over. The semaphore is never closed.
             let _one_of_few = starts.acquire().await;
-            match timeout(server.start_timeout, connector.connect(order)).await {
+            match timeout(server.start_timeout.saturating_add(LAST_WORDS), connector.connect(order)).await {
                 Ok(result) => result,
                 Err(_) => Err(StartError::Silent {
                     server: server.name.clone(),
@@ -154,21 +163,32 @@ impl ServerTask {
                 }),
             }
         };
-        let mut retired = self.shared.retired.subscribe();
         tokio::select! {
             result = attempt => Some(result),
-            _ = retired.wait_for(Option::is_some) => None,
+            () = self.needless() => None,
+        }
+    }
+
+    /// Resolves when a start is no longer worth it: the server is retired, and no call waits or their drain is over.
+    async fn needless(&self) {
+        let mut retired = self.shared.retired.subscribe();
+        let drain = retired.wait_for(Option::is_some).await.ok().and_then(|drain| *drain).unwrap_or_default();
+        let waits = matches!(&*self.shared.lock(), State::Starting { waiting, .. } if !waiting.is_empty());
+        if waits {
+            sleep(drain).await;
         }
     }
 
     fn known_era(&self, server: &Server) -> Option<Era> {
         match server.era {
             EraChoice::Always(era) => Some(era),
+            EraChoice::Auto if self.in_doubt => None,
             EraChoice::Auto => self.shared.lists.borrow().as_ref().map(|lists| lists.era),
         }
     }
 
     fn failed(&mut self, error: &StartError) {
+        self.in_doubt = true;
         let pause = self.backoff.after_failed_start();
         let reason: Arc<str> = error.to_string().into();
         event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
@@ -186,6 +206,7 @@ impl ServerTask {
     /// From the handshake to the end of the connection.
     async fn live(&mut self, connection: Connection) {
         let began = Instant::now();
+        self.in_doubt = false;
         let Connection { link, greeting, mut lifeline } = connection;
         self.become_ready(&link, lifeline.pid());
         let over = {
@@ -200,6 +221,7 @@ impl ServerTask {
         };
         match over {
             Over::Ended(how) => {
+                let how = format!("{how}{}", words(&lifeline.last_words()));
                 event::server_closed(&self.around.metrics, &self.shared.name, &how);
                 lifeline.stop(self.entry().stop).await;
                 self.ended(began, &how);
@@ -207,7 +229,10 @@ impl ServerTask {
             Over::Unused => {
                 // From here on calls start a new process; one that slipped in before is waited for.
                 self.become_idle();
-                finish(&*link).await;
+                tokio::select! {
+                    () = finish(&*link) => {}
+                    _ = lifeline.ended() => {}
+                }
                 lifeline.stop(self.entry().stop).await;
                 event::server_stopped(&self.around.metrics, &self.shared.name, "idle", &"as asked");
             }
@@ -233,7 +258,12 @@ impl ServerTask {
     }
 
     fn ended(&mut self, began: Instant, how: &str) {
-        let pause = self.backoff.after_end(began.elapsed());
+        // Before its lists were read nobody could use it: that is a start that failed.
+        let unlisted = self.shared.lists.borrow().is_none();
+        let pause = match unlisted {
+            true => self.backoff.after_failed_start(),
+            false => self.backoff.after_end(began.elapsed()),
+        };
         let mut state = self.shared.lock();
         if pause.is_zero() {
             if !matches!(&*state, State::Starting { .. }) {
@@ -241,11 +271,14 @@ impl ServerTask {
             }
             return;
         }
-        let reason: Arc<str> = format!("server `{}` keeps ending: it {how}", self.shared.name).into();
+        let what = if unlisted { "ended before its lists were read" } else { "keeps ending" };
+        let reason: Arc<str> = format!("server `{}` {what}: it {how}", self.shared.name).into();
         let lost = Lost::NotStarted(Arc::clone(&reason));
         let failed = State::Failed { lost: lost.clone(), reason, until: Instant::now() + pause };
         let before = std::mem::replace(&mut *state, failed);
         drop(state);
+        // Whoever waits for lists looks again.
+        self.shared.lists.send_modify(|_| {});
         answer_waiting(before, &lost);
     }
 
@@ -275,7 +308,7 @@ impl ServerTask {
 
     /// Reads the lists after the start and whenever they changed. Never ends.
     async fn keep_lists(&self, link: &Arc<dyn Link>, greeting: &Greeting, began: Instant) {
-        let mut first = true;
+        let (mut first, mut pause) = (true, RELIST_AGAIN);
         loop {
             let before = self.shared.lists.borrow().clone();
             let server = self.entry();
@@ -287,7 +320,13 @@ impl ServerTask {
             let lists = Arc::new(lists);
             self.shared.lists.send_replace(Some(Arc::clone(&lists)));
             self.around.listener.lists_read(&server.name, &lists);
-            self.shared.relist.notified().await;
+            if lists.incomplete {
+                let _ = timeout(pause, self.shared.relist.notified()).await;
+                pause = pause.saturating_mul(2);
+            } else {
+                pause = RELIST_AGAIN;
+                self.shared.relist.notified().await;
+            }
             sleep(RELIST_QUIET).await;
         }
     }

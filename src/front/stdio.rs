@@ -55,7 +55,9 @@ where
         () = shutdown.cancelled() => "shutdown",
     };
     gateway.end_subscriptions(&session);
-    drain(&session, config.settings.drain_timeout).await;
+    // At the end of the gateway the servers' drain ends the calls, so that each has its answer.
+    let extra = if shutdown.is_cancelled() { LAST_WRITES } else { Duration::ZERO };
+    drain(&session, config.settings.drain_timeout.saturating_add(extra)).await;
     gateway.close_session(&session, why);
     outbox.close();
     let _ = timeout(LAST_WRITES, writing.join_next()).await;
@@ -99,6 +101,7 @@ fn accept(gateway: &Gateway, session: &Arc<Session>, sink: &Sink, line: Line<'_>
             return gateway.refuse(&Malformed { id, code: code::INVALID_REQUEST, text }, sink);
         }
     };
+    let bytes = &*message::without_returns(bytes, bounds.depth);
     match message::parse(bytes, bounds.depth) {
         Ok(message) => gateway.accept(session, &message, sink),
         Err(malformed) => gateway.refuse(&malformed, sink),

@@ -33,6 +33,8 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::Weak;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
 use tokio::sync::Notify;
@@ -63,6 +65,7 @@ pub struct Core {
     /// One publication at a time.
     publishing: Mutex<()>,
     pub(super) subscribers: Subscribers,
+    configured: AtomicBool,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
     dirty: Notify,
     changed: Notify,
@@ -85,6 +88,7 @@ impl Core {
             sessions: Mutex::default(),
             publishing: Mutex::default(),
             subscribers: Subscribers::default(),
+            configured: AtomicBool::new(false),
             unsaved: Mutex::default(),
             dirty: Notify::new(),
             changed: Notify::new(),
@@ -105,10 +109,11 @@ impl Core {
         task::launch(entry, lists, &self.around, &self.tasks)
     }
 
-    /// Makes `config` with `servers` the current snapshot, in one step.
-    pub fn publish(&self, config: Arc<Config>, servers: IndexMap<ServerName, ServerHandle>) {
+    /// Makes `config` with `servers` the current snapshot, in one step. `true` for the first configuration ever.
+    pub fn publish(&self, config: Arc<Config>, servers: IndexMap<ServerName, ServerHandle>) -> bool {
         let _one_at_a_time = lock(&self.publishing);
         self.replace(config, servers);
+        !self.configured.swap(true, Ordering::Relaxed)
     }
 
     /// Merges the lists of the current servers anew.
@@ -162,7 +167,9 @@ impl Core {
 
     /// A server's lists were read: they are saved, and merged after a quiet time.
     pub(super) fn note_lists(&self, server: &ServerName, lists: &Arc<ServerLists>) {
-        if let Some(handle) = self.current().server(server) {
+        if !lists.incomplete
+            && let Some(handle) = self.current().server(server)
+        {
             lock(&self.unsaved).push((Arc::clone(handle.server()), Arc::clone(lists)));
         }
         self.dirty.notify_one();

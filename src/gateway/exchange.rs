@@ -62,7 +62,7 @@ impl Exchange {
     /// declare that it can answer.
     #[must_use]
     pub fn ask(&self, question: &Question<'_>) -> bool {
-        let Some(id) = self.session.expect_reply(question) else { return false };
+        let Some(id) = self.session.expect_reply(&self.id, question) else { return false };
         let sent = self.sink.send(Kind::Notice, |out| write_request(out, &id, question));
         if sent.is_err() {
             self.session.take_reply(&id);

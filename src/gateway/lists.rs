@@ -7,9 +7,13 @@ use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 use crate::wire::message::read_text;
+use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio::time::timeout_at;
+
+/// So many servers are named in an error.
+const SAID: usize = 3;
 
 /// Answers one page.
 pub(super) fn answer(snapshot: &Snapshot, kind: ListKind, incoming: &Incoming<'_>, exchange: Exchange) {
@@ -38,8 +42,15 @@ pub(super) fn is_worth_waiting(snapshot: &Snapshot) -> bool {
     })
 }
 
+/// The failure of a request whose target is not known: that of the one server whose it would be, or `failure` with the
+/// servers that could not be asked.
+pub(super) fn explain(snapshot: &Snapshot, incoming: &Incoming<'_>, failure: Failure) -> Failure {
+    let owner = incoming.text("name").ok().and_then(|name| reason_unlisted(snapshot, &name));
+    owner.unwrap_or_else(|| say_what_is_missing(snapshot, failure))
+}
+
 /// Why `name` may be unknown: the server it looks like has no lists, because it cannot be started.
-pub(super) fn reason_unlisted(snapshot: &Snapshot, name: &str) -> Option<Failure> {
+fn reason_unlisted(snapshot: &Snapshot, name: &str) -> Option<Failure> {
     let naming = &snapshot.config.settings.naming;
     let handles = snapshot.catalog.missing().iter().filter_map(|missing| snapshot.server(missing));
     let (server, lost) = handles.into_iter().find_map(|handle| {
@@ -75,4 +86,24 @@ pub(super) async fn wait(snapshot: &Snapshot) {
         });
     }
     futures_util::future::join_all(waits).await;
+}
+
+/// Adds to the failure of a request whose target is not known which servers could not be asked for it, and why.
+fn say_what_is_missing(snapshot: &Snapshot, mut failure: Failure) -> Failure {
+    let missing = snapshot.catalog.missing();
+    let reasons = missing.iter().take(SAID).filter_map(|name| snapshot.server(name)).map(|handle| {
+        let status = handle.status();
+        let lists = || format!("server `{}` has no lists: it is {}", handle.server().name, status.state);
+        status.reason.clone().unwrap_or_else(lists)
+    });
+    let reasons = reasons.collect::<Vec<_>>().join("; ");
+    if reasons.is_empty() {
+        return failure;
+    }
+    let more = missing.len().saturating_sub(SAID);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    failure.message = format!("{}; not all servers could be asked: {reasons}{more}", failure.message);
+    let mut says = failure.data.take().unwrap_or_else(|| json!({}));
+    says["missing"] = missing.iter().map(|name| name.as_str()).collect();
+    failure.with(says)
 }

@@ -14,6 +14,7 @@ use crate::protocol::bridge;
 use crate::protocol::capability;
 use crate::protocol::code;
 use crate::protocol::version::Era;
+use crate::wire::members::Members;
 use crate::wire::members::write_string;
 use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
@@ -106,6 +107,11 @@ struct Relay {
 }
 
 impl Relay {
+    fn unreadable(self, why: &str) {
+        let lost = Lost::Unreadable(why.into());
+        self.exchange.fail(&Failure::lost(&self.handle.server().name, self.method, &lost));
+    }
+
     fn result(self, raw: &str) {
         let (from, to) = (self.handle.era(), self.exchange.era());
         match bridge::result(raw, self.method, from, to) {
@@ -118,16 +124,28 @@ impl Relay {
     }
 }
 
+/// Clients refuse anything else, and some then wait for ever.
+fn is_error(raw: &str) -> bool {
+    let members = Members::parse_with_duplicates(raw).ok();
+    let code = |all: &Members<'_>| all.get("code").is_some_and(|code| code.get().parse::<i64>().is_ok());
+    let message = |all: &Members<'_>| all.get("message").is_some_and(|text| text.get().starts_with('"'));
+    members.is_some_and(|all| code(&all) && message(&all))
+}
+
 impl Waiter for Relay {
     fn answer(self: Box<Self>, answer: Answer<'_>) {
         match answer {
-            Answer::Outcome(Outcome::Result(raw)) => self.result(raw.get()),
+            Answer::Outcome(Outcome::Result(raw)) if raw.get().starts_with('{') => self.result(raw.get()),
+            Answer::Outcome(Outcome::Result(_)) => self.unreadable("its `result` is not an object"),
+            Answer::Outcome(Outcome::Error(raw)) if !is_error(raw.get()) => {
+                self.unreadable("its `error` is not an object with `code` and `message`");
+            }
             Answer::Outcome(Outcome::Error(raw)) => {
                 let error = bridge::error(raw.get(), self.method, self.handle.era(), self.exchange.era());
                 self.exchange.error(&error);
             }
-            // The protocol expects no answer to a cancelled request, in either era.
-            Answer::Lost(Lost::Cancelled) => self.exchange.forget(),
+            // The protocol expects no answer to a request that the client cancelled, in either era.
+            Answer::Lost(Lost::Cancelled) if !self.exchange.session().is_closed() => self.exchange.forget(),
             Answer::Lost(lost) => {
                 let failure = Failure::lost(&self.handle.server().name, self.method, &lost);
                 self.exchange.fail(&failure);

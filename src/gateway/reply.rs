@@ -101,6 +101,12 @@ impl Failure {
         Self::new(code::INTERNAL_ERROR, "the gateway is shutting down")
     }
 
+    /// The client left while its request waited for lists.
+    #[must_use]
+    pub fn session_ended() -> Self {
+        Self::new(code::INTERNAL_ERROR, "the session ended before the servers were asked")
+    }
+
     /// A message that could not be read.
     #[must_use]
     pub fn malformed(malformed: &Malformed) -> Self {
@@ -120,7 +126,9 @@ impl Failure {
             Lost::Unreadable(why) => format!("server `{server}` sent an answer that cannot be read: {why}"),
             Lost::NotSent(why) => format!("server `{server}`: {why}"),
             Lost::NotStarted(why) | Lost::Unauthorized(why) => why.to_string(),
-            Lost::Cancelled => format!("the call to server `{server}` was cancelled"),
+            Lost::Cancelled => {
+                format!("the session ended before server `{server}` answered; the call was cancelled")
+            }
         };
         let data = match lost {
             Lost::Unauthorized(_) => json!({"server": server.as_str(), "authorization": "needed"}),

@@ -3,6 +3,7 @@
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
 use crate::auth::caller::Caller;
+use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
@@ -14,6 +15,7 @@ use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -48,6 +50,8 @@ struct State {
     capabilities: Option<String>,
     log_level: Option<usize>,
     in_flight: HashMap<Box<str>, Option<ServerHandle>>,
+    /// Requests that wait for lists and that the client cancelled meanwhile.
+    given_up: HashSet<Box<str>>,
     push: Option<Sink>,
     /// Questions of servers that the client has not answered yet, by the id we gave them (JSON text).
     asked: HashMap<Box<str>, Reply>,
@@ -56,8 +60,11 @@ struct State {
     closed: bool,
 }
 
-/// Takes the client's answer to a question: the member `"result":…` or `"error":…`.
-struct Reply(TakesReply);
+/// Takes the client's answer to a question that came because of the request `call`.
+struct Reply {
+    call: Box<str>,
+    take: TakesReply,
+}
 
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -164,8 +171,13 @@ impl Session {
         before.differs(now)
     }
 
-    /// Registers a question for the client. Its id as JSON text; `None` when the client cannot be asked this.
-    pub(super) fn expect_reply(&self, question: &Question<'_>) -> Option<Box<str>> {
+    /// As [`Session::note_lists`], for one list alone.
+    pub(super) fn note_list(&self, kind: ListKind, mut now: Generations) {
+        *self.lock().seen.of_mut(kind) = *now.of_mut(kind);
+    }
+
+    /// Registers a question for the client, because of its request `call`. Its id as JSON text; `None` when the client cannot be asked this.
+    pub(super) fn expect_reply(&self, call: &str, question: &Question<'_>) -> Option<Box<str>> {
         let capability = match question.method {
             "elicitation/create" => "elicitation",
             "sampling/createMessage" => "sampling",
@@ -180,13 +192,19 @@ impl Session {
         }
         state.next_question += 1;
         let id: Box<str> = format!("\"ask-{}\"", state.next_question).into();
-        state.asked.insert(id.clone(), Reply(Arc::clone(&question.reply)));
+        state.asked.insert(id.clone(), Reply { call: call.into(), take: Arc::clone(&question.reply) });
         Some(id)
     }
 
     /// The way to answer the question `id`; once.
     pub(super) fn take_reply(&self, id: &str) -> Option<TakesReply> {
-        self.lock().asked.remove(id).map(|reply| reply.0)
+        self.lock().asked.remove(id).map(|reply| reply.take)
+    }
+
+    /// True once it has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Registers a request. The front sends the failure if it is refused.
@@ -212,13 +230,36 @@ impl Session {
         }
     }
 
-    /// Which server a request in flight went to.
-    pub(super) fn bound(&self, id: &str) -> Option<ServerHandle> {
-        self.lock().in_flight.get(id).cloned().flatten()
+    /// The client no longer wants the answer to a request. Which server it went to; one that went to none yet will not.
+    pub(super) fn give_up(&self, id: &str) -> Option<ServerHandle> {
+        let mut state = self.lock();
+        let bound = state.in_flight.get(id)?.clone();
+        if bound.is_none() {
+            state.given_up.insert(id.into());
+        }
+        bound
+    }
+
+    /// True when nobody wants the answer to the request `id` any more.
+    pub(super) fn has_given_up(&self, id: &str) -> bool {
+        self.lock().given_up.contains(id)
     }
 
     pub(super) fn settle(&self, id: &str) {
-        self.lock().in_flight.remove(id);
+        let mut state = self.lock();
+        state.in_flight.remove(id);
+        if !state.given_up.is_empty() {
+            state.given_up.remove(id);
+        }
+        if state.asked.is_empty() {
+            return;
+        }
+        let over: Vec<Reply> =
+            state.asked.extract_if(|_, reply| *reply.call == *id).map(|(_, reply)| reply).collect();
+        drop(state);
+        over.into_iter().for_each(|reply| {
+            (reply.take)(r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#);
+        });
     }
 
     /// Requests in flight.
@@ -236,7 +277,7 @@ impl Session {
         drop(state);
         unanswered
             .into_values()
-            .for_each(|reply| (reply.0)(r#""error":{"code":-32603,"message":"the client left"}"#));
+            .for_each(|reply| (reply.take)(r#""error":{"code":-32603,"message":"the client left"}"#));
         let state = self.lock();
         state.in_flight.iter().filter_map(|(id, bound)| Some((id.clone(), bound.clone()?))).collect()
     }

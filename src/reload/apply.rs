@@ -28,14 +28,13 @@ pub struct Outcome {
 pub fn apply(gateway: &Gateway, config: Config) -> Outcome {
     let before = gateway.snapshot();
     let changes = diff(&before.config, &config);
-    let first = before.config.servers.is_empty();
     let config = Arc::new(config);
     let servers: IndexMap<ServerName, ServerHandle> = config
         .servers
         .iter()
         .map(|(name, entry)| (name.clone(), next_handle(gateway, &before, &changes, name, entry)))
         .collect();
-    gateway.core().publish(Arc::clone(&config), servers);
+    let first = gateway.core().publish(Arc::clone(&config), servers);
     retire(&before, &changes, config.settings.drain_timeout);
     if !first {
         list_new(&gateway.snapshot(), &changes);

@@ -57,12 +57,13 @@ struct Inner {
     limit: usize,
     waker: Option<Waker>,
     closed: bool,
+    cut: bool,
 }
 
 /// A box for at most `limit` waiting bytes.
 #[must_use]
 pub fn mailbox(limit: usize) -> (Mailbox, Letters) {
-    let inner = Inner { waiting: VecDeque::new(), bytes: 0, limit, waker: None, closed: false };
+    let inner = Inner { waiting: VecDeque::new(), bytes: 0, limit, waker: None, closed: false, cut: false };
     let shared = Arc::new(Mutex::new(inner));
     (Mailbox(Arc::clone(&shared)), Letters(shared))
 }
@@ -79,6 +80,7 @@ impl Mailbox {
         }
         let full = inner.bytes > inner.limit;
         inner.closed = kind.is_last() || full;
+        inner.cut = full;
         if !full {
             inner.bytes += bytes.len();
             inner.waiting.push_back(Letter { bytes, kind });
@@ -109,6 +111,12 @@ impl Letters {
     /// The next letter; `None` when the box is closed and empty.
     pub async fn next(&mut self) -> Option<Letter> {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// True when letters are missing at the end, because the reader was too slow.
+    #[must_use]
+    pub fn are_cut(&self) -> bool {
+        lock(&self.0).cut
     }
 
     /// The next letter, for streams written by hand.
@@ -162,5 +170,6 @@ mod tests {
         slow.put(vec![1; 3], Kind::Notice).unwrap();
         assert_eq!(slow.put(vec![1], Kind::Notice), Err(Refused::Full));
         assert!(letters.next().await.is_some() && letters.next().await.is_none());
+        assert!(letters.are_cut());
     }
 }

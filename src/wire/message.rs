@@ -89,6 +89,15 @@ pub fn parse(bytes: &[u8], depth: usize) -> Result<Message<'_>, Malformed> {
     envelope.check()
 }
 
+/// A line whose CRs, which a line may hold, are blanks. In what is no message they are left: they may stand in a string.
+#[must_use]
+pub fn without_returns(line: &[u8], depth: usize) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\r', line).is_none() || parse(line, depth).is_err() {
+        return Cow::Borrowed(line);
+    }
+    Cow::Owned(line.iter().map(|byte| if *byte == b'\r' { b' ' } else { *byte }).collect())
+}
+
 /// A request as one line; params with line breaks are straightened.
 #[must_use]
 pub fn one_line_request(id: &str, method: &str, params: &str) -> String {

@@ -74,6 +74,7 @@ mod polled {
     use super::Reader;
     use super::Writer;
     use super::io;
+    use super::widen;
     use rustix::fs::FileType;
     use rustix::fs::OFlags;
     use std::os::fd::BorrowedFd;
@@ -106,7 +107,7 @@ mod polled {
             return None;
         }
         if kind == FileType::Fifo {
-            super::widen(fd);
+            widen(fd);
         }
         let before = rustix::fs::fcntl_getfl(fd).ok()?;
         let flags = Flags { fd: fd.try_clone_to_owned().ok()?, before };

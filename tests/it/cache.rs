@@ -2,6 +2,7 @@
 //!
 //! That a warm catalog starts nothing is in `lazy.rs`.
 
+use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::tempconf::TempConf;
 use crate::support::tempconf::servers;
@@ -139,4 +140,33 @@ fn another_entry_under_the_same_name_does_not_get_the_saved_lists() {
     drop(conf.legacy());
     conf.write(&servers([("a", conf.fake("a").tools(&["two"]))]));
     assert_eq!(Gateway::on(&conf).stdio().legacy().request("tools/list", json!({})).tools(), ["a__two"]);
+}
+
+#[test]
+fn a_server_that_no_longer_speaks_the_remembered_era_is_found_out_anew() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").args(&["--era", "modern"]))]));
+    let client = conf.legacy();
+    client.call("a__pid", json!({})).result();
+    client.close();
+    client.exit();
+    // The same entry, another program behind it: one that ends when it is asked `server/discover`.
+    let fake = conf.fake("a").json();
+    let script = conf.dir().join("server.sh");
+    let words: Vec<String> = std::iter::once(fake["command"].clone())
+        .chain(fake["args"].as_array().cloned().unwrap_or_default())
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect();
+    let write = |more: &str| std::fs::write(&script, format!("exec {} {more}\n", words.join(" ")));
+    write("--era modern").expect("the script is written");
+    let entry = json!({ "command": "sh", "args": [script], "env": fake["env"], "startTimeoutMs": 3000 });
+    conf.write(&json!({ "mcpServers": { "a": entry } }));
+    let client = conf.legacy();
+    client.call("a__pid", json!({})).result();
+    client.close();
+    client.exit();
+    write("--era legacy --exit-on-discover").expect("the script is written");
+    let client = conf.legacy();
+    eventually("the old era is spoken with it", || {
+        client.call("a__pid", json!({})).json.get("result").is_some()
+    });
 }

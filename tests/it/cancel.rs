@@ -141,3 +141,18 @@ fn cancelling_hangs_up_on_a_modern_http_server() {
     eventually("the server notices", || conf.ledger("cancelled", "web").len() == 1);
     assert_eq!(client.answers(&id), 0);
 }
+
+#[test]
+fn a_call_cancelled_while_lists_are_awaited_never_runs() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").args(&["--slow-start", "400"]))]));
+    let client = conf.legacy();
+    let ended = json!("ended");
+    let call = r#"{"jsonrpc":"2.0","id":"ended","method":"tools/call","params":{"name":"a__sleep"}}"#;
+    let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"ended"}}"#;
+    // In one piece: nothing comes between the two.
+    client.send(&format!("{call}\n{cancelled}"));
+    assert_eq!(client.call("a__counter", json!({})).text(), "1");
+    assert_eq!(client.call("a__counter", json!({})).text(), "2");
+    assert_eq!(calls(&conf, "a"), 0);
+    assert_eq!(client.answers(&ended), 0);
+}

@@ -3,6 +3,7 @@
 //! Bad input from clients is in `input.rs`.
 
 use crate::support::eventually::eventually;
+use crate::support::eventually::now;
 use crate::support::gateway::Gateway;
 use crate::support::message::Message;
 use crate::support::stdio_client::StdioClient;
@@ -299,4 +300,56 @@ fn a_server_that_exits_after_every_answer_is_started_again_every_time() {
         });
     }
     assert!(conf.spawns("odd") >= 5);
+}
+
+#[test]
+fn a_server_that_ends_while_its_lists_are_read_is_named_at_once_with_its_last_words() {
+    let folder = TempConf::new();
+    let fault = folder.dir().join("fault");
+    std::fs::write(&fault, "exit").expect("the file is written");
+    let (_conf, client) = one(|fake| fake.args(&["--list-fault", fault.to_str().expect("it is text")]));
+    let begun = now();
+    let list = client.request("tools/list", json!({}));
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(4),
+        "the list waited for a server that was gone"
+    );
+    assert_eq!(list.result()["_meta"]["io.github.mcp-manifold/missing"], json!(["odd"]), "{}", list.raw);
+    let answer = client.call("odd__pid", json!({}));
+    for word in ["odd", "the index is broken", "9"] {
+        assert!(answer.error_text().contains(word), "no `{word}`: {}", answer.raw);
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_the_handshake_is_named_with_its_last_words() {
+    let (_conf, client) =
+        one(|fake| fake.args(&["--silent", "--stderr-flood", "2000"]).set("startTimeoutMs", 300));
+    let answer = client.call("odd__pid", json!({}));
+    for word in ["odd", "initialize", "0.3 s", "eeee"] {
+        assert!(answer.error_text().contains(word), "no `{word}`: {}", answer.raw);
+    }
+}
+
+#[test]
+fn an_answer_that_no_client_could_read_becomes_one_that_it_can() {
+    let odd = [
+        r#""error":"boom""#,
+        r#""error":{"code":"x","message":"boom"}"#,
+        r#""error":{"code":1}"#,
+        r#""result":"boom""#,
+        r#""result":null"#,
+    ];
+    for members in odd {
+        let answer = fails("members", json!({ "members": members }));
+        assert!(answer.error_text().contains("cannot be read"), "{}", answer.raw);
+    }
+}
+
+#[test]
+fn an_odd_error_with_all_its_parts_passes_as_it_is() {
+    let (_conf, client) = one(|fake| fake);
+    let error = r#"{"code":-1,"message":"boom","x-unknown":1e2,"data":[1]}"#;
+    let answer = client.call("odd__members", json!({ "members": format!(r#""error":{error}"#) }));
+    assert_eq!(answer.raw_error(), error);
 }

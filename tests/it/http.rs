@@ -382,3 +382,44 @@ fn requests_that_can_be_read_in_two_ways_are_refused() {
     }
     assert_eq!(gateway.conf().ledger("call", "a").len(), before);
 }
+
+#[test]
+fn a_carriage_return_of_a_server_cannot_end_an_event() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let gateway = Gateway::on(&conf).http();
+    let smuggled = "\r\rdata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}";
+    let members = "\"result\":{\"content\":[],\r\"x\":1\r}";
+    for client in [gateway.legacy(), gateway.modern()] {
+        let answer = client.call("a__members", json!({ "members": members }));
+        assert_eq!(answer.result()["x"], 1);
+        assert!(!answer.raw.contains('\r'), "{}", answer.raw);
+        // Inside a string it is no JSON at all, and none of it gets through.
+        let members = format!("\"result\":{{\"x\":\"{smuggled}\"}}");
+        let answer = client.call("a__members", json!({ "members": members }));
+        assert!(answer.error_text().contains("cannot be read"), "{}", answer.raw);
+    }
+}
+
+#[test]
+fn a_cancelled_legacy_call_ends_without_an_answer_and_without_an_alarm() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.legacy();
+    let cancelled = |id: &str| {
+        let message =
+            json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+        client.post(&message.to_string(), &[]).expect(202);
+    };
+    for (id, progress) in [("plain", json!({})), ("streamed", json!({ "progressToken": 1 }))] {
+        let tool = if id == "plain" { "a__hang" } else { "a__slow_progress" };
+        let params = json!({ "name": tool, "arguments": { "n": 5000 }, "_meta": progress });
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        let sent = client.start("POST", &[], &call.to_string());
+        eventually("the call runs", || conf.ledger("call", "a").len() == if id == "plain" { 1 } else { 2 });
+        cancelled(id);
+        let reply = sent.head().expect(200);
+        assert!(reply.is_stream());
+        let answers = reply.messages().into_iter().filter(|message| message.answers(&json!(id))).count();
+        assert_eq!(answers, 0);
+    }
+}

@@ -62,7 +62,7 @@ fn a_flood_of_calls_gets_one_answer_each() {
     });
     assert_eq!(done.count(), 5000, "answers went to other calls");
     let refused = answers.values().filter(|answer| answer.json.get("error").is_some()).count();
-    assert!(refused < 4700, "{refused} refused");
+    assert!(refused <= 5000 - 256, "{refused} refused: `maxInFlight` is 256 by default");
     client.call("a__pid", json!({})).result();
 }
 

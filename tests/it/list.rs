@@ -342,3 +342,25 @@ fn thousands_of_tools_are_listed_and_called() {
     assert_eq!(tools.len(), 3000);
     client.call("a__tool_2999", json!({})).result();
 }
+
+#[test]
+fn a_list_that_failed_once_is_named_read_again_and_never_saved_as_empty() {
+    let fault = |conf: &TempConf| conf.dir().join("fault").to_str().expect("it is text").to_owned();
+    let conf = TempConf::with(|conf| {
+        servers([("a", conf.fake("a").tools(&["echo"]).args(&["--list-fault", &fault(conf)]))])
+    });
+    std::fs::write(fault(&conf), "error").expect("the file is written");
+    let client = conf.legacy();
+    let first = client.request("tools/list", json!({}));
+    assert_eq!(first.result()["_meta"]["io.github.mcp-manifold/missing"], json!(["a"]), "{}", first.raw);
+    assert_eq!(client.request("prompts/list", json!({})).keys("prompts", "name"), ["a__greet"]);
+    client.close();
+    client.exit();
+    // Nothing empty was saved, so the next gateway asks.
+    let client = conf.legacy();
+    assert_eq!(client.request("tools/list", json!({})).tools(), [""; 0]);
+    std::fs::remove_file(fault(&conf)).expect("the file is removed");
+    client.wait("list_changed", |message| message.method() == "notifications/tools/list_changed");
+    assert_eq!(client.request("tools/list", json!({})).tools(), ["a__echo"]);
+    assert_eq!(conf.spawns("a"), 2, "the second list came without a new process");
+}

@@ -317,3 +317,29 @@ fn a_setting_that_needs_a_restart_is_named() {
     eventually("it is named", || gateway.stderr().contains("http.bearerTokens"));
     assert!(!gateway.stderr().contains("-key-of-this-test"), "{}", gateway.stderr());
 }
+
+#[test]
+fn the_first_server_of_an_empty_file_is_announced() {
+    let conf = TempConf::with(|_| json!({ "mcpServers": {} }));
+    let client = conf.legacy();
+    assert_eq!(tools(&client), [""; 0]);
+    conf.write(&servers([("a", conf.fake("a").tools(&["pid"]))]));
+    client.wait("list_changed", |message| message.method() == CHANGES[0]);
+    assert_eq!(tools(&client), ["a__pid"]);
+}
+
+#[test]
+fn a_call_that_waits_for_a_start_is_answered_by_the_server_it_was_made_to() {
+    let slow = |conf: &TempConf| conf.fake("a").tools(&["counter"]).args(&["--slow-start", "1500"]);
+    let conf = TempConf::with(|conf| servers([("a", slow(conf))]));
+    let client = conf.legacy();
+    assert_eq!(tools(&client), ["a__counter"]);
+    client.close();
+    client.exit();
+    let client = conf.legacy();
+    let id = client.begin_call("a__counter", json!({}));
+    eventually("it starts", || conf.spawns("a") == 2);
+    conf.write(&servers([("a", slow(&conf).args(&["--resources", "3"]))]));
+    assert_eq!(client.answer(&id).text(), "1");
+    eventually("the changed one runs", || conf.spawns("a") == 3);
+}

@@ -3,6 +3,7 @@
 //! Stopping single servers is in `lazy.rs` and `reload.rs`.
 
 use crate::support::eventually::eventually;
+use crate::support::eventually::now;
 use crate::support::gateway::Gateway;
 use crate::support::processes;
 use crate::support::tempconf::TempConf;
@@ -10,6 +11,7 @@ use crate::support::tempconf::servers;
 use rustix::process::Signal;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A folder with a server whose whole tree resists, and one that does not.
 fn stubborn() -> Arc<TempConf> {
@@ -72,9 +74,13 @@ fn sigterm_ends_both_fronts_with_0() {
 #[test]
 fn sigint_ends_it_too() {
     let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
-    let gateway = Gateway::on(&conf).http();
-    processes::signal(gateway.pid(), Signal::INT);
-    assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    // Right after it said that it listens, so more than once.
+    for signal in [Signal::INT, Signal::TERM, Signal::INT, Signal::TERM] {
+        let gateway = Gateway::on(&conf).http();
+        processes::signal(gateway.pid(), Signal::HUP);
+        processes::signal(gateway.pid(), signal);
+        assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    }
 }
 
 #[test]
@@ -117,4 +123,35 @@ fn nothing_survives_a_gateway_that_is_killed() {
     eventually("server, grandchild and the polite one live", || conf.processes().len() == 3);
     processes::signal(client.pid(), Signal::KILL);
     eventually("nothing is left", || conf.processes().is_empty());
+}
+
+#[test]
+fn half_a_request_does_not_hold_up_the_end() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let gateway = Gateway::on(&conf).http();
+    gateway.legacy().request("ping", json!({})).result();
+    let client = gateway.client();
+    let _half = client.raw(b"POST /mcp HTTP/1.1\r\nhost: local");
+    let _nothing = client.raw(b"");
+    gateway.legacy().request("ping", json!({})).result();
+    let begun = now();
+    processes::signal(gateway.pid(), Signal::TERM);
+    assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+}
+
+#[test]
+fn a_call_that_outlives_the_drain_is_answered_at_the_end_of_input() {
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a"))]);
+        config["gateway"] = json!({ "drainTimeout": "300ms" });
+        config
+    });
+    let client = conf.legacy();
+    client.call("a__pid", json!({})).result();
+    let id = client.begin_call("a__hang", json!({}));
+    eventually("the call runs", || conf.ledger("call", "a").len() == 2);
+    client.close();
+    assert!(client.answer(&id).error_text().contains("session ended"));
+    assert_eq!(client.exit().code(), Some(0), "{}", client.stderr());
 }

@@ -9,6 +9,7 @@ use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
 use crate::downstream::link::Link;
 use crate::downstream::own_call::NoResult;
+use crate::downstream::own_call::message_of;
 use crate::downstream::own_call::once;
 use crate::downstream::request::Request;
 use crate::downstream::stdio::StdioLink;
@@ -98,22 +99,7 @@ async fn ask(
     match answer.await.unwrap_or(Err(NoResult::Closed)) {
         Ok(raw) => Ok(raw),
         Err(NoResult::Error(error)) => Err(refused(order, method, &message_of(&error))),
-        Err(NoResult::Lost(lost)) => Err(refused(order, method, &format!("{lost:?}"))),
-        Err(NoResult::Closed) => Err(closed()),
-    }
-}
-
-/// What a person reads of an error object.
-#[must_use]
-pub fn message_of(error: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Said {
-        code: i64,
-        message: String,
-    }
-    match serde_json::from_str::<Said>(error) {
-        Ok(said) => format!("{} ({})", clean(&said.message, 500), said.code),
-        Err(_) => "an error that cannot be read".into(),
+        Err(other) => Err(refused(order, method, &other.to_string())),
     }
 }
 

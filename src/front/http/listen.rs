@@ -138,10 +138,12 @@ impl Connection {
             () = expired.as_mut() => return tracing::debug!(%peer, "the connection took too long"),
             () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
         }
+        pulse.hurry();
+        let mut expired = pin!(pulse.expired(terms.patience));
         tokio::select! {
             biased;
             ended = connection => log_end(peer, ended),
-            () = expired => {}
+            () = expired.as_mut() => {}
         }
     }
 }

@@ -114,7 +114,11 @@ impl Events {
                         self.settle();
                     }
                 }
-                Poll::Ready(None) => self.ended = true,
+                Poll::Ready(None) => {
+                    self.ended = true;
+                    // A request that was cancelled has no answer, and its stream ends well.
+                    self.owes_answer &= self.letters.are_cut();
+                }
                 Poll::Pending => break,
             }
         }
@@ -214,12 +218,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_without_its_answer_ends_badly() {
+    async fn a_stream_whose_reader_was_too_slow_ends_badly() {
+        let (mailbox, letters) = mailbox(1);
+        let mut body = Body::events(Events::of_request(letters, Some(b"1"), None));
+        mailbox.put(b"22".to_vec(), Kind::Notice).unwrap();
+        mailbox.put(b"3".to_vec(), Kind::Result).unwrap_err();
+        assert!(piece(&mut body).await.unwrap().is_ok());
+        assert_eq!(piece(&mut body).await.unwrap(), Err(Cut));
+        assert!(piece(&mut body).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_stream_of_a_cancelled_request_ends_well() {
         let (mailbox, letters) = mailbox(1000);
         let mut body = Body::events(Events::of_request(letters, Some(b"1"), None));
         mailbox.close();
         assert!(piece(&mut body).await.unwrap().is_ok());
-        assert_eq!(piece(&mut body).await.unwrap(), Err(Cut));
         assert!(piece(&mut body).await.is_none());
     }
 }

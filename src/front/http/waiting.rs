@@ -5,12 +5,10 @@
 use crate::front::http::abandon::Abandon;
 use crate::front::http::header;
 use crate::front::http::reply;
-use crate::front::http::reply::Refusal;
 use crate::front::http::reply::Reply;
 use crate::front::http::sessions::Opening;
 use crate::front::http::stream::Events;
 use crate::front::http::stream::KEEP_ALIVE;
-use crate::gateway::reply::Failure;
 use crate::protocol::code;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
@@ -48,10 +46,8 @@ impl Waiting {
             Ok(Some(letter)) if letter.kind.is_last() => self.whole(letter),
             Ok(Some(letter)) => self.stream(Some(&letter.bytes)),
             Err(_) => self.stream(None),
-            Ok(None) => {
-                let refusal = Refusal::failed(StatusCode::INTERNAL_SERVER_ERROR, Failure::dropped());
-                refusal.of(Some(&self.id)).into_reply()
-            }
+            // Cancelled: no answer is due, and a stream may end without one.
+            Ok(None) => self.stream(None),
         }
     }
 

@@ -38,6 +38,10 @@ const BUSY: u8 = 2;
 const LINGER: u8 = 3;
 /// How long a client may go on sending after we closed.
 const LINGER_TIME: Duration = Duration::from_secs(2);
+/// How long the header of a request may take that had begun when the front was asked to end.
+const HURRY: Duration = Duration::from_millis(500);
+/// Nobody has asked the front to end.
+const NEVER: u64 = u64::MAX;
 /// No write is waiting.
 const FLOWING: u64 = u64::MAX;
 
@@ -48,6 +52,7 @@ pub struct Pulse {
     phase: AtomicU8,
     since: AtomicU64,
     stalled: AtomicU64,
+    hurried: AtomicU64,
     lingers: AtomicBool,
 }
 
@@ -71,6 +76,7 @@ impl Pulse {
             phase: AtomicU8::new(HEAD),
             since: AtomicU64::new(0),
             stalled: AtomicU64::new(FLOWING),
+            hurried: AtomicU64::new(NEVER),
             lingers: AtomicBool::new(false),
         }
     }
@@ -81,6 +87,11 @@ impl Pulse {
         self.phase.store(BUSY, Ordering::Relaxed);
         self.lingers.store(false, Ordering::Relaxed);
         Busy(Arc::clone(self))
+    }
+
+    /// The front is to end: what has not become a request by now is not waited for long.
+    pub fn hurry(&self) {
+        self.hurried.store(self.now(), Ordering::Relaxed);
     }
 
     /// Returns when the connection has taken too long.
@@ -106,6 +117,11 @@ impl Pulse {
             HEAD => Some(after(since, patience.header)),
             LINGER => Some(after(since, LINGER_TIME)),
             _ => None,
+        };
+        let hurried = self.hurried.load(Ordering::Relaxed);
+        let phase = match phase {
+            Some(due) if hurried != NEVER => Some(due.min(after(hurried.max(since), HURRY))),
+            other => other,
         };
         let stalled = self.stalled.load(Ordering::Relaxed);
         let stall = (stalled != FLOWING).then(|| after(stalled, patience.stall));
