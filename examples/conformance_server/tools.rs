@@ -18,7 +18,9 @@ pub const PIXEL: &str =
 const SILENCE: &str = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=";
 
 /// Those without arguments that neither ask nor become tasks.
-const PLAIN: [(&str, &str); 13] = [
+const PLAIN: [(&str, &str); 14] = [
+    // The first by name: the suite calls the tool that is listed first, without arguments, and expects it to answer.
+    ("about", "Tells what this server is"),
     ("test_simple_text", "Answers with a text"),
     ("test_image_content", "Answers with an image"),
     ("test_audio_content", "Answers with a sound"),
@@ -64,6 +66,7 @@ pub fn answer(call: &CallToolRequestParams) -> Result<CallToolResult, ErrorData>
     };
     let image = || ContentBlock::image(PIXEL, "image/png");
     let content = match call.name.as_ref() {
+        "about" => vec![ContentBlock::text("The server of the conformance tests")],
         "test_simple_text" => vec![ContentBlock::text("This is a simple text response for testing.")],
         "test_image_content" => vec![image()],
         "test_audio_content" => vec![ContentBlock::Audio(AudioContent::new(SILENCE, "audio/wav"))],

@@ -31,13 +31,15 @@ use http::StatusCode;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// True for a message of this era: its header or its body says so. `initialize` is always legacy.
+/// True for a message of this era: its header or its body says so. `initialize` is legacy whatever its header says.
 #[must_use]
 pub fn speaks(message: &Message<'_>, headers: &HeaderMap) -> bool {
     let by_header = is_named(headers);
     let Message::Request { method, params, .. } = message else { return by_header };
     if method == "initialize" {
-        return false;
+        // With the metadata of this era it is a method that the era does not have, and the status must say so.
+        let named = params.and_then(named_version);
+        return named.is_some_and(|named| version::era_of(&named) == Some(Era::Modern));
     }
     let in_session = headers.contains_key(&header::SESSION);
     let by_body = || match params.and_then(named_version) {

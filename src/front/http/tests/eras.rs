@@ -219,6 +219,17 @@ async fn initialize_is_legacy_whatever_the_header_says() {
 }
 
 #[tokio::test]
+async fn initialize_with_the_metadata_of_a_modern_request_is_one() {
+    let front = Front::plain().await;
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{{META}}}}}"#);
+    // Only modern requests need this header.
+    let response = front.client().await.post(MODERN, &body).await;
+    assert_eq!((response.status, response.code()), (400, -32020));
+    let legacy = body.replace("2026-07-28", "2025-11-25");
+    assert_eq!(front.client().await.post("", &legacy).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_first_letter_decides_between_json_and_a_stream() {
     let mut front = Front::plain().await;
     let session = front.session().await;
