@@ -32,6 +32,8 @@ use crate::catalog::uri_owner::UriOwners;
 use crate::config::model::Settings;
 use crate::name::ExposedName;
 use crate::name::ServerName;
+use crate::protocol::param_header;
+use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -49,6 +51,8 @@ pub struct Catalog {
     merged: Merged,
     tools: HashMap<ExposedName, usize>,
     prompts: HashMap<ExposedName, usize>,
+    /// Of the tools that have any.
+    param_headers: HashMap<ExposedName, Box<[ParamHeader]>>,
     uris: UriOwners,
     instructions: String,
     /// First pages, by kind and era.
@@ -73,6 +77,7 @@ impl Catalog {
         Self {
             tools: index(&merged.tools),
             prompts: index(&merged.prompts),
+            param_headers: param_headers(&merged.tools),
             uris: UriOwners::new(parts, &merged),
             instructions,
             pages: Default::default(),
@@ -84,6 +89,12 @@ impl Catalog {
     #[must_use]
     pub fn resolve_tool(&self, name: &str) -> Option<&Route> {
         self.tools.get(name).map(|at| &self.merged.tools[*at].route)
+    }
+
+    /// The arguments of the tool `name` that modern HTTP repeats in headers.
+    #[must_use]
+    pub fn param_headers(&self, name: &str) -> &[ParamHeader] {
+        self.param_headers.get(name).map_or(&[], |headers| headers)
     }
 
     /// Where the prompt `name` is.
@@ -220,6 +231,13 @@ fn exposed_after<'c>(list: &'c [Exposed], after: &str) -> impl Iterator<Item = (
 fn owned_after<'c>(list: &'c [Owned], after: &str) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
     let start = list.partition_point(|item| item.uri.as_str() <= after);
     list[start..].iter().map(|item| (item.uri.as_str(), &*item.raw))
+}
+
+/// The annotated arguments of the tools that have any.
+fn param_headers(tools: &[Exposed]) -> HashMap<ExposedName, Box<[ParamHeader]>> {
+    let headers = tools.iter().map(|tool| (&tool.name, param_header::of_tool(tool.raw.get())));
+    let some = headers.filter(|(_, headers)| !headers.is_empty());
+    some.map(|(name, headers)| (name.clone(), headers.into())).collect()
 }
 
 fn index(list: &[Exposed]) -> HashMap<ExposedName, usize> {

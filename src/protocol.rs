@@ -7,4 +7,5 @@ pub mod capability;
 pub mod code;
 pub mod legacy;
 pub mod modern;
+pub mod param_header;
 pub mod version;

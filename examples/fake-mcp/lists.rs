@@ -38,19 +38,23 @@ fn fault(server: &Server) -> Result<(), Refusal> {
     }
 }
 
+/// The argument that modern HTTP repeats in a header.
+const REGION: &str = r#""properties":{"region":{"type":"string","x-mcp-header":"Region"}},"#;
+
 fn tools(server: &Server) -> Vec<String> {
     let owner = quote(&server.options.name);
     let item = |name: &String| {
         format!(
             concat!(
                 r#"{{"name":{name},"description":"the tool {bare} of {bare_owner}","inputSchema":{{"type":"object","#,
-                r#""x-schema":1e2}},"annotations":{{"readOnlyHint":true,"x-odd":null}},"#,
+                r#"{properties}"x-schema":1e2}},"annotations":{{"readOnlyHint":true,"x-odd":null}},"#,
                 r#""x-unknown":{{"big":123456789012345678901234567890,"owner":{owner}}},"_meta":{{"vendor/keep":1e2}}}}"#
             ),
             name = quote(name),
             bare = name,
             bare_owner = server.options.name,
             owner = owner,
+            properties = if name == "headers" { REGION } else { "" },
         )
     };
     let mut items: Vec<String> = lock(&server.tools).iter().map(item).collect();

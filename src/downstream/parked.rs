@@ -3,6 +3,7 @@
 //! It owns copies of what it needs, because the client's buffer is reused long before the server is ready.
 
 use crate::downstream::request::Request;
+use crate::protocol::param_header::ParamHeader;
 use crate::wire::members::Members;
 use crate::wire::meta;
 use crate::wire::pending::Waiter;
@@ -14,6 +15,7 @@ pub struct ParkedCall {
     params: String,
     replace: Option<(String, String)>,
     target: Option<String>,
+    param_headers: Vec<ParamHeader>,
     wants_progress: bool,
     capabilities: String,
     log_level: Option<String>,
@@ -32,6 +34,7 @@ impl ParkedCall {
             params: request.params.raw().to_owned(),
             replace: request.replace.map(|(member, text)| (member.to_owned(), text.to_owned())),
             target: request.target.map(str::to_owned),
+            param_headers: request.param_headers.to_vec(),
             wants_progress: request.wants_progress,
             capabilities: request.capabilities.to_owned(),
             log_level: request.log_level.map(str::to_owned),
@@ -51,6 +54,7 @@ impl ParkedCall {
             meta: found.as_ref(),
             replace: self.replace.as_ref().map(|(member, text)| (member.as_str(), text.as_str())),
             target: self.target.as_deref(),
+            param_headers: &self.param_headers,
             wants_progress: self.wants_progress,
             capabilities: &self.capabilities,
             log_level: self.log_level.as_deref(),

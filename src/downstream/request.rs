@@ -4,6 +4,7 @@
 
 use crate::protocol::legacy;
 use crate::protocol::modern;
+use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use crate::protocol::version::NEWEST_MODERN;
 use crate::wire::members::Edit;
@@ -25,6 +26,8 @@ pub struct Request<'a> {
     pub replace: Option<(&'a str, &'a str)>,
     /// The server's own name of the tool or prompt, or the URI: what `Mcp-Name` says on modern HTTP.
     pub target: Option<&'a str>,
+    /// The arguments that modern HTTP repeats in headers.
+    pub param_headers: &'a [ParamHeader],
     /// True when the client gave a progress token.
     pub wants_progress: bool,
     /// What a modern server is told of the client: capabilities as JSON text.
@@ -43,6 +46,7 @@ impl<'a> Request<'a> {
             meta: None,
             replace: None,
             target: None,
+            param_headers: &[],
             wants_progress: false,
             capabilities,
             log_level: None,

@@ -48,7 +48,12 @@ pub(super) fn complete(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: E
             return refuse(failure, exchange);
         }
     };
-    let passage = Passage { method: "completion/complete", replace: Some(("ref", &sent)), has_target: false };
+    let passage = Passage {
+        method: "completion/complete",
+        replace: Some(("ref", &sent)),
+        has_target: false,
+        param_headers: &[],
+    };
     relay::send(snapshot, &route, incoming, &passage, exchange, || failure)
 }
 

@@ -20,6 +20,11 @@ pub(super) fn get(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchan
     let failure = || Failure::unknown_prompt(&name);
     let Some(route) = snapshot.catalog.resolve_prompt(&name) else { return unknown(failure(), exchange) };
     let own_name = quoted(&route.own_name);
-    let passage = Passage { method: "prompts/get", replace: Some(("name", &own_name)), has_target: true };
+    let passage = Passage {
+        method: "prompts/get",
+        replace: Some(("name", &own_name)),
+        has_target: true,
+        param_headers: &[],
+    };
     relay::send(snapshot, route, incoming, &passage, exchange, failure)
 }

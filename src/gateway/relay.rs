@@ -13,6 +13,7 @@ use crate::gateway::snapshot::Snapshot;
 use crate::protocol::bridge;
 use crate::protocol::capability;
 use crate::protocol::code;
+use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use crate::wire::members::Members;
 use crate::wire::members::write_string;
@@ -53,6 +54,8 @@ pub(super) struct Passage<'a> {
     pub(super) replace: Option<(&'a str, &'a str)>,
     /// True when the route's own name is what `Mcp-Name` says on modern HTTP.
     pub(super) has_target: bool,
+    /// The arguments that modern HTTP repeats in headers.
+    pub(super) param_headers: &'a [ParamHeader],
 }
 
 /// Asks the policy and sends the request to its server, from where the exchange is answered. `failure` is what a caller
@@ -83,6 +86,7 @@ pub(super) fn send(
         meta: incoming.meta.as_ref(),
         replace: passage.replace,
         target: passage.has_target.then_some(route.own_name.as_str()),
+        param_headers: passage.param_headers,
         wants_progress: exchange.wants_progress(),
         capabilities: &capabilities,
         log_level,

@@ -20,6 +20,11 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
     let failure = || Failure::unknown_tool(&name, snapshot.catalog.suggest_tool(&name));
     let Some(route) = snapshot.catalog.resolve_tool(&name) else { return unknown(failure(), exchange) };
     let own_name = quoted(&route.own_name);
-    let passage = Passage { method: "tools/call", replace: Some(("name", &own_name)), has_target: true };
+    let passage = Passage {
+        method: "tools/call",
+        replace: Some(("name", &own_name)),
+        has_target: true,
+        param_headers: snapshot.catalog.param_headers(&name),
+    };
     relay::send(snapshot, route, incoming, &passage, exchange, failure)
 }

@@ -50,6 +50,16 @@ fn sessions_follow_the_rules() {
 }
 
 #[test]
+fn a_modern_request_for_a_method_that_is_gone_is_not_found() {
+    let gateway = gateway();
+    let client = gateway.modern();
+    for method in ["initialize", "ping", "logging/setLevel", "unknown/method"] {
+        let reply = client.post(&modern(method, json!({})), &[("mcp-method", method)]).expect(404);
+        assert_eq!(reply.answer().error_code(), -32601, "{method}");
+    }
+}
+
+#[test]
 fn a_get_stream_needs_a_session_and_the_right_accept() {
     let gateway = gateway();
     let client = gateway.legacy();

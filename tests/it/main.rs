@@ -17,6 +17,7 @@ mod layering;
 mod lazy;
 mod limits;
 mod list;
+mod param_headers;
 mod progress;
 mod reload;
 mod shutdown;

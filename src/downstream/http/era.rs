@@ -94,7 +94,7 @@ async fn probe(endpoint: &Endpoint, server: &Server) -> Result<Verdict, StartErr
 
 async fn discover(endpoint: &Endpoint) -> Result<Verdict, StartError> {
     let params = modern::discover_params(capability::FULL);
-    let answer = ask(endpoint, mark::modern(DISCOVER, None), DISCOVER, &params).await;
+    let answer = ask(endpoint, mark::modern(DISCOVER, None, &[]), DISCOVER, &params).await;
     let heard = answer.map_err(|failure| out_of_reach(endpoint, failure.why))?.heard;
     Ok(match heard {
         Heard::Result(raw) => match serde_json::from_str::<Discovered>(&raw) {

@@ -9,6 +9,7 @@ use crate::downstream::http::talk::Asked;
 use crate::downstream::http::talk::Talk;
 use crate::downstream::link::Link;
 use crate::downstream::request::Request;
+use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use crate::wire::members::write_string;
 use crate::wire::pending::Answer;
@@ -95,7 +96,7 @@ impl HttpLink {
             return Err(format!("more than {} bytes wait for it already", limits.queue_bytes));
         };
         let (method, target) = (method.to_owned(), target.map(str::to_owned));
-        Ok(Parcel { method, target, body: body.into(), weight })
+        Ok(Parcel { method, target, params: Vec::new(), body: body.into(), weight })
     }
 
     fn tell(&self, method: &str, body: Vec<u8>) {
@@ -144,7 +145,10 @@ impl Link for HttpLink {
         let mut body = Vec::with_capacity(256 + request.params.raw().len());
         request.write(&mut body, self.talk.era, id);
         match self.parcel(request.method, request.target, body) {
-            Ok(parcel) => self.start_call(link, Asked { id, owner }, parcel),
+            Ok(parcel) => {
+                let parcel = Parcel { params: repeated(request), ..parcel };
+                self.start_call(link, Asked { id, owner }, parcel);
+            }
             Err(why) => {
                 if let Some(waiter) = self.talk.pending.take(id) {
                     waiter.answer(Answer::Lost(Lost::NotSent(why.into())));
@@ -194,6 +198,13 @@ impl Link for HttpLink {
     fn pending(&self) -> &Pending {
         &self.talk.pending
     }
+}
+
+/// What headers repeat of the arguments; legacy servers are not told.
+fn repeated(request: &Request<'_>) -> Vec<(String, String)> {
+    let arguments = request.params.get("arguments");
+    let said = |header: &ParamHeader| Some((header.name().to_owned(), header.value(arguments)?));
+    request.param_headers.iter().filter_map(said).collect()
 }
 
 impl Running {

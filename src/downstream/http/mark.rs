@@ -1,6 +1,8 @@
-//! The headers that the protocol sets: `Accept`, `MCP-Protocol-Version`, `Mcp-Session-Id`, `Mcp-Method`, `Mcp-Name`.
+//! The headers that the protocol sets: `Accept`, `MCP-Protocol-Version`, `Mcp-Session-Id`, `Mcp-Method`, `Mcp-Name`,
+//! `Mcp-Param-*`.
 //!
-//! Source: MCP 2026-07-28 and 2025-11-25, `basic/transports/streamable-http`. `Mcp-Param-*` is not written yet.
+//! Source: MCP 2026-07-28 and 2025-11-25, `basic/transports/streamable-http`. Which arguments
+//! are repeated is not decided here.
 
 use crate::downstream::http::session::Stamp;
 use crate::protocol::version::NEWEST_MODERN;
@@ -43,9 +45,10 @@ pub fn legacy(stamp: &Stamp) -> HeaderMap {
     marks
 }
 
-/// The headers of a modern POST of `method`; `target` is the tool, the prompt or the URI it is about.
+/// The headers of a modern POST of `method`; `target` is the tool, the prompt or the URI it is about, `params`
+/// are the arguments that headers repeat.
 #[must_use]
-pub fn modern(method: &str, target: Option<&str>) -> HeaderMap {
+pub fn modern(method: &str, target: Option<&str>, params: &[(String, String)]) -> HeaderMap {
     let mut marks = plain();
     marks.insert(VERSION, HeaderValue::from_static(NEWEST_MODERN));
     marks.insert(METHOD, value_of(method));
@@ -53,6 +56,12 @@ pub fn modern(method: &str, target: Option<&str>) -> HeaderMap {
         && matches!(method, "tools/call" | "prompts/get" | "resources/read")
     {
         marks.insert(NAME, value_of(target));
+    }
+    for (name, value) in params {
+        // The rules for annotations leave only names that a header can have.
+        if let Ok(name) = HeaderName::try_from(name.as_str()) {
+            marks.insert(name, value_of(value));
+        }
     }
     marks
 }
@@ -127,10 +136,12 @@ mod tests {
 
     #[test]
     fn only_three_methods_name_their_target() {
-        let name = |method| modern(method, Some("x")).get(NAME).is_some();
+        let name = |method| modern(method, Some("x"), &[]).get(NAME).is_some();
         assert!(name("tools/call") && name("prompts/get") && name("resources/read"));
         assert!(!name("completion/complete") && !name("tools/list"));
-        assert_eq!(modern("tools/list", None)[METHOD], "tools/list");
-        assert_eq!(modern("tools/list", None)[VERSION], "2026-07-28");
+        assert_eq!(modern("tools/list", None, &[])[METHOD], "tools/list");
+        assert_eq!(modern("tools/list", None, &[])[VERSION], "2026-07-28");
+        let params = [("mcp-param-region".to_owned(), "ä".to_owned())];
+        assert_eq!(modern("tools/call", Some("x"), &params)["mcp-param-region"], "=?base64?w6Q=?=");
     }
 }

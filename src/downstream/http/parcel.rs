@@ -13,6 +13,8 @@ pub struct Parcel {
     pub method: String,
     /// What it is about, for the headers.
     pub target: Option<String>,
+    /// Arguments that are repeated in headers: the names of the headers, and what they say.
+    pub params: Vec<(String, String)>,
     /// The message.
     pub body: Bytes,
     /// What it weighs while it waits.

@@ -118,7 +118,7 @@ impl Talk {
     pub async fn tell(&self, parcel: Parcel) {
         let marks = match &self.session {
             Some(session) => mark::legacy(&session.stamp()),
-            None => mark::modern(&parcel.method, parcel.target.as_deref()),
+            None => mark::modern(&parcel.method, parcel.target.as_deref(), &parcel.params),
         };
         let server = &self.endpoint.server;
         match self.post(marks, parcel.body).await {
@@ -258,7 +258,7 @@ impl Talk {
     async fn send(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) -> Result<Reply, Trouble> {
         let limits = self.endpoint.limits;
         let Some(session) = &self.session else {
-            let marks = mark::modern(&parcel.method, parcel.target.as_deref());
+            let marks = mark::modern(&parcel.method, parcel.target.as_deref(), &parcel.params);
             let response = self.post(marks, parcel.body).await.map_err(Trouble::Network)?;
             return Ok(Reply::of(response, limits.message_bytes).await);
         };

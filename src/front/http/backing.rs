@@ -5,6 +5,7 @@
 use crate::auth::caller::Caller;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
+use crate::protocol::param_header::ParamHeader;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub trait Backing: Send + Sync + 'static {
     fn accept(&self, session: &Arc<Session>, message: Message<'_>, sink: &Sink);
     /// The client no longer wants the request `id` (JSON text).
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str);
+    /// The arguments of a tool that headers must repeat.
+    fn param_headers(&self, caller: &Caller, tool: &str) -> Vec<ParamHeader>;
     /// How everything is, for people and scripts.
     fn status(&self) -> serde_json::Value;
 }
@@ -44,6 +47,14 @@ impl Backing for Gateway {
 
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
         Self::cancel(self, session, id, reason);
+    }
+
+    fn param_headers(&self, caller: &Caller, tool: &str) -> Vec<ParamHeader> {
+        let snapshot = self.snapshot();
+        let route = snapshot.catalog.resolve_tool(tool);
+        // A tool that the caller may not use is like one that does not exist.
+        let permitted = route.and_then(|route| snapshot.policy.permit(caller, route));
+        permitted.map_or_else(Vec::new, |_| snapshot.catalog.param_headers(tool).to_vec())
     }
 
     fn status(&self) -> serde_json::Value {

@@ -1,7 +1,7 @@
 //! Requests of the modern era: everything is in the request, and its headers must agree with its body.
 //!
 //! Source: MCP 2026-07-28, `basic/transports/streamable-http`. Headers are only compared: what is called is decided by the
-//! body alone. `Mcp-Param-*` headers are not looked at.
+//! body alone.
 
 use crate::auth::caller::Caller;
 use crate::front::http::abandon::Abandon;
@@ -31,13 +31,15 @@ use http::StatusCode;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// True for a message of this era: its header or its body says so. `initialize` is always legacy.
+/// True for a message of this era: its header or its body says so. `initialize` is legacy whatever its header says.
 #[must_use]
 pub fn speaks(message: &Message<'_>, headers: &HeaderMap) -> bool {
     let by_header = is_named(headers);
     let Message::Request { method, params, .. } = message else { return by_header };
     if method == "initialize" {
-        return false;
+        // With the metadata of this era it is a method that the era does not have, and the status must say so.
+        let named = params.and_then(named_version);
+        return named.is_some_and(|named| version::era_of(&named) == Some(Era::Modern));
     }
     let in_session = headers.contains_key(&header::SESSION);
     let by_body = || match params.and_then(named_version) {
@@ -66,7 +68,7 @@ pub fn begin(
     message: Message<'_>,
 ) -> Result<Begun, Refusal> {
     let (id, checked) = match &message {
-        Message::Request { id, method, params } => (*id, check(method, *params, headers)),
+        Message::Request { id, method, params } => (*id, check(site, &caller, method, *params, headers)),
         Message::Notification { .. } => return Ok(Begun::Done(reply::empty(StatusCode::ACCEPTED))),
         Message::Response { .. } => {
             let text = "this revision has no requests of servers that could be answered";
@@ -82,7 +84,13 @@ pub fn begin(
     Ok(Begun::Waits(Waiting { letters, id, era: Era::Modern, abandon: Some(abandon), opening: None }))
 }
 
-fn check(method: &str, params: Option<&RawValue>, headers: &HeaderMap) -> Result<(), Failure> {
+fn check(
+    site: &Site,
+    caller: &Caller,
+    method: &str,
+    params: Option<&RawValue>,
+    headers: &HeaderMap,
+) -> Result<(), Failure> {
     let bad = |why| Failure::bad_params(method, why);
     let params = params.map_or_else(|| Ok(Members::empty()), Members::of).map_err(bad)?;
     let meta = meta::of(&params).map_err(bad)?.unwrap_or_else(Members::empty);
@@ -95,6 +103,9 @@ fn check(method: &str, params: Option<&RawValue>, headers: &HeaderMap) -> Result
     agrees("Mcp-Method", single(headers, &header::METHOD), method, false)?;
     if let Some(key) = named_by(method) {
         check_name(headers, &params, key)?;
+    }
+    if method == "tools/call" {
+        check_arguments(site, caller, headers, &params)?;
     }
     if !meta.get(CLIENT_CAPABILITIES).is_some_and(|raw| raw.get().starts_with('{')) {
         return Err(missing(method, CLIENT_CAPABILITIES));
@@ -119,6 +130,26 @@ fn check_name(headers: &HeaderMap, params: &Members<'_>, key: &str) -> Result<()
         None if shown == Ok(None) => Ok(()),
         None => Err(mismatch(format!("the `Mcp-Name` header names something and the body has no `{key}`"))),
     }
+}
+
+/// Each annotated argument is repeated, and no header says one that is not there.
+fn check_arguments(
+    site: &Site,
+    caller: &Caller,
+    headers: &HeaderMap,
+    params: &Members<'_>,
+) -> Result<(), Failure> {
+    let Some(tool) = params.get("name").and_then(|raw| read_text(raw).ok()) else { return Ok(()) };
+    let arguments = params.get("arguments");
+    for header in site.backing.param_headers(caller, &tool) {
+        let (name, shown) = (header.name(), single(headers, header.name()));
+        match header.value(arguments) {
+            Some(said) => agrees(name, shown, &said, true)?,
+            None if shown == Ok(None) => {}
+            None => return Err(mismatch(format!("the `{name}` header says what the body does not"))),
+        }
+    }
+    Ok(())
 }
 
 fn agrees(

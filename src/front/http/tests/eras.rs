@@ -211,11 +211,45 @@ async fn modern_errors_have_the_status_of_their_code() {
 }
 
 #[tokio::test]
+async fn annotated_arguments_are_repeated_in_headers() {
+    let front = Front::plain().await;
+    let mut client = front.client().await;
+    let (headers, _) = modern_call("regional");
+    for (arguments, header, status) in [
+        (r#"{"region":"Hello"}"#, "mcp-param-region: Hello\r\n", 200),
+        (r#"{"region":"Hello"}"#, "Mcp-Param-Region: =?base64?SGVsbG8=?=\r\n", 200),
+        (r#"{"region":"Hello"}"#, "mcp-param-region: =?base64?SGVsbG8?=\r\n", 400),
+        (r#"{"region":"Hello"}"#, "mcp-param-region: other\r\n", 400),
+        (r#"{"region":"Hello"}"#, "mcp-param-region: Hello\r\nmcp-param-region: Hello\r\n", 400),
+        (r#"{"region":"Hello"}"#, "", 400),
+        (r#"{"region":null}"#, "", 200),
+        (r#"{"region":null}"#, "mcp-param-region: Hello\r\n", 400),
+        (r#"{}"#, "mcp-param-other: x\r\n", 200),
+    ] {
+        let body = call(&format!(r#""name":"regional","arguments":{arguments},{META}"#));
+        let response = client.post(&format!("{headers}{header}"), &body).await;
+        assert_eq!(response.status, status, "{arguments} {header}");
+        assert_eq!(response.code(), if status == 200 { 0 } else { -32020 });
+    }
+}
+
+#[tokio::test]
 async fn initialize_is_legacy_whatever_the_header_says() {
     let front = Front::plain().await;
     let response =
         front.client().await.post(MODERN, r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#).await;
     assert!(response.status == 200 && response.header("mcp-session-id").is_some());
+}
+
+#[tokio::test]
+async fn initialize_with_the_metadata_of_a_modern_request_is_one() {
+    let front = Front::plain().await;
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{{META}}}}}"#);
+    // Only modern requests need this header.
+    let response = front.client().await.post(MODERN, &body).await;
+    assert_eq!((response.status, response.code()), (400, -32020));
+    let legacy = body.replace("2026-07-28", "2025-11-25");
+    assert_eq!(front.client().await.post("", &legacy).await.status, 200);
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use crate::gateway::exchange::Exchange;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::protocol::code;
+use crate::protocol::param_header;
+use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
@@ -131,6 +133,12 @@ impl Backing for Fake {
             held.swap_remove(place).forget();
             self.tell(Event::Cancelled(id.to_owned()));
         }
+    }
+
+    fn param_headers(&self, _: &Caller, tool: &str) -> Vec<ParamHeader> {
+        let property = r#"{"type":"string","x-mcp-header":"Region"}"#;
+        let listed = format!(r#"{{"inputSchema":{{"properties":{{"region":{property}}}}}}}"#);
+        if tool == "regional" { param_header::of_tool(&listed) } else { Vec::new() }
     }
 
     fn status(&self) -> serde_json::Value {
