@@ -257,3 +257,19 @@ fn an_address_in_use_is_told_and_nothing_is_started() {
     assert!(err(&output).contains(&address), "{}", err(&output));
     assert!(conf.ledger_lines().is_empty());
 }
+
+#[test]
+fn a_server_that_wants_credentials_is_exit_code_3() {
+    let conf = TempConf::new();
+    let web = conf.http_fake("web", &["--bearer", "the-token-of-this-server"]);
+    conf.write(&servers([("web", web.entry())]));
+    let output = run(&conf, &["call", "web__echo"]);
+    assert_eq!(code(&output), 3, "{}", all(&output));
+    for word in ["`web`", "401", "headers"] {
+        assert!(err(&output).contains(word), "no `{word}`: {}", err(&output));
+    }
+    let with_token =
+        web.entry().set("headers", json!({ "Authorization": "Bearer the-token-of-this-server" }));
+    conf.write(&servers([("web", with_token)]));
+    assert_eq!(code(&run(&conf, &["call", "web__echo"])), 0);
+}
