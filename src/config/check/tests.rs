@@ -16,7 +16,7 @@ use std::time::Duration;
 fn environment() -> Environment {
     let vars =
         [("PATH", "/bin"), ("LC_ALL", "C"), ("GH", "gh-token"), ("SECRET", "s"), ("https_proxy", "http://p")];
-    Environment::new(vars, "/work").home("/home/ann")
+    Environment::new(vars, "/home/ann").home("/home/ann")
 }
 
 /// The configuration and everything told, one line each: `severity: text`.
@@ -185,7 +185,7 @@ fn the_environment_of_a_child_is_the_allow_list_and_what_the_entry_declares() {
 #[test]
 fn paths_start_in_the_folder_of_the_file() {
     let cwd = |text: &str| stdio(text).cwd;
-    assert_eq!(cwd(r#"{"command": "x", "cwd": "sub"}"#), Some(PathBuf::from("/work/conf/sub")));
+    assert_eq!(cwd(r#"{"command": "x", "cwd": "sub"}"#), Some(PathBuf::from("/home/ann/conf/sub")));
     assert_eq!(cwd(r#"{"command": "x", "workingDirectory": "~/d"}"#), Some(PathBuf::from("/home/ann/d")));
     assert_eq!(cwd(r#"{"command": "x"}"#), None);
 }

@@ -11,7 +11,7 @@ fn environment() -> Environment {
         "/cwd",
     )
     .home("/home/ann")
-    .workspace("/work/site")
+    .workspace("/home/ann/site")
     .own_binary("/bin/gw")
 }
 
@@ -51,7 +51,7 @@ fn expands_every_form() {
         ("${EMPTY:-used}", "used"),
         ("${OWN}", "mine"),
         ("${userHome}/x", "/home/ann/x"),
-        ("${workspaceFolder}", "/work/site"),
+        ("${workspaceFolder}", "/home/ann/site"),
         ("${workspaceFolderBasename}", "site"),
         ("${self}", "/bin/gw"),
         ("a${/}b${pathSeparator}c", if cfg!(windows) { "a\\b\\c" } else { "a/b/c" }),
