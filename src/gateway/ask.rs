@@ -1,7 +1,10 @@
 //! Requests of legacy servers to the client that caused them, and to nobody else.
 //!
-//! Modern servers ask inside their results, which are relayed as they are. Bridging between the eras is not done here
-//! yet: a question to a client of the other era is refused.
+//! Modern servers ask inside their results, which modern clients get as they are. Where the eras differ, `ask/held.rs` and
+//! `ask/round.rs` stand between. What a question says is not read here.
+
+pub mod held;
+pub mod round;
 
 use crate::downstream::link::Link;
 use crate::downstream::link::Source;
