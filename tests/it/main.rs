@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod docs;
 mod fake;
+mod fidelity;
 mod http;
 mod input;
 mod layering;
