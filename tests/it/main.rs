@@ -18,6 +18,7 @@ mod layering;
 mod lazy;
 mod limits;
 mod list;
+mod matrix;
 mod param_headers;
 mod progress;
 mod reload;

@@ -89,13 +89,21 @@ impl Driver {
         driver
     }
 
+    /// Starts a gateway and connects to it over stdio with an older revision, which it has to agree on.
+    pub fn of_version(gateway: Gateway, version: &str) -> Self {
+        let link = Link::Stdio(gateway.stdio());
+        let mut driver = Self { era: Era::Legacy, capabilities: json!({}), next_id: AtomicU64::new(1), link };
+        driver.initialize(version);
+        driver
+    }
+
     fn initialize(&mut self, version: &str) {
         let info = json!({ "name": "driver", "version": "1" });
         let params =
             json!({ "protocolVersion": version, "capabilities": self.capabilities, "clientInfo": info });
         match &mut self.link {
             Link::Stdio(client) => {
-                client.request("initialize", params).result();
+                assert_eq!(client.request("initialize", params).result()["protocolVersion"], version);
             }
             Link::Http(web) => {
                 let reply = web.client.begin("initialize", params).head().expect(200);
