@@ -34,13 +34,18 @@ pub(super) fn pass_on(
         );
     }
     let pending = link.pending();
-    let Some(owner) = source.owner.or_else(|| pending.sole_owner()) else {
-        let why = "calls of several clients are in flight, so it is not clear who is asked";
-        return refuse(&**link, id, code::INVALID_REQUEST, why);
-    };
     let (answered_id, answering) = (id.to_owned(), Arc::clone(link));
     let reply = Arc::new(move |answer: &str| answering.respond(&answered_id, answer));
-    if !pending.ask(owner, &Question { method, params, reply }) {
+    let question = Question { method, params, reply };
+    let taken = match (source.call, pending.sole_owner()) {
+        (Some(call), _) => pending.ask_call(call, &question),
+        (None, Some(owner)) => pending.ask(owner, &question),
+        (None, None) => {
+            let why = "calls of several clients are in flight, so it is not clear who is asked";
+            return refuse(&**link, id, code::INVALID_REQUEST, why);
+        }
+    };
+    if !taken {
         refuse(&**link, id, code::INVALID_PARAMS, &format!("the client cannot answer `{method}`"));
     }
 }

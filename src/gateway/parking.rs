@@ -8,6 +8,7 @@ use crate::gateway::exchange::Exchange;
 use crate::name::ServerName;
 use crate::wire::members::Members;
 use crate::wire::pending::Owner;
+use crate::wire::tasks::Tasks;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -19,6 +20,8 @@ use tokio::time::Instant;
 
 /// How often is looked for what has expired, while there is something.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long questions gather; nobody notices it who is about to be asked.
+const GATHER: Duration = Duration::from_millis(25);
 
 /// Something that waits.
 pub(super) trait Parked: Send + Sync {
@@ -26,12 +29,14 @@ pub(super) trait Parked: Send + Sync {
     fn resume(self: Arc<Self>, exchange: Exchange, come_back: &ComeBack<'_>) -> Option<Exchange>;
     /// Nobody came back.
     fn expire(&self);
+    /// The time is over that questions have to gather.
+    fn gathered(self: Arc<Self>) {}
 }
 
 /// What the client brought.
 pub(super) struct ComeBack<'a> {
     /// The answers, by the keys of the questions.
-    pub(super) responses: Option<Members<'a>>,
+    pub(super) responses: Option<&'a Members<'a>>,
     /// What the client can do, as JSON text.
     pub(super) capabilities: &'a str,
 }
@@ -50,6 +55,7 @@ pub(super) struct Purpose {
 pub struct Parking {
     table: Mutex<HashMap<Box<str>, Ticket>>,
     wake: Notify,
+    gathering: Tasks,
 }
 
 struct Ticket {
@@ -96,6 +102,14 @@ impl Parking {
             return None;
         }
         table.remove(handle).map(|ticket| ticket.parked)
+    }
+
+    /// Gives questions that a server asks at once a moment to come together.
+    pub(super) fn gather(&self, parked: Arc<dyn Parked>) {
+        self.gathering.spawn(async move {
+            tokio::time::sleep(GATHER).await;
+            parked.gathered();
+        });
     }
 
     /// It no longer waits.

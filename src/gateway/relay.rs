@@ -161,6 +161,7 @@ impl Way<'_, '_> {
     /// A modern client's request to a legacy server: a new one, or one that comes back with answers.
     fn held(&self, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
         let responses = incoming.params.get(input::RESPONSES);
+        let responses = responses.filter(|raw| raw.get() != "null");
         let responses = match responses.map(Members::of).transpose() {
             Ok(responses) => responses,
             Err(why) => return refuse(Failure::bad_params(incoming.method, why), exchange),
@@ -173,23 +174,19 @@ impl Way<'_, '_> {
                 let Some(parked) = self.snapshot.parking.take(&handle, &purpose) else {
                     return refuse(Failure::unknown_state(incoming.method), exchange);
                 };
-                let come_back = ComeBack { responses, capabilities: self.capabilities };
+                let come_back =
+                    ComeBack { responses: responses.as_ref(), capabilities: self.capabilities };
                 let Some(anew) = parked.resume(exchange, &come_back) else { return Ok(()) };
                 anew
             }
         };
-        let parking = &self.snapshot.parking;
-        if comes_back(incoming) {
-            let params = input::without_answers(&incoming.params, &[]);
-            let params = Members::parse(&params).unwrap_or_else(|_| Members::empty());
-            let request = self.request(&params, incoming.meta.as_ref(), &exchange);
-            let held =
-                HeldCall::new(parking, purpose, self.terms(), self.handle, exchange, self.capabilities);
-            self.handle.call(self.permit, &request, Box::new(held));
-            return Ok(());
-        }
-        let request = self.request(&incoming.params, incoming.meta.as_ref(), &exchange);
-        let held = HeldCall::new(parking, purpose, self.terms(), self.handle, exchange, self.capabilities);
+        let stripped = comes_back(incoming).then(|| input::without_answers(&incoming.params, &[]));
+        let stripped = stripped.as_deref().and_then(|text| Members::parse(text).ok());
+        let params = stripped.as_ref().unwrap_or(&incoming.params);
+        let request = self.request(params, incoming.meta.as_ref(), &exchange);
+        let (parking, given) = (&self.snapshot.parking, responses.as_ref());
+        let terms = self.terms();
+        let held = HeldCall::new(parking, purpose, terms, self.handle, exchange, self.capabilities, given);
         self.handle.call(self.permit, &request, Box::new(held));
         Ok(())
     }

@@ -120,6 +120,18 @@ pub fn question<'a>(
     Cow::Owned(String::from_utf8(out).unwrap_or_else(|_| raw.to_owned()))
 }
 
+/// `_meta` key by which a legacy server may name its question, as a modern one does with the key in `inputRequests`.
+pub const INPUT_KEY: &str = "io.github.mcp-manifold/inputKey";
+
+/// The name that a legacy server gave its question; most give none.
+#[must_use]
+pub fn wanted_key(params: Option<&str>) -> Option<String> {
+    let params = params.filter(|raw| memchr::memmem::find(raw.as_bytes(), INPUT_KEY.as_bytes()).is_some())?;
+    let params = Members::parse_with_duplicates(params).ok()?;
+    let meta = Members::parse_with_duplicates(params.get("_meta")?.get()).ok()?;
+    read_text(meta.get(INPUT_KEY)?).ok().map(Cow::into_owned)
+}
+
 /// One entry of `inputRequests`.
 #[derive(Debug, Clone)]
 pub struct InputRequest<'a> {

@@ -236,6 +236,16 @@ impl Pending {
         owners.all(|owner| owner == first).then_some(first)
     }
 
+    /// Tells the call `id` about a notification that came because of it. `false` when it is not in flight.
+    pub fn notice_call(&self, id: u64, method: &str, params: Option<&str>) -> bool {
+        self.lock().calls.get(&id).map(|entry| entry.waiter.notice(method, params)).is_some()
+    }
+
+    /// Passes a question on through the call `id`. `false` when nobody takes it.
+    pub fn ask_call(&self, id: u64, question: &Question<'_>) -> bool {
+        self.lock().calls.get(&id).is_some_and(|entry| entry.waiter.ask(question))
+    }
+
     /// Tells one call of `owner` about a notification that came because of it. `false` when it has none in flight.
     pub fn notice(&self, owner: Owner, method: &str, params: Option<&str>) -> bool {
         let table = self.lock();

@@ -25,6 +25,7 @@ use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -48,6 +49,10 @@ struct State {
     capabilities: String,
     asked: Vec<Asked>,
     keys: u32,
+    /// Questions came a moment ago, and more may come.
+    gathering: bool,
+    /// Answers that the client gave before it was asked, as members `"result":…`.
+    given: HashMap<String, String>,
     /// The server's answer, when it came while no request was open.
     answer: Option<Kept>,
     over: bool,
@@ -84,6 +89,7 @@ impl HeldCall {
         handle: &ServerHandle,
         exchange: Exchange,
         capabilities: &str,
+        given: Option<&Members<'_>>,
     ) -> Self {
         let state = State {
             session: exchange.session().key(),
@@ -92,6 +98,8 @@ impl HeldCall {
             capabilities: capabilities.to_owned(),
             asked: Vec::new(),
             keys: 0,
+            gathering: false,
+            given: given.map(given_answers).unwrap_or_default(),
             answer: None,
             over: false,
         };
@@ -117,15 +125,22 @@ impl Held {
         if state.over || state.answer.is_some() || !wanted.is_declared(&state.capabilities) {
             return false;
         }
+        state.keys += 1;
+        let key = input::wanted_key(question.params).unwrap_or_else(|| format!("question-{}", state.keys));
+        if let Some(answer) = state.given.remove(&key) {
+            drop(state);
+            (question.reply)(&answer);
+            return true;
+        }
         let label = self.handle.server().label();
         let params = input::question(wanted, question.params, label, Era::Modern, "").into_owned();
-        state.keys += 1;
-        let (key, method) = (format!("question-{}", state.keys), question.method.to_owned());
+        let method = question.method.to_owned();
         state.asked.push(Asked { key, wanted, method, params, reply: Arc::clone(&question.reply) });
         // Without an open request it is asked when the client comes back.
-        let Some(exchange) = state.exchange.take() else { return true };
-        let parked = self.park(&state, exchange);
-        parked.map_err(|exchange| (state.exchange, _) = (Some(exchange), state.asked.pop())).is_ok()
+        if state.exchange.is_some() && !std::mem::replace(&mut state.gathering, true) {
+            self.parking.gather(Arc::clone(self) as Arc<dyn Parked>);
+        }
+        true
     }
 
     /// The pages that the server wants opened first, as questions; the request is sent anew when the client comes back.
@@ -186,12 +201,15 @@ impl Parked for Held {
         state.call = exchange.id().into();
         come_back.capabilities.clone_into(&mut state.capabilities);
         let mut replies: Vec<(TakesReply, String)> = Vec::new();
-        state.asked.retain(|asked| {
-            let given = come_back.responses.as_ref().and_then(|all| all.get(&asked.key));
-            let given = given.filter(|raw| raw.get().starts_with('{'));
-            replies.extend(given.map(|raw| (Arc::clone(&asked.reply), format!(r#""result":{}"#, raw.get()))));
-            given.is_none()
+        let mut given = come_back.responses.map(given_answers).unwrap_or_default();
+        state.asked.retain(|asked| match given.remove(&asked.key) {
+            Some(answer) => {
+                replies.push((Arc::clone(&asked.reply), answer));
+                false
+            }
+            None => true,
         });
+        state.given = given;
         let mut ready = None;
         if let Some(answer) = state.answer.take() {
             state.over = true;
@@ -210,6 +228,20 @@ impl Parked for Held {
             answer.give(|answer| deliver(exchange, &self.handle, self.purpose.method, answer));
         }
         None
+    }
+
+    fn gathered(self: Arc<Self>) {
+        let mut state = self.lock();
+        state.gathering = false;
+        if state.over || state.asked.is_empty() {
+            return;
+        }
+        let Some(exchange) = state.exchange.take() else { return };
+        let Err(exchange) = self.park(&state, exchange) else { return };
+        state.exchange = Some(exchange);
+        let given_up = std::mem::take(&mut state.asked);
+        drop(state);
+        given_up.into_iter().for_each(|asked| (asked.reply)(asked.wanted.given_up()));
     }
 
     fn expire(&self) {
@@ -282,6 +314,12 @@ impl Kept {
             Self::Lost(lost) => to(Answer::Lost(lost)),
         }
     }
+}
+
+/// What answers there are, by the keys of the questions.
+fn given_answers(responses: &Members<'_>) -> HashMap<String, String> {
+    let objects = responses.iter().filter(|(_, raw)| raw.get().starts_with('{'));
+    objects.map(|(key, raw)| (key.to_owned(), format!(r#""result":{}"#, raw.get()))).collect()
 }
 
 fn wants_pages(error: &str) -> bool {
