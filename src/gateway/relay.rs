@@ -154,7 +154,9 @@ impl Way<'_, '_> {
 
     fn go(&self, params: &Members<'_>, meta: Option<&Members<'_>>, exchange: Exchange, again: Option<Box<Again>>) {
         let request = self.request(params, meta, &exchange);
-        let relay = Relay { exchange, handle: self.handle.clone(), method: self.passage.method, again };
+        let (handle, method) = (self.handle.clone(), self.passage.method);
+        let samples = self.capabilities != "{}" && Wanted::Sampling.is_declared(self.capabilities);
+        let relay = Relay { exchange, handle, method, again, samples };
         self.handle.call(self.permit, &request, Box::new(relay));
     }
 
@@ -259,7 +261,7 @@ impl Again {
             capabilities: &again.capabilities,
             log_level: None,
         };
-        let relay = Relay { exchange, handle: handle.clone(), method, again: Some(self.clone()) };
+        let relay = Relay { exchange, handle: handle.clone(), method, again: Some(self.clone()), samples: false };
         handle.call(&permit, &request, Box::new(relay));
         // It may have been given up while nothing was at the server.
         if session.has_given_up(&id) {
@@ -282,11 +284,13 @@ struct Relay {
     method: &'static str,
     /// For a server that may answer with questions, which this client is asked with requests.
     again: Option<Box<Again>>,
+    /// A modern client may be asked to sample by the result.
+    samples: bool,
 }
 
 impl Waiter for Relay {
     fn answer(self: Box<Self>, answer: Answer<'_>) {
-        let Relay { exchange, handle, method, again } = *self;
+        let Relay { exchange, handle, method, again, samples } = *self;
         match (answer, again) {
             (Answer::Outcome(Outcome::Result(raw)), Some(again)) if bridge::asks_for_input(raw.get()) => {
                 let purpose = Purpose {
@@ -305,6 +309,12 @@ impl Waiter for Relay {
                     resend: Box::new(move |exchange, params| again.send(exchange, handle, method, &params)),
                 };
                 round::begin(exchange, turn, raw.get());
+            }
+            (Answer::Outcome(Outcome::Result(raw)), _) if samples && exchange.era() == Era::Modern => {
+                match input::without_foreign_content(raw.get()) {
+                    Some(narrowed) if handle.era() == Era::Modern => exchange.result(narrowed.as_bytes()),
+                    _ => deliver(exchange, &handle, method, Answer::Outcome(Outcome::Result(raw))),
+                }
             }
             (answer, _) => deliver(exchange, &handle, method, answer),
         }

@@ -193,6 +193,36 @@ pub fn input_required<'a>(questions: impl Iterator<Item = (&'a str, &'a str, &'a
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// A result that asks for input, with no question for the content of other servers. `None` when there is none such.
+#[must_use]
+pub fn without_foreign_content(raw: &str) -> Option<String> {
+    memchr::memmem::find(raw.as_bytes(), b"includeContext")?;
+    let result = Members::parse_with_duplicates(raw).ok()?;
+    let requests = Members::parse(result.get("inputRequests")?.get()).ok()?;
+    let mut edited = Vec::with_capacity(raw.len());
+    let narrowed: Vec<(String, String)> = requests
+        .iter()
+        .filter_map(|(key, raw)| {
+            let one = Members::parse_with_duplicates(raw.get()).ok()?;
+            one.get("method").filter(|method| method.get() == "\"sampling/createMessage\"")?;
+            let params = question(Wanted::Sampling, Some(one.get("params")?.get()), None, Era::Modern, "");
+            let mut out = Vec::with_capacity(raw.get().len());
+            let edit = |key: &str| if key == "params" { Edit::Replace(params.as_bytes()) } else { Edit::Keep };
+            write_object(&mut out, &one, edit, &[]);
+            Some((key.to_owned(), String::from_utf8(out).ok()?))
+        })
+        .collect();
+    let edit = |key: &str| {
+        let found = narrowed.iter().find(|(narrow, _)| narrow == key);
+        found.map_or(Edit::Keep, |(_, text)| Edit::Replace(text.as_bytes()))
+    };
+    write_object(&mut edited, &requests, edit, &[]);
+    let mut out = Vec::with_capacity(raw.len());
+    let edit = |key: &str| if key == "inputRequests" { Edit::Replace(&edited) } else { Edit::Keep };
+    write_object(&mut out, &result, edit, &[]);
+    String::from_utf8(out).ok()
+}
+
 /// The params of a request once more, with the answers (key, JSON text) and the state (JSON text) it was given.
 #[must_use]
 pub fn retry(params: &Members<'_>, answers: &[(String, String)], state: Option<&str>) -> String {
@@ -280,6 +310,13 @@ mod tests {
             question(Wanted::Sampling, Some(sampling), None, Era::Legacy, ""),
             r#"{"messages":[],"includeContext":"none"}"#
         );
+    }
+
+    #[test]
+    fn no_server_asks_for_what_others_said() {
+        let raw = r#"{"resultType":"input_required","inputRequests":{"a":{"method":"sampling/createMessage","params":{"includeContext":"allServers","n":1e2}},"b":{"method":"roots/list"}},"requestState":"s"}"#;
+        assert_eq!(without_foreign_content(raw).unwrap(), raw.replace("allServers", "none"));
+        assert_eq!(without_foreign_content(r#"{"inputRequests":{}}"#), None);
     }
 
     #[test]
