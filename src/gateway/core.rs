@@ -78,6 +78,7 @@ impl Core {
             servers: IndexMap::new(),
             catalog: Arc::new(Catalog::build(&[], &Config::default().settings, &Owners::default())),
             policy: Policy::default(),
+            parking: Arc::default(),
             generations: Generations::default(),
         };
         Self {
@@ -141,7 +142,8 @@ impl Core {
         let generations = next_generations(&before, &catalog);
         let changed = generations != before.generations;
         let policy = before.policy.clone();
-        let next = Snapshot { config, servers, catalog: Arc::new(catalog), policy, generations };
+        let parking = Arc::clone(&before.parking);
+        let next = Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations };
         self.snapshot.send_replace(Arc::new(next));
         if changed {
             self.changed.notify_one();
