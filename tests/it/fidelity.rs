@@ -312,27 +312,36 @@ fn answers() -> Vec<(String, Case)> {
     corpus("answers.txt").into_iter().map(split).collect()
 }
 
+/// The params of a question as the client has to receive them.
+fn asked(method: &str, params: &str, peer: &Peer, to: Era) -> String {
+    let mut text = params.to_owned();
+    if method == "elicitation/create" && (peer.era, to) != (Era::Modern, Era::Modern) {
+        text = text.replace(r#""message":""#, &format!(r#""message":"[{}] "#, peer.name));
+    }
+    if (peer.era, to) == (Era::Legacy, Era::Modern) {
+        text = text.replace(r#""elicitationId":"e\u0031","#, "");
+    }
+    text
+}
+
 #[test]
 fn questions_of_servers_and_their_answers_arrive_as_they_were_sent() {
     let (questions, answers) = (corpus("questions.txt"), answers());
     for_all_clients(as_usual, |bed, peer, report| {
-        if bed.driver.era != peer.era {
-            return;
-        }
         for question in &questions {
             let (method, params) = question.raw.split_once(' ').expect("method and params");
             if method == "roots/list" && peer.era == Era::Legacy {
                 continue;
             }
             for (_, answer) in answers.iter().filter(|(answered, _)| answered == method) {
-                let asked = format!(r#""method":"{method}","params":{params}"#);
-                let call = play(bed, peer, &json!([{ "ask": asked }]));
+                let step = format!(r#""method":"{method}","params":{params}"#);
+                let call = play(bed, peer, &json!([{ "ask": step }]));
                 let talk = bed.driver.converse("tools/call", call, &[(method, &answer.raw)]);
-                report.same(
-                    &question.what,
-                    &format!("{:?}", talk.questions),
-                    &format!("{:?}", [(method, params)]),
-                );
+                let seen = match talk.questions.as_slice() {
+                    [(_, seen)] => seen.clone(),
+                    other => format!("{other:?}"),
+                };
+                report.same(&question.what, &seen, &asked(method, params, peer, bed.driver.era));
                 let said = talk.answer.texts().pop().unwrap_or_default();
                 let path: &[&str] = if peer.era == Era::Modern { &["q0"] } else { &["result"] };
                 report.same(&answer.what, &Message::new(&*said).raw_at(path).unwrap_or(said), &answer.raw);
