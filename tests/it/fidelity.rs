@@ -162,6 +162,37 @@ fn prompts_resources_and_completions_arrive_as_they_were_sent() {
     });
 }
 
+#[test]
+fn codes_that_the_other_era_does_not_know_are_translated_and_all_else_is_kept() {
+    use Era::Legacy;
+    use Era::Modern;
+    let kept =
+        |code: i32| format!(r#"{{"x":1e2,"code":{code},"message":"m","data":{{"uri":"\/","n":1e2}}}}"#);
+    let wrapped = |code: i32| {
+        let own = format!(r#"{{"message":"m","code":{code},"x":[1E+2]}}"#);
+        (own.clone(), format!(r#"{{"message":"m","code":-32603,"x":[1E+2],"data":{own}}}"#))
+    };
+    let mut cases =
+        vec![(Legacy, Modern, kept(-32002), kept(-32602)), (Legacy, Modern, kept(-32050), kept(-32603))];
+    cases.extend([-32099, -32023].map(|code| (Legacy, Modern, wrapped(code).0, wrapped(code).1)));
+    for code in [-32002, -32042, -32099, -32050, -32020] {
+        cases.push((Legacy, Legacy, kept(code), kept(code)));
+    }
+    for code in [-32020, -32021, -32022, -32019, -32001] {
+        cases.push((Legacy, Modern, kept(code), kept(code)));
+        cases.push((Modern, Modern, kept(code), kept(code)));
+        cases.push((Modern, Legacy, kept(code), kept(code)));
+    }
+    for_all_clients(as_usual, |bed, peer, report| {
+        let ours = cases.iter().filter(|case| (case.0, case.1) == (peer.era, bed.driver.era));
+        for (from, to, sent, received) in ours {
+            let answer = answered_with(bed, peer, &format!(r#""error":{sent}"#));
+            let seen = answer.raw_at(&["error"]).unwrap_or(answer.raw);
+            report.same(&format!("{from:?} to {to:?}"), &seen, received);
+        }
+    });
+}
+
 /// The four lists: method, member of the result, key of an item, fixture.
 const LISTS: [(&str, &str, &str, &str); 4] = [
     ("tools/list", "tools", "name", "tools.txt"),
