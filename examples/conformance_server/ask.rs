@@ -3,7 +3,8 @@
 //! It knows no tool: it repeats one until it asks for nothing more.
 
 use rmcp::model::{
-    ClientCapabilities, GetMeta, InputRequest, InputRequests, InputRequiredResult, InputResponses, ServerRequest,
+    ClientCapabilities, GetMeta, InputRequest, InputRequests, InputRequiredResult, InputResponses,
+    ServerRequest,
 };
 use rmcp::service::ServiceError;
 use rmcp::{ErrorData, Peer, RoleServer};

@@ -175,7 +175,8 @@ impl Exchange {
     /// It is over for the session. Questions that are still open need no answer any more.
     fn withdraw(&self) {
         for question in self.session.settle(&self.id) {
-            let params = format!(r#"{{"requestId":{question},"reason":"the call that this belongs to is over"}}"#);
+            let params =
+                format!(r#"{{"requestId":{question},"reason":"the call that this belongs to is over"}}"#);
             self.notify("notifications/cancelled", Some(&params));
         }
     }

@@ -90,7 +90,8 @@ pub(super) fn send(
     exchange.listens(incoming.progress_token(), log_level);
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(incoming, &session);
-    let way = Way { snapshot, route, permit: &permit, handle, passage, capabilities: &capabilities, log_level };
+    let way =
+        Way { snapshot, route, permit: &permit, handle, passage, capabilities: &capabilities, log_level };
     let asks = *capabilities != *"{}" || comes_back(incoming);
     match (asks, exchange.era()) {
         (true, Era::Modern) if handle.era() == Era::Legacy => way.held(incoming, exchange),
@@ -152,7 +153,13 @@ impl Way<'_, '_> {
         }
     }
 
-    fn go(&self, params: &Members<'_>, meta: Option<&Members<'_>>, exchange: Exchange, again: Option<Box<Again>>) {
+    fn go(
+        &self,
+        params: &Members<'_>,
+        meta: Option<&Members<'_>>,
+        exchange: Exchange,
+        again: Option<Box<Again>>,
+    ) {
         let request = self.request(params, meta, &exchange);
         let (handle, method) = (self.handle.clone(), self.passage.method);
         let samples = self.capabilities != "{}" && Wanted::Sampling.is_declared(self.capabilities);
@@ -176,8 +183,7 @@ impl Way<'_, '_> {
                 let Some(parked) = self.snapshot.parking.take(&handle, &purpose) else {
                     return refuse(Failure::unknown_state(incoming.method), exchange);
                 };
-                let come_back =
-                    ComeBack { responses: responses.as_ref(), capabilities: self.capabilities };
+                let come_back = ComeBack { responses: responses.as_ref(), capabilities: self.capabilities };
                 let Some(anew) = parked.resume(exchange, &come_back) else { return Ok(()) };
                 anew
             }
@@ -240,7 +246,13 @@ impl Again {
     }
 
     /// Sends the request once more.
-    fn send(mut self: Box<Self>, exchange: Exchange, handle: ServerHandle, method: &'static str, params: &str) {
+    fn send(
+        mut self: Box<Self>,
+        exchange: Exchange,
+        handle: ServerHandle,
+        method: &'static str,
+        params: &str,
+    ) {
         self.rounds += 1;
         let again = &*self;
         let session = Arc::clone(exchange.session());
@@ -261,7 +273,8 @@ impl Again {
             capabilities: &again.capabilities,
             log_level: None,
         };
-        let relay = Relay { exchange, handle: handle.clone(), method, again: Some(self.clone()), samples: false };
+        let relay =
+            Relay { exchange, handle: handle.clone(), method, again: Some(self.clone()), samples: false };
         handle.call(&permit, &request, Box::new(relay));
         // It may have been given up while nothing was at the server.
         if session.has_given_up(&id) {

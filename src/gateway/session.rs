@@ -187,7 +187,12 @@ impl Session {
 
     /// Registers a question for the client, because of its request `call`. Its id as JSON text; `None` when the client
     /// cannot be asked this.
-    pub(super) fn expect_reply(&self, call: &str, wanted: Wanted, question: &Question<'_>) -> Option<Box<str>> {
+    pub(super) fn expect_reply(
+        &self,
+        call: &str,
+        wanted: Wanted,
+        question: &Question<'_>,
+    ) -> Option<Box<str>> {
         if !self.can_answer(wanted) {
             return None;
         }

@@ -55,7 +55,9 @@ impl Wanted {
         let Ok(declared) = Members::parse_with_duplicates(capabilities) else { return false };
         let mode = |name| {
             let modes = declared.get("elicitation").and_then(|raw| Members::parse(raw.get()).ok());
-            modes.is_some_and(|modes| modes.get(name).is_some() || (name == "form" && modes.get("url").is_none()))
+            modes.is_some_and(|modes| {
+                modes.get(name).is_some() || (name == "form" && modes.get("url").is_none())
+            })
         };
         match self {
             Self::Form => mode("form"),
@@ -90,7 +92,7 @@ impl Wanted {
 /// when it is given.
 ///
 /// Sampling never gets the content of other servers (`includeContext`); URLs are not touched. `elicitation_id` stands in
-/// for what a legacy client wants and a modern server does not give.
+/// for what a legacy client wants and a modern server does not give; nothing is added when it is empty.
 #[must_use]
 pub fn question<'a>(
     wanted: Wanted,
@@ -113,7 +115,8 @@ pub fn question<'a>(
         _ => Edit::Keep,
     };
     let id = quoted(elicitation_id);
-    let lacks_id = wanted == Wanted::Url && to == Era::Legacy && members.get("elicitationId").is_none();
+    let needs_id = wanted == Wanted::Url && to == Era::Legacy && !elicitation_id.is_empty();
+    let lacks_id = needs_id && members.get("elicitationId").is_none();
     let added = [("elicitationId", id.as_bytes())];
     let mut out = Vec::with_capacity(raw.len() + 64);
     write_object(&mut out, &members, edit, if lacks_id { &added } else { &[] });
@@ -174,7 +177,10 @@ impl<'a> InputRequired<'a> {
 
 /// A result that asks these questions (key, method, params as JSON text), to be sent back with `state`.
 #[must_use]
-pub fn input_required<'a>(questions: impl Iterator<Item = (&'a str, &'a str, &'a str)>, state: &str) -> String {
+pub fn input_required<'a>(
+    questions: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+    state: &str,
+) -> String {
     let mut out = br#"{"resultType":"input_required","inputRequests":{"#.to_vec();
     for (at, (key, method, params)) in questions.enumerate() {
         if at > 0 {
@@ -207,7 +213,8 @@ pub fn without_foreign_content(raw: &str) -> Option<String> {
             one.get("method").filter(|method| method.get() == "\"sampling/createMessage\"")?;
             let params = question(Wanted::Sampling, Some(one.get("params")?.get()), None, Era::Modern, "");
             let mut out = Vec::with_capacity(raw.get().len());
-            let edit = |key: &str| if key == "params" { Edit::Replace(params.as_bytes()) } else { Edit::Keep };
+            let edit =
+                |key: &str| if key == "params" { Edit::Replace(params.as_bytes()) } else { Edit::Keep };
             write_object(&mut out, &one, edit, &[]);
             Some((key.to_owned(), String::from_utf8(out).ok()?))
         })

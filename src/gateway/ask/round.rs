@@ -130,7 +130,9 @@ impl Round {
             let ticket = state.ticket.take();
             drop(state);
             self.leave(ticket);
-            return if let Some((exchange, ..)) = call { exchange.forget() };
+            return if let Some((exchange, ..)) = call {
+                exchange.forget()
+            };
         }
         let wanted = self.keys[at].1;
         let result = answer.strip_prefix(r#""result":"#);

@@ -133,19 +133,11 @@ pub fn elicitation_url() -> Row {
 }
 
 pub fn sampling() -> Row {
-    Row::new(
-        "sampling, with tools",
-        EVERYWHERE,
-        questions::sampling,
-    )
+    Row::new("sampling, with tools", EVERYWHERE, questions::sampling)
 }
 
 pub fn roots() -> Row {
-    Row::new(
-        "roots of the client",
-        [Pending("share"), Works, Works, Pending("share")],
-        questions::roots,
-    )
+    Row::new("roots of the client", [Pending("share"), Works, Works, Pending("share")], questions::roots)
 }
 
 pub fn subscribe() -> Row {
