@@ -92,7 +92,7 @@ impl Wanted {
 /// when it is given.
 ///
 /// Sampling never gets the content of other servers (`includeContext`); URLs are not touched. `elicitation_id` stands in
-/// for what a legacy client wants and a modern server does not give.
+/// for what a legacy client wants and a modern server does not give; nothing is added when it is empty.
 #[must_use]
 pub fn question<'a>(
     wanted: Wanted,
@@ -115,7 +115,8 @@ pub fn question<'a>(
         _ => Edit::Keep,
     };
     let id = quoted(elicitation_id);
-    let lacks_id = wanted == Wanted::Url && to == Era::Legacy && members.get("elicitationId").is_none();
+    let needs_id = wanted == Wanted::Url && to == Era::Legacy && !elicitation_id.is_empty();
+    let lacks_id = needs_id && members.get("elicitationId").is_none();
     let added = [("elicitationId", id.as_bytes())];
     let mut out = Vec::with_capacity(raw.len() + 64);
     write_object(&mut out, &members, edit, if lacks_id { &added } else { &[] });
