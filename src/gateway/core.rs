@@ -79,6 +79,7 @@ impl Core {
             catalog: Arc::new(Catalog::build(&[], &Config::default().settings, &Owners::default())),
             policy: Policy::default(),
             generations: Generations::default(),
+            tasks: Arc::default(),
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(snapshot)),
@@ -141,7 +142,8 @@ impl Core {
         let generations = next_generations(&before, &catalog);
         let changed = generations != before.generations;
         let policy = before.policy.clone();
-        let next = Snapshot { config, servers, catalog: Arc::new(catalog), policy, generations };
+        let tasks = Arc::clone(&before.tasks);
+        let next = Snapshot { config, servers, catalog: Arc::new(catalog), policy, generations, tasks };
         self.snapshot.send_replace(Arc::new(next));
         if changed {
             self.changed.notify_one();

@@ -10,6 +10,7 @@ use crate::gateway::incoming::Incoming;
 use crate::gateway::notify::log_level_of;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::tasks::tracked::Tracked;
 use crate::protocol::bridge;
 use crate::protocol::capability;
 use crate::protocol::code;
@@ -65,8 +66,21 @@ pub(super) fn send(
     route: &Route,
     incoming: &Incoming<'_>,
     passage: &Passage<'_>,
+    exchange: Exchange,
+    failure: impl FnOnce() -> Failure,
+) -> Relayed {
+    send_tracked(snapshot, route, incoming, passage, exchange, failure, None)
+}
+
+/// As [`send`], for a request that may begin a task or is about one.
+pub(super) fn send_tracked(
+    snapshot: &Snapshot,
+    route: &Route,
+    incoming: &Incoming<'_>,
+    passage: &Passage<'_>,
     mut exchange: Exchange,
     failure: impl FnOnce() -> Failure,
+    tracked: Option<Box<Tracked>>,
 ) -> Relayed {
     let permit = snapshot.policy.permit(exchange.session().caller(), route);
     let (Some(permit), Some(handle)) = (permit, snapshot.server(&route.server)) else {
@@ -80,19 +94,24 @@ pub(super) fn send(
         "{}" => Cow::Borrowed("{}"),
         other => Cow::Owned(capability::relayable(other)),
     });
+    let patience = tracked.as_ref().map(|tracked| tracked.patience(handle));
+    let task: Option<Box<str>> = tracked.as_ref().and_then(|tracked| tracked.target().map(Into::into));
     let request = Request {
         method: passage.method,
         params: &incoming.params,
         meta: incoming.meta.as_ref(),
         replace: passage.replace,
-        target: passage.has_target.then_some(route.own_name.as_str()),
+        target: passage.has_target.then_some(task.as_deref().unwrap_or(&route.own_name)),
         param_headers: passage.param_headers,
         wants_progress: exchange.wants_progress(),
         capabilities: &capabilities,
         log_level,
     };
-    let relay = Relay { exchange, handle: handle.clone(), method: passage.method };
-    handle.call(&permit, &request, Box::new(relay));
+    let relay = Box::new(Relay { exchange, handle: handle.clone(), method: passage.method, tracked });
+    match patience {
+        None => handle.call(&permit, &request, relay),
+        Some(patience) => handle.call_within(&permit, &request, relay, patience),
+    }
     Ok(())
 }
 
@@ -108,6 +127,7 @@ struct Relay {
     exchange: Exchange,
     handle: ServerHandle,
     method: &'static str,
+    tracked: Option<Box<Tracked>>,
 }
 
 impl Relay {
@@ -116,10 +136,21 @@ impl Relay {
         self.exchange.fail(&Failure::lost(&self.handle.server().name, self.method, &lost));
     }
 
+    fn show(self, result: &str) {
+        let shown = match &self.tracked {
+            None => Some(Cow::Borrowed(result)),
+            Some(tracked) => tracked.shown(result, &self.handle),
+        };
+        match shown {
+            Some(shown) => self.exchange.result(shown.as_bytes()),
+            None => self.exchange.fail(&Failure::new(code::INTERNAL_ERROR, "no id can be made for the task")),
+        }
+    }
+
     fn result(self, raw: &str) {
         let (from, to) = (self.handle.era(), self.exchange.era());
         match bridge::result(raw, self.method, from, to) {
-            Ok(result) => self.exchange.result(result.as_bytes()),
+            Ok(result) => self.show(&result),
             Err(why) => {
                 let text = format!("server `{}` {why}", self.handle.server().name);
                 self.exchange.fail(&Failure::new(code::INTERNAL_ERROR, text));

@@ -74,6 +74,14 @@ impl Failure {
             .with(json!({"supported": supported, "requested": requested}))
     }
 
+    /// The client did not declare an extension that this needs.
+    #[must_use]
+    pub fn missing_extension(extension: &str) -> Self {
+        let message = format!("missing required client capability: declare the extension `{extension}`");
+        Self::new(code::MISSING_CAPABILITY, message)
+            .with(json!({"requiredCapabilities": {"extensions": {extension: {}}}}))
+    }
+
     /// A second request with an id that is still in flight.
     #[must_use]
     pub fn duplicate_id(id: &str) -> Self {

@@ -6,6 +6,7 @@ use crate::catalog::Catalog;
 use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
+use crate::gateway::tasks::table::TaskTable;
 use crate::name::ServerName;
 use crate::policy::Policy;
 use indexmap::IndexMap;
@@ -52,6 +53,8 @@ pub struct Snapshot {
     pub policy: Policy,
     /// How often the lists have changed up to here.
     pub generations: Generations,
+    /// Tasks of all callers: the same in every snapshot.
+    pub tasks: Arc<TaskTable>,
 }
 
 impl Snapshot {

@@ -10,6 +10,7 @@ use crate::gateway::relay::refuse;
 use crate::gateway::relay::unknown;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::tasks;
 
 /// Resolves the name; the policy and the sending are `relay.rs`.
 pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
@@ -26,5 +27,9 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
         has_target: true,
         param_headers: snapshot.catalog.param_headers(&name),
     };
-    relay::send(snapshot, route, incoming, &passage, exchange, failure)
+    let tracked = match tasks::begin(snapshot, incoming, &exchange, route) {
+        Ok(tracked) => tracked,
+        Err(failure) => return refuse(failure, exchange),
+    };
+    relay::send_tracked(snapshot, route, incoming, &passage, exchange, failure, tracked)
 }
