@@ -29,6 +29,10 @@ pub struct Options {
     pub list_fault: Option<PathBuf>,
     /// Answers a list never ends.
     pub endless_pages: bool,
+    /// Raw answers by method; see `script.rs`.
+    pub script: Option<PathBuf>,
+    /// The capabilities as JSON text, instead of the usual ones.
+    pub capabilities: Option<String>,
     /// One line per spawn and per executed call is appended here.
     pub ledger: Option<PathBuf>,
     /// `instructions` of the handshake.
@@ -93,6 +97,8 @@ impl Options {
                 "--tool" => options.tools.push(value()),
                 "--tools" => options.tools.extend((0..count(&value())).map(|n| format!("tool_{n:04}"))),
                 "--pages" => options.page = count(&value()),
+                "--script" => options.script = Some(value().into()),
+                "--capabilities" => options.capabilities = Some(value()),
                 "--ledger" => options.ledger = Some(value().into()),
                 "--list-fault" => options.list_fault = Some(value().into()),
                 "--instructions" => options.instructions = Some(value()),
@@ -140,6 +146,8 @@ impl Default for Options {
             page: 0,
             endless_pages: false,
             ledger: None,
+            script: None,
+            capabilities: None,
             list_fault: None,
             instructions: None,
             resources: 2,

@@ -8,6 +8,8 @@ use crate::message::Message;
 use crate::message::quote;
 use crate::options::Eras;
 use crate::options::Options;
+use crate::script;
+use crate::script::Script;
 use crate::tools;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -16,6 +18,12 @@ use std::sync::MutexGuard;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+
+/// What is offered unless the command line says otherwise.
+const CAPABILITIES: &str = concat!(
+    r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"#,
+    r#""resources":{"listChanged":true,"subscribe":true},"completions":{},"logging":{}}"#
+);
 
 /// Where answers go: stdout, or the response to one HTTP request.
 pub trait Out: Send + Sync {
@@ -58,6 +66,8 @@ pub struct Server {
     pub sessions: Mutex<Vec<String>>,
     /// Sessions ever opened.
     pub session_count: AtomicU64,
+    /// Questions to clients.
+    pub script: Script,
     listeners: Mutex<Vec<Listener>>,
 }
 
@@ -77,6 +87,7 @@ impl Server {
             stop_reading: AtomicBool::new(false),
             sessions: Mutex::default(),
             session_count: AtomicU64::new(0),
+            script: Script::default(),
             listeners: Mutex::default(),
         }
     }
@@ -98,7 +109,7 @@ impl Server {
         }
         let Some(id) = message.id.clone() else { return self.hear(&message, out) };
         if message.method.is_empty() {
-            return;
+            return self.script.hear(&id, line);
         }
         if message.method == "server/discover" && self.options.exit_on_discover {
             crate::complain("fake-mcp: what is server/discover?");
@@ -106,6 +117,9 @@ impl Server {
         }
         if let Err((code, text, data)) = self.check_era(&message) {
             return out.answer(error(&id, code, &text, &data).as_bytes());
+        }
+        if let Some(members) = script::members(self.options.script.as_deref(), &message.method) {
+            return out.answer(format!(r#"{{"jsonrpc":"2.0","id":{id},{members}}}"#).as_bytes());
         }
         match message.method.as_str() {
             "tools/call" => tools::call(self, message, &id, out),
@@ -127,12 +141,22 @@ impl Server {
 
     /// Sends a notification to everybody who hears of changes.
     pub fn announce(&self, method: &str) {
+        self.announce_with(method, "");
+    }
+
+    /// The same with members in the params.
+    pub fn announce_with(&self, method: &str, members: &str) {
+        let comma = if members.is_empty() { "" } else { "," };
         let mut listeners = lock(&self.listeners);
         listeners.retain(|listener| !listener.out.gone());
         for listener in listeners.iter() {
             let params = match &listener.id {
-                Some(id) => format!(r#"{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}"#),
-                None => "{}".to_owned(),
+                Some(id) => {
+                    format!(
+                        r#"{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}{comma}{members}}}"#
+                    )
+                }
+                None => format!("{{{members}}}"),
             };
             let text = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
             listener.out.notify(text.as_bytes());
@@ -205,11 +229,11 @@ impl Server {
         let text = self.options.instructions.clone().unwrap_or_else(|| format!("instructions of {name}"));
         format!(
             concat!(
-                r#""capabilities":{{"tools":{{"listChanged":true}},"prompts":{{"listChanged":true}},"#,
-                r#""resources":{{"listChanged":true,"subscribe":true}},"completions":{{}},"logging":{{}}}},"#,
+                r#""capabilities":{capabilities},"#,
                 r#""serverInfo":{{"name":{name},"version":"1"}},"instructions":{text},"#,
                 r#""_meta":{{"io.modelcontextprotocol/serverInfo":{{"name":{name},"version":"1"}}}}"#
             ),
+            capabilities = self.options.capabilities.as_deref().unwrap_or(CAPABILITIES),
             name = name,
             text = quote(&text),
         )

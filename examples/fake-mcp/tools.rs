@@ -4,6 +4,7 @@
 
 use crate::message::Message;
 use crate::message::quote;
+use crate::script;
 use crate::server::Out;
 use crate::server::Server;
 use crate::server::error;
@@ -11,7 +12,7 @@ use crate::server::lock;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BUILTIN: [&str; 33] = [
+const BUILTIN: [&str; 34] = [
     "echo",
     "params",
     "pid",
@@ -45,6 +46,7 @@ const BUILTIN: [&str; 33] = [
     "forget_sessions",
     "half_line",
     "members",
+    "play",
 ];
 
 /// The names of all tools there are.
@@ -61,7 +63,9 @@ pub fn call(server: &Arc<Server>, message: Message, id: &str, out: &Arc<dyn Out>
     server.note("call", &name);
     let run_once = server.options.exit_after_call;
     let run = Run { server: Arc::clone(server), message, id: id.to_owned(), out: Arc::clone(out) };
-    if server.options.http.is_none() && matches!(name.as_str(), "sleep" | "slow_progress" | "late_both") {
+    if server.options.http.is_none()
+        && matches!(name.as_str(), "play" | "sleep" | "slow_progress" | "late_both")
+    {
         std::thread::spawn(move || run.tool(&name));
     } else {
         run.tool(&name);
@@ -100,6 +104,7 @@ impl Run {
             "fail" => self
                 .answer(r#"{"content":[{"type":"text","text":"it failed"}],"isError":true,"x-unknown":1e2}"#),
             "error" => self.error(),
+            "play" => script::play(&self.server, &self.message, &self.id, &self.out),
             "notify_list_changed" | "mutate_tools" => self.mutate(name),
             "forget_sessions" => {
                 self.text("forgotten");

@@ -218,6 +218,25 @@ fn defaults_of_the_readme_are_those_of_the_program() {
     assert_eq!(load(&with_all), load(&plain), "{with_all:#}");
 }
 
+/// Names and numbers of the limits in `docs/protocol.md` are those of the README, which are the program's.
+#[test]
+fn limits_of_the_protocol_document_are_those_of_the_readme() {
+    let (readme, document) = (text("README.md"), text("docs/protocol.md"));
+    let readme = heading(&readme, "### The `gateway` section");
+    let limits = heading(&document, "## Limits").lines().filter(|line| line.starts_with("| `"));
+    let mut seen = 0;
+    for line in limits {
+        let columns: Vec<&str> = line.split(" | ").take(2).collect();
+        let row = columns.join(" | ");
+        assert!(
+            readme.lines().any(|shown| shown.starts_with(&format!("{row} | "))),
+            "not in the README: {row}"
+        );
+        seen += 1;
+    }
+    assert!(seen >= 10, "only {seen} limits were found");
+}
+
 #[test]
 fn the_library_example_of_the_readme_stands_in_the_examples() {
     let example = text("examples/embed.rs");
@@ -241,7 +260,9 @@ fn the_embedding_example_lists_and_calls() {
 #[test]
 fn files_named_in_the_documents_exist() {
     let mut seen = 0;
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"] {
+    for document in
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/protocol.md"]
+    {
         let text = text(document);
         for word in inline_code(&text) {
             let ends = [".rs", ".md", ".toml", ".json", ".json.example", "/"];

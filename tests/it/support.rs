@@ -2,6 +2,8 @@
 //!
 //! It uses neither the crate under test nor an MCP library.
 
+pub mod bed;
+pub mod driver;
 pub mod eventually;
 pub mod gateway;
 pub mod http_client;

@@ -130,20 +130,29 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// Waits for as long as it takes from here on; the socket to hang up with.
+    pub fn patient(&self) -> TcpStream {
+        self.stream.set_read_timeout(None).expect("a socket has a time limit");
+        self.stream.try_clone().expect("a socket can be shared")
+    }
+
     /// Waits for the head of the response.
     pub fn head(self) -> Reply {
+        self.try_head().expect("there is a response")
+    }
+
+    /// The same; `None` when the connection ended before.
+    pub fn try_head(self) -> Option<Reply> {
         let mut reader = BufReader::new(self.stream);
         let mut line = || {
             let mut text = String::new();
-            reader.read_line(&mut text).expect("the response has a head");
-            text.trim_end().to_owned()
+            reader.read_line(&mut text).ok()?;
+            Some(text.trim_end().to_owned())
         };
-        let first = line();
-        let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("no response: `{first}`"));
+        let status = line()?.split(' ').nth(1).and_then(|code| code.parse().ok())?;
         let mut headers = Vec::new();
         loop {
-            let text = line();
+            let text = line()?;
             let Some((name, value)) = text.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
@@ -151,7 +160,7 @@ impl Sent {
         let chunked = find("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
         let length = find("content-length").and_then(|text| text.parse().ok());
         let rest = if chunked { 0 } else { length.unwrap_or(usize::MAX) };
-        Reply { status, headers, body: BufReader::new(Body { reader, chunked, rest, ended: false }) }
+        Some(Reply { status, headers, body: BufReader::new(Body { reader, chunked, rest, ended: false }) })
     }
 }
 
@@ -193,17 +202,22 @@ impl Reply {
 
     /// The next message of an event stream; `None` at its end.
     pub fn next(&mut self) -> Option<Message> {
+        self.try_next().expect("the stream goes on")
+    }
+
+    /// The same, where a stream that breaks is nothing unusual.
+    pub fn try_next(&mut self) -> std::io::Result<Option<Message>> {
         let mut text = String::new();
         loop {
             let mut line = String::new();
-            if self.body.read_line(&mut line).expect("the stream goes on") == 0 {
-                return None;
+            if self.body.read_line(&mut line)? == 0 {
+                return Ok(None);
             }
             let line = line.trim_end_matches(['\r', '\n']);
             if let Some(more) = line.strip_prefix("data:") {
                 text.push_str(more.strip_prefix(' ').unwrap_or(more));
             } else if line.is_empty() && !text.is_empty() {
-                return Some(Message::new(text));
+                return Ok(Some(Message::new(text)));
             }
         }
     }

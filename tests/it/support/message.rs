@@ -11,7 +11,7 @@ use std::collections::HashMap;
 pub struct Message {
     /// The line, body or event.
     pub raw: String,
-    /// Parsed; `Null` when it is not JSON.
+    /// Parsed; without what this program cannot hold (`1e400`); `Null` when it is not JSON.
     pub json: Value,
 }
 
@@ -19,7 +19,7 @@ impl Message {
     /// Keeps a text.
     pub fn new(raw: impl Into<String>) -> Self {
         let raw = raw.into();
-        Self { json: serde_json::from_str(&raw).unwrap_or(Value::Null), raw }
+        Self { json: serde_json::from_str(&raw).unwrap_or_else(|_| envelope(&raw)), raw }
     }
 
     /// The id; `Null` when there is none.
@@ -92,9 +92,26 @@ impl Message {
         self.raw.chars().take(500).collect()
     }
 
+    /// The text at a path of members, byte for byte; `None` when it is not there.
+    pub fn raw_at(&self, path: &[&str]) -> Option<String> {
+        path.iter().try_fold(self.raw.clone(), |raw, name| {
+            let members: HashMap<String, &RawValue> = serde_json::from_str(&raw).ok()?;
+            Some((*members.get(*name)?).get().to_owned())
+        })
+    }
+
     fn raw_member(&self, name: &str) -> String {
         let members: HashMap<String, &RawValue> =
             serde_json::from_str(&self.raw).expect("a message is an object");
         members.get(name).unwrap_or_else(|| panic!("no {name}: {}", self.short())).get().to_owned()
     }
+}
+
+/// The members of a message that can be held.
+fn envelope(raw: &str) -> Value {
+    let members: HashMap<String, &RawValue> = serde_json::from_str(raw).unwrap_or_default();
+    let held =
+        members.into_iter().filter_map(|(key, raw)| Some((key, serde_json::from_str(raw.get()).ok()?)));
+    let held: serde_json::Map<String, Value> = held.collect();
+    if held.is_empty() { Value::Null } else { Value::Object(held) }
 }

@@ -36,17 +36,20 @@ pub struct StdioClient {
     _keep: Option<Arc<dyn Send + Sync>>,
 }
 
+/// Messages as they come.
 #[derive(Default)]
-struct Inbox {
+pub struct Inbox {
     state: Mutex<Received>,
     news: Condvar,
 }
 
+/// What came so far.
 #[derive(Default)]
-struct Received {
-    messages: Vec<Message>,
+pub struct Received {
+    /// In order.
+    pub messages: Vec<Message>,
     /// Set when stdout ended.
-    ended: bool,
+    pub ended: bool,
 }
 
 impl StdioClient {
@@ -163,7 +166,7 @@ impl StdioClient {
 
     /// All messages so far, in order.
     pub fn messages(&self) -> Vec<Message> {
-        lock(&self.inbox.state).messages.clone()
+        self.inbox.messages()
     }
 
     /// All notifications of one method so far, in order.
@@ -212,19 +215,30 @@ impl Drop for StdioClient {
 }
 
 impl Inbox {
+    /// One more message.
+    pub fn add(&self, message: Message) {
+        lock(&self.state).messages.push(message);
+        self.news.notify_all();
+    }
+
+    /// All messages so far, in order.
+    pub fn messages(&self) -> Vec<Message> {
+        lock(&self.state).messages.clone()
+    }
+
     fn fill(&self, mut stdout: impl std::io::BufRead) {
         let mut line = Vec::new();
         while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
             let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
             line.clear();
-            lock(&self.state).messages.push(Message::new(text));
-            self.news.notify_all();
+            self.add(Message::new(text));
         }
         lock(&self.state).ended = true;
         self.news.notify_all();
     }
 
-    fn wait<T>(&self, limit: Duration, mut find: impl FnMut(&Received) -> Option<T>) -> Option<T> {
+    /// What `find` finds, once it finds something before the end and within `limit`.
+    pub fn wait<T>(&self, limit: Duration, mut find: impl FnMut(&Received) -> Option<T>) -> Option<T> {
         let mut found = None;
         let state = lock(&self.state);
         let blocked = |received: &mut Received| {
