@@ -244,9 +244,7 @@ impl Gateway {
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),
-            ("tasks/get", Era::Modern) => tasks::modern(&snapshot, "tasks/get", incoming, exchange),
-            ("tasks/update", Era::Modern) => tasks::modern(&snapshot, "tasks/update", incoming, exchange),
-            ("tasks/cancel", Era::Modern) => tasks::modern(&snapshot, "tasks/cancel", incoming, exchange),
+            (method, _) if method.starts_with("tasks/") => tasks::dispatch(&snapshot, incoming, exchange),
             ("tools/list", _) => return self.list(&snapshot, ListKind::Tools, incoming, exchange, waited),
             ("prompts/list", _) => {
                 return self.list(&snapshot, ListKind::Prompts, incoming, exchange, waited);
@@ -260,7 +258,7 @@ impl Gateway {
             ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
             ("server/discover", Era::Modern) => {
                 let offered = modern::discover_result(
-                    &capability::offered(Era::Modern, true),
+                    &capability::offered(Era::Modern, false),
                     snapshot.catalog.instructions(),
                 );
                 return exchange.result(&offered);
@@ -335,7 +333,7 @@ impl Gateway {
         exchange.session().introduce(version, said.client_info, capabilities);
         let offered = legacy::initialize_result(
             version,
-            &capability::offered(Era::Legacy, true),
+            &capability::offered(Era::Legacy, false),
             snapshot.catalog.instructions(),
         );
         exchange.result(&offered);

@@ -44,26 +44,23 @@ pub(super) fn begin(
     Ok(Some(Box::new(Tracked::begins(&snapshot.tasks, holder, era, route))))
 }
 
-/// `tasks/get`, `tasks/update` and `tasks/cancel` of a modern client.
-pub(super) fn modern(
-    snapshot: &Snapshot,
-    method: &'static str,
-    incoming: &Incoming<'_>,
-    exchange: Exchange,
-) -> Relayed {
-    if !declares(incoming) {
+/// Requests about tasks, by method and era.
+pub(super) fn dispatch(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
+    let method = match (incoming.method, exchange.era()) {
+        ("tasks/get", _) => "tasks/get",
+        ("tasks/cancel", _) => "tasks/cancel",
+        ("tasks/update", Era::Modern) => "tasks/update",
+        ("tasks/result", Era::Legacy) => "tasks/result",
+        _ => return refuse(Failure::unknown_method(incoming.method), exchange),
+    };
+    if exchange.era() == Era::Modern && !declares(incoming) {
         return refuse(Failure::missing_extension(extension::TASKS), exchange);
     }
     about(snapshot, method, incoming, exchange)
 }
 
 /// A request about one task.
-pub(super) fn about(
-    snapshot: &Snapshot,
-    method: &'static str,
-    incoming: &Incoming<'_>,
-    exchange: Exchange,
-) -> Relayed {
+fn about(snapshot: &Snapshot, method: &'static str, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
     let id = match incoming.text(ids::TASK_ID) {
         Ok(id) => id,
         Err(failure) => return refuse(failure, exchange),

@@ -24,3 +24,4 @@ mod progress;
 mod reload;
 mod shutdown;
 mod subscribe;
+mod tasks;
