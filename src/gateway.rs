@@ -3,6 +3,7 @@
 //! A table from method to family; the families stand in files of their own and are a few lines each. Nothing here
 //! waits: an answer arrives in the sink of its request. Transports are `front.rs`, the file is `reload.rs`.
 
+pub mod answer;
 pub mod ask;
 pub mod complete;
 pub mod core;
@@ -11,6 +12,7 @@ pub mod incoming;
 pub mod lists;
 pub mod logging;
 pub mod notify;
+pub mod parking;
 pub mod prompts;
 pub mod relay;
 pub mod reply;
@@ -103,6 +105,7 @@ impl Gateway {
         });
         core.tasks.spawn(Arc::clone(&core).keep_catalog());
         core.tasks.spawn(Arc::clone(&core).tell_changes());
+        core.tasks.spawn(Arc::clone(&core.current().parking).keep());
         Self { core }
     }
 
@@ -149,6 +152,7 @@ impl Gateway {
     pub async fn shut_down(&self, drain: Duration) {
         self.core.subscribers.end(None);
         let snapshot = self.core.current();
+        snapshot.parking.end(None);
         snapshot.servers.values().for_each(|handle| handle.retire(drain));
         let stops = snapshot.servers.values().map(ServerHandle::stopped);
         futures_util::future::join_all(stops).await;
@@ -179,6 +183,7 @@ impl Gateway {
         event::session_closed(self.metrics(), why);
         self.core.forget(session);
         self.end_subscriptions(session);
+        self.core.current().parking.end(Some(session.key()));
         for (id, handle) in session.close() {
             handle.cancel(session.key(), &id, Some("the client left"));
         }
@@ -208,8 +213,10 @@ impl Gateway {
         if self.core.subscribers.cancel(session, id) {
             return;
         }
-        if let Some(handle) = session.give_up(id) {
-            handle.cancel(session.key(), id, Some(reason));
+        if let Some(handle) = session.give_up(id)
+            && !handle.cancel(session.key(), id, Some(reason))
+        {
+            session.withdraw(id);
         }
     }
 

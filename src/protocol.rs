@@ -6,6 +6,7 @@ pub mod bridge;
 pub mod capability;
 pub mod code;
 pub mod extension;
+pub mod input;
 pub mod legacy;
 pub mod modern;
 pub mod param_header;

@@ -88,6 +88,15 @@ pub struct Server {
     pub max_in_flight: usize,
 }
 
+impl Server {
+    /// The name that people see in questions of this server; none when its tools are shown under their own names, so that
+    /// clients see nothing but this server.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        (self.prefix.as_deref() != Some("")).then_some(self.name.as_str())
+    }
+}
+
 /// How a server is reached.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transport {
@@ -176,6 +185,8 @@ pub struct Settings {
     pub list_timeout: Duration,
     /// Longest wait for calls in flight at shutdown, or on a removed server.
     pub drain_timeout: Duration,
+    /// Longest wait for a user who was asked something by a server.
+    pub answer_timeout: Duration,
     /// Own text at the head of the merged instructions.
     pub instructions: Option<String>,
     /// How the file is followed.
@@ -190,6 +201,7 @@ impl Default for Settings {
             http: HttpSettings::default(),
             list_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(600),
             instructions: None,
             watch: WatchSettings::default(),
         }
@@ -234,6 +246,8 @@ pub struct Limits {
     pub list_pages: usize,
     /// Items on one page of a list we answer.
     pub page_size: usize,
+    /// Calls of one caller that wait for an answer of a user.
+    pub parked_per_caller: usize,
 }
 
 impl Default for Limits {
@@ -248,6 +262,7 @@ impl Default for Limits {
             list_items: 20_000,
             list_pages: 1_000,
             page_size: 5_000,
+            parked_per_caller: 64,
         }
     }
 }

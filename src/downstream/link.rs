@@ -53,8 +53,8 @@ pub struct Source<'a> {
     pub server: &'a ServerName,
     /// The connection it came over.
     pub link: &'a dyn Link,
-    /// The session whose request it came with, where the transport says so (the response stream of an HTTP request).
-    pub owner: Option<Owner>,
+    /// Our id of the call that it came with, where the transport says so (the response stream of an HTTP request).
+    pub call: Option<u64>,
 }
 
 /// Hears what servers say unasked. Called in the order of the wire, from the task that reads; must not wait.

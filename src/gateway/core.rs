@@ -78,6 +78,7 @@ impl Core {
             servers: IndexMap::new(),
             catalog: Arc::new(Catalog::build(&[], &Config::default().settings, &Owners::default())),
             policy: Policy::default(),
+            parking: Arc::default(),
             generations: Generations::default(),
             tasks: Arc::default(),
         };
@@ -143,7 +144,9 @@ impl Core {
         let changed = generations != before.generations;
         let policy = before.policy.clone();
         let tasks = Arc::clone(&before.tasks);
-        let next = Snapshot { config, servers, catalog: Arc::new(catalog), policy, generations, tasks };
+        let parking = Arc::clone(&before.parking);
+        let next =
+            Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations, tasks };
         self.snapshot.send_replace(Arc::new(next));
         if changed {
             self.changed.notify_one();

@@ -6,12 +6,15 @@ use crate::gateway::reply::Failure;
 use crate::gateway::session::LEVELS;
 use crate::gateway::session::Session;
 use crate::gateway::session::write_notification;
+use crate::gateway::tasks::tracked::Tracked;
+use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
 use crate::wire::members::write_object;
 use crate::wire::members::write_string;
+use crate::wire::message::read_text;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
@@ -25,6 +28,8 @@ pub struct Exchange {
     sink: Sink,
     progress_token: Option<Box<str>>,
     log_level: Option<Box<str>>,
+    /// For a request that may begin a task or is about one.
+    tracked: Option<Box<Tracked>>,
     settled: bool,
 }
 
@@ -42,6 +47,7 @@ impl Exchange {
             sink: sink.clone(),
             progress_token: None,
             log_level: None,
+            tracked: None,
             settled: false,
         })
     }
@@ -50,6 +56,16 @@ impl Exchange {
     pub fn listens(&mut self, progress_token: Option<&str>, log_level: Option<&str>) {
         self.progress_token = progress_token.map(Into::into);
         self.log_level = log_level.map(Into::into);
+    }
+
+    /// Looks for a task in its answer.
+    pub(super) fn track(&mut self, tracked: Box<Tracked>) {
+        self.tracked = Some(tracked);
+    }
+
+    /// What it has to do with tasks.
+    pub(super) fn tracked(&self) -> Option<&Tracked> {
+        self.tracked.as_deref()
     }
 
     /// True when the client gave a progress token.
@@ -62,7 +78,10 @@ impl Exchange {
     /// declare that it can answer.
     #[must_use]
     pub fn ask(&self, question: &Question<'_>) -> bool {
-        let Some(id) = self.session.expect_reply(&self.id, question) else { return false };
+        let wanted = Wanted::of(question.method, question.params);
+        let Some(id) = wanted.and_then(|wanted| self.session.expect_reply(&self.id, wanted, question)) else {
+            return false;
+        };
         let sent = self.sink.send(Kind::Notice, |out| write_request(out, &id, question));
         if sent.is_err() {
             self.session.take_reply(&id);
@@ -108,7 +127,7 @@ impl Exchange {
     /// Ends it without an answer: the client cancelled it and expects none.
     pub fn forget(mut self) {
         self.settled = true;
-        self.session.settle(&self.id);
+        self.withdraw();
         if let Sink::Mail(mailbox) = &self.sink {
             mailbox.close();
         }
@@ -134,6 +153,20 @@ impl Exchange {
         let _ = self.sink.send(Kind::Notice, |out| write_notification(out, method, params));
     }
 
+    /// Sends a log message, or another notification, if the client wants it.
+    pub fn log(&self, method: &str, params: Option<&str>) {
+        let level = params.and_then(log_level_of);
+        if level.is_none_or(|level| self.wants_log(&level)) {
+            self.notify(method, params);
+        }
+    }
+
+    /// True while the client has not answered a question that came because of this request.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.session.is_asked(&self.id)
+    }
+
     /// Whether a log message of `level` may go this way: a modern client asks for it with the request.
     #[must_use]
     pub fn wants_log(&self, level: &str) -> bool {
@@ -147,15 +180,26 @@ impl Exchange {
 
     fn settle(mut self, kind: Kind, member: &[u8], raw: &[u8]) {
         self.settled = true;
-        self.session.settle(&self.id);
+        self.withdraw();
         let _ = self.sink.send(kind, |out| write_answer(out, &self.id, member, raw));
+    }
+}
+
+impl Exchange {
+    /// It is over for the session. Questions that are still open need no answer any more.
+    fn withdraw(&self) {
+        for question in self.session.settle(&self.id) {
+            let params =
+                format!(r#"{{"requestId":{question},"reason":"the call that this belongs to is over"}}"#);
+            self.notify("notifications/cancelled", Some(&params));
+        }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.settled {
-            self.session.settle(&self.id);
+            self.withdraw();
             let failure = Failure::dropped();
             let json = failure.to_json();
             let kind = Kind::Error(failure.code);
@@ -182,6 +226,12 @@ pub fn write_answer(out: &mut Vec<u8>, id: &str, member: &[u8], raw: &[u8]) {
     out.extend_from_slice(member);
     out.extend_from_slice(raw);
     out.push(b'}');
+}
+
+/// The severity that a log message names.
+fn log_level_of(params: &str) -> Option<String> {
+    let members = Members::parse(params).ok()?;
+    read_text(members.get("level")?).ok().map(std::borrow::Cow::into_owned)
 }
 
 fn severity(level: &str) -> usize {

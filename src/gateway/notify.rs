@@ -60,7 +60,11 @@ impl Listener for Ears {
 /// To the client whose call caused it; without calls, to the only client there is.
 fn log_line(core: &Core, source: &Source<'_>, params: Option<&str>) {
     let pending = source.link.pending();
-    if let Some(owner) = source.owner.or_else(|| pending.sole_owner()) {
+    if let Some(call) = source.call {
+        pending.notice_call(call, "notifications/message", params);
+        return;
+    }
+    if let Some(owner) = pending.sole_owner() {
         pending.notice(owner, "notifications/message", params);
         return;
     }

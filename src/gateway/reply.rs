@@ -82,6 +82,16 @@ impl Failure {
             .with(json!({"requiredCapabilities": {"extensions": {extension: {}}}}))
     }
 
+    /// A `requestState` that leads nowhere: never given out, used, expired, or given to somebody else.
+    #[must_use]
+    pub fn unknown_state(method: &str) -> Self {
+        let text = format!(
+            "the `requestState` of this `{method}` is not known: it was used, has expired, or belongs to another request; \
+             send the request anew, without it"
+        );
+        Self::new(code::INVALID_PARAMS, text)
+    }
+
     /// A second request with an id that is still in flight.
     #[must_use]
     pub fn duplicate_id(id: &str) -> Self {

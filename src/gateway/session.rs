@@ -7,9 +7,11 @@ use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
+use crate::protocol::capability;
+use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
+use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
-use crate::wire::members::Members;
 use crate::wire::members::write_string;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
@@ -19,6 +21,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -39,6 +42,8 @@ pub struct Session {
     key: Owner,
     caller: Caller,
     in_flight_limit: usize,
+    /// What it declared in `initialize` and can be relayed, as JSON text.
+    relayable: OnceLock<Box<str>>,
     state: Mutex<State>,
 }
 
@@ -47,7 +52,6 @@ struct State {
     initialized: bool,
     version: Option<&'static str>,
     client: Option<ClientInfo>,
-    capabilities: Option<String>,
     log_level: Option<usize>,
     in_flight: HashMap<Box<str>, Option<ServerHandle>>,
     /// Requests that wait for lists and that the client cancelled meanwhile.
@@ -77,7 +81,7 @@ impl Session {
     #[must_use]
     pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        Self { key, caller, in_flight_limit, state: Mutex::default() }
+        Self { key, caller, in_flight_limit, relayable: OnceLock::new(), state: Mutex::default() }
     }
 
     /// Its number, unique in this process.
@@ -94,10 +98,12 @@ impl Session {
 
     /// Notes what the client said in `initialize`.
     pub fn introduce(&self, version: &'static str, client: Option<ClientInfo>, capabilities: Option<String>) {
+        let _ = self.relayable.set(
+            capabilities.map_or_else(|| "{}".into(), |all| capability::relayable(&all, Era::Legacy)).into(),
+        );
         let mut state = self.lock();
         state.version = Some(version);
         state.client = client;
-        state.capabilities = capabilities;
     }
 
     /// The revision agreed on in `initialize`; `None` before it.
@@ -112,12 +118,16 @@ impl Session {
         self.lock().client.clone()
     }
 
-    /// True when the client declared this capability in `initialize`.
+    /// What a legacy client declared ∩ what can be relayed, as JSON text; `{}` before `initialize`.
     #[must_use]
-    pub fn declared(&self, capability: &str) -> bool {
-        let state = self.lock();
-        let declared = state.capabilities.as_deref().and_then(|raw| Members::parse(raw).ok());
-        declared.is_some_and(|members| members.get(capability).is_some())
+    pub fn relayable(&self) -> &str {
+        self.relayable.get().map_or("{}", |relayable| relayable)
+    }
+
+    /// True when a legacy client declared in `initialize` that it can answer this.
+    #[must_use]
+    pub fn can_answer(&self, wanted: Wanted) -> bool {
+        wanted.is_declared(self.relayable())
     }
 
     /// The client has sent `notifications/initialized`: it may be told things now.
@@ -176,14 +186,15 @@ impl Session {
         *self.lock().seen.of_mut(kind) = *now.of_mut(kind);
     }
 
-    /// Registers a question for the client, because of its request `call`. Its id as JSON text; `None` when the client cannot be asked this.
-    pub(super) fn expect_reply(&self, call: &str, question: &Question<'_>) -> Option<Box<str>> {
-        let capability = match question.method {
-            "elicitation/create" => "elicitation",
-            "sampling/createMessage" => "sampling",
-            _ => return None,
-        };
-        if !self.declared(capability) {
+    /// Registers a question for the client, because of its request `call`. Its id as JSON text; `None` when the client
+    /// cannot be asked this.
+    pub(super) fn expect_reply(
+        &self,
+        call: &str,
+        wanted: Wanted,
+        question: &Question<'_>,
+    ) -> Option<Box<str>> {
+        if !self.can_answer(wanted) {
             return None;
         }
         let mut state = self.lock();
@@ -245,21 +256,37 @@ impl Session {
         self.lock().given_up.contains(id)
     }
 
-    pub(super) fn settle(&self, id: &str) {
+    /// True while the client has not answered a question because of its request `call`.
+    pub(super) fn is_asked(&self, call: &str) -> bool {
+        self.lock().asked.values().any(|reply| *reply.call == *call)
+    }
+
+    /// The client gave its request `call` up while it was asked because of it: the questions count as answered.
+    pub(super) fn withdraw(&self, call: &str) {
+        let mut state = self.lock();
+        if !state.in_flight.contains_key(call) {
+            return;
+        }
+        state.given_up.insert(call.into());
+        let open = take_questions(&mut state, call);
+        drop(state);
+        open.into_iter().for_each(|(_, reply)| (reply.take)(OVER));
+    }
+
+    /// The request is over. The ids of questions that came because of it and were not answered.
+    pub(super) fn settle(&self, id: &str) -> Vec<Box<str>> {
         let mut state = self.lock();
         state.in_flight.remove(id);
         if !state.given_up.is_empty() {
             state.given_up.remove(id);
         }
         if state.asked.is_empty() {
-            return;
+            return Vec::new();
         }
-        let over: Vec<Reply> =
-            state.asked.extract_if(|_, reply| *reply.call == *id).map(|(_, reply)| reply).collect();
+        let over = take_questions(&mut state, id);
         drop(state);
-        over.into_iter().for_each(|reply| {
-            (reply.take)(r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#);
-        });
+        over.iter().for_each(|(_, reply)| (reply.take)(OVER));
+        over.into_iter().map(|(question, _)| question).collect()
     }
 
     /// Requests in flight.
@@ -285,6 +312,13 @@ impl Session {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a server is told whose question is not answered any more.
+const OVER: &str = r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#;
+
+fn take_questions(state: &mut State, call: &str) -> Vec<(Box<str>, Reply)> {
+    state.asked.extract_if(|_, reply| *reply.call == *call).collect()
 }
 
 /// Writes a notification. `params` is JSON text.

@@ -26,22 +26,26 @@ use crate::protocol::extension;
 use crate::protocol::version::Era;
 use serde_json::json;
 
-/// A call that may become a task: its answer is looked at. `None` for all others, which pass as ever.
+/// Has the answer of a call looked at that may become a task. All others pass as ever.
+///
+/// # Errors
+/// The failure to answer when the client wants one of a server that has none.
 pub(super) fn begin(
     snapshot: &Snapshot,
     incoming: &Incoming<'_>,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     route: &Route,
-) -> Result<Option<Box<Tracked>>, Failure> {
+) -> Result<(), Failure> {
     let era = exchange.era();
     match era {
-        Era::Modern if !declares(incoming) => return Ok(None),
-        Era::Legacy if incoming.params.get("task").is_none() => return Ok(None),
+        Era::Modern if !declares(incoming) => return Ok(()),
+        Era::Legacy if incoming.params.get("task").is_none() => return Ok(()),
         Era::Modern => {}
         Era::Legacy => check_augmented(snapshot, incoming, route)?,
     }
     let holder = holder(exchange.session().caller(), exchange.session().key());
-    Ok(Some(Box::new(Tracked::begins(&snapshot.tasks, holder, era, route))))
+    exchange.track(Box::new(Tracked::begins(&snapshot.tasks, holder, era, route)));
+    Ok(())
 }
 
 /// Requests about tasks, by method and era.
@@ -60,7 +64,12 @@ pub(super) fn dispatch(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: E
 }
 
 /// A request about one task.
-fn about(snapshot: &Snapshot, method: &'static str, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
+fn about(
+    snapshot: &Snapshot,
+    method: &'static str,
+    incoming: &Incoming<'_>,
+    mut exchange: Exchange,
+) -> Relayed {
     let id = match incoming.text(ids::TASK_ID) {
         Ok(id) => id,
         Err(failure) => return refuse(failure, exchange),
@@ -72,13 +81,13 @@ fn about(snapshot: &Snapshot, method: &'static str, incoming: &Incoming<'_>, exc
         let why = format!("{}: server `{}`, which ran it, left the file", SAID, task.route.server);
         return refuse(Failure::new(code::INVALID_PARAMS, why), exchange);
     }
-    let own_id = quoted(&task.own_id);
+    let (own_id, target) = (quoted(&task.own_id), task.own_id.clone());
     let passage =
-        Passage { method, replace: Some((ids::TASK_ID, &own_id)), has_target: true, param_headers: &[] };
+        Passage { method, replace: Some((ids::TASK_ID, &own_id)), target: Some(&target), param_headers: &[] };
     let place = if method == "tasks/result" { Place::Related } else { Place::Top };
     let route = task.route.clone();
-    let tracked = Box::new(Tracked::known(&snapshot.tasks, task, place));
-    relay::send_tracked(snapshot, &route, incoming, &passage, exchange, || unknown(&id), Some(tracked))
+    exchange.track(Box::new(Tracked::known(&snapshot.tasks, task, place)));
+    relay::send(snapshot, &route, incoming, &passage, exchange, || unknown(&id))
 }
 
 const SAID: &str = "the task is gone";

@@ -13,7 +13,7 @@ use crate::gateway::snapshot::Snapshot;
 use crate::gateway::tasks;
 
 /// Resolves the name; the policy and the sending are `relay.rs`.
-pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
+pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: Exchange) -> Relayed {
     let name = match incoming.text("name") {
         Ok(name) => name,
         Err(failure) => return refuse(failure, exchange),
@@ -24,12 +24,11 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
     let passage = Passage {
         method: "tools/call",
         replace: Some(("name", &own_name)),
-        has_target: true,
+        target: Some(&route.own_name),
         param_headers: snapshot.catalog.param_headers(&name),
     };
-    let tracked = match tasks::begin(snapshot, incoming, &exchange, route) {
-        Ok(tracked) => tracked,
-        Err(failure) => return refuse(failure, exchange),
-    };
-    relay::send_tracked(snapshot, route, incoming, &passage, exchange, failure, tracked)
+    if let Err(failure) = tasks::begin(snapshot, incoming, &mut exchange, route) {
+        return refuse(failure, exchange);
+    }
+    relay::send(snapshot, route, incoming, &passage, exchange, failure)
 }

@@ -41,19 +41,22 @@ const RELAYABLE: [&str; 3] = ["elicitation", "sampling", "roots"];
 /// The full set that lists are read with: some servers list more tools to more capable clients.
 pub const FULL: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{}}"#;
 
-/// What a modern client declared ∩ what can be relayed, as JSON text. Of extensions: those in `extension.rs`.
+/// What a client of `era` declared ∩ what can be relayed, as JSON text. Of extensions: those in `extension.rs`.
 ///
 /// ```
 /// use mcp_manifold::protocol::capability::relayable;
-/// assert_eq!(relayable(r#"{"roots":{},"extensions":{"x":{}}}"#), r#"{"roots":{}}"#);
+/// use mcp_manifold::protocol::version::Era;
+/// assert_eq!(relayable(r#"{"roots":{},"extensions":{"x":{}}}"#, Era::Modern), r#"{"roots":{}}"#);
 /// let tasks = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
-/// assert_eq!(relayable(tasks), tasks);
+/// assert_eq!(relayable(tasks, Era::Modern), tasks);
+/// assert_eq!(relayable(tasks, Era::Legacy), "{}");
 /// ```
 #[must_use]
-pub fn relayable(declared: &str) -> String {
+pub fn relayable(declared: &str, era: Era) -> String {
     let Ok(members) = Members::parse(declared) else { return "{}".into() };
     let mut out = Vec::new();
-    let extensions = members.get(MEMBER).and_then(|declared| extension::only(declared, &[TASKS, UI]));
+    let passing: &[&str] = if era == Era::Modern { &[TASKS, UI] } else { &[UI] };
+    let extensions = members.get(MEMBER).and_then(|declared| extension::only(declared, passing));
     let keep = |key: &str| match &extensions {
         Some(extensions) if key == MEMBER => Edit::Replace(extensions),
         _ if RELAYABLE.contains(&key) => Edit::Keep,

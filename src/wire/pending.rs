@@ -33,6 +33,10 @@ pub trait Waiter: Send {
     }
     /// True when the caller knows this call as `id` (JSON text).
     fn is(&self, id: &str) -> bool;
+    /// True while it is the caller who has to say something first: the server's patience is not at stake.
+    fn waits_for_client(&self) -> bool {
+        false
+    }
 }
 
 /// A request of the other side, with the way to answer it.
@@ -189,7 +193,17 @@ impl Pending {
         if table.calls.values().all(|entry| entry.deadline > now) {
             return Vec::new();
         }
-        let over = table.calls.extract_if(|_, entry| entry.deadline <= now);
+        let over = table.calls.extract_if(|_, entry| {
+            if entry.deadline > now {
+                return false;
+            }
+            // A person may take long, and the server gets its whole time after that.
+            let waits = entry.waiter.waits_for_client();
+            if waits {
+                entry.deadline = now + entry.patience;
+            }
+            !waits
+        });
         over.map(|(id, entry)| (id, entry.patience, entry.waiter)).collect()
     }
 
@@ -220,6 +234,16 @@ impl Pending {
         let mut owners = table.calls.values().map(|entry| entry.waiter.owner()).filter(|owner| *owner != 0);
         let first = owners.next()?;
         owners.all(|owner| owner == first).then_some(first)
+    }
+
+    /// Tells the call `id` about a notification that came because of it. `false` when it is not in flight.
+    pub fn notice_call(&self, id: u64, method: &str, params: Option<&str>) -> bool {
+        self.lock().calls.get(&id).map(|entry| entry.waiter.notice(method, params)).is_some()
+    }
+
+    /// Passes a question on through the call `id`. `false` when nobody takes it.
+    pub fn ask_call(&self, id: u64, question: &Question<'_>) -> bool {
+        self.lock().calls.get(&id).is_some_and(|entry| entry.waiter.ask(question))
     }
 
     /// Tells one call of `owner` about a notification that came because of it. `false` when it has none in flight.

@@ -16,7 +16,6 @@ use serde_json::Value;
 use serde_json::json;
 
 const TASKS: &str = "io.modelcontextprotocol/tasks";
-const RELATED: &str = "/_meta/io.modelcontextprotocol~1related-task/taskId";
 
 fn declared() -> Value {
     json!({ "elicitation": { "form": {} }, "extensions": { TASKS: {} } })

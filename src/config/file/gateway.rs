@@ -21,6 +21,8 @@ pub struct Gateway {
     pub list_timeout: Option<String>,
     /// Longest wait for calls in flight at shutdown, or on a removed server. Default `"10s"`.
     pub drain_timeout: Option<String>,
+    /// Longest wait for a user who was asked something by a server. Default `"600s"`.
+    pub answer_timeout: Option<String>,
     /// Own text at the head of the instructions that clients get.
     pub instructions: Option<String>,
     /// Default of `callTimeout` of all servers. Default `"600s"`.
@@ -70,6 +72,8 @@ pub struct Limits {
     pub list_pages: Option<u32>,
     /// Items on one page of a list to clients. Default 5000.
     pub page_size: Option<u32>,
+    /// Calls of one caller that wait for an answer of a user. Default 64.
+    pub parked_per_caller: Option<u32>,
 }
 
 /// The HTTP front.

@@ -164,13 +164,13 @@ impl Talk {
 
     /// Takes in one message of the server. `asked` is the call whose response it came in.
     pub fn hear(&self, link: &Arc<dyn Link>, asked: Option<Asked>, text: &mut Vec<u8>) -> Heard {
-        let owner = asked.map(|asked| asked.owner).filter(|owner| *owner != 0);
+        let call = asked.filter(|asked| asked.owner != 0).map(|asked| asked.id);
         match reply::read(text, self.endpoint.limits.depth) {
             Ok(Message::Response { id, outcome }) => self.hear_answer(asked, id, outcome),
             Ok(Message::Notification { method, params }) => {
                 match (&*method, params) {
                     ("notifications/progress", Some(params)) => self.hear_progress(params),
-                    _ => self.listener.notification(self.source(link, owner), &method, params),
+                    _ => self.listener.notification(self.source(link, call), &method, params),
                 }
                 Heard::Other
             }
@@ -178,7 +178,7 @@ impl Talk {
                 match (&*method, self.era) {
                     ("ping", _) => link.respond(id, r#""result":{}"#),
                     (_, Era::Legacy) => {
-                        let source = self.source(link, owner);
+                        let source = self.source(link, call);
                         self.listener.request(source, Arc::clone(link), id, &method, params);
                     }
                     (_, Era::Modern) => {
@@ -322,8 +322,8 @@ impl Talk {
         }
     }
 
-    fn source<'a>(&'a self, link: &'a Arc<dyn Link>, owner: Option<Owner>) -> Source<'a> {
-        Source { server: &self.endpoint.server, link: &**link, owner }
+    fn source<'a>(&'a self, link: &'a Arc<dyn Link>, call: Option<u64>) -> Source<'a> {
+        Source { server: &self.endpoint.server, link: &**link, call }
     }
 }
 

@@ -25,11 +25,13 @@ use tokio::time::Instant;
 const LONGEST_HOLD: Duration = Duration::from_secs(24 * 3600);
 
 /// A request with its task.
+#[derive(Debug)]
 pub(in crate::gateway) struct Tracked {
     table: Arc<TaskTable>,
     of: Of,
 }
 
+#[derive(Debug)]
 enum Of {
     /// It may begin one.
     Begins { holder: Holder, era: Era, route: Route },
@@ -58,14 +60,6 @@ impl Tracked {
     /// A request about `task`, whose answer has its id at `place`.
     pub(in crate::gateway) fn known(table: &Arc<TaskTable>, task: Task, place: Place) -> Self {
         Self { table: Arc::clone(table), of: Of::Known { task, place } }
-    }
-
-    /// The server's id of the task that the request is about.
-    pub(in crate::gateway) fn target(&self) -> Option<&str> {
-        match &self.of {
-            Of::Begins { .. } => None,
-            Of::Known { task, .. } => Some(&task.own_id),
-        }
     }
 
     /// How long the answer may take: the result of a task comes when the task is done.

@@ -326,7 +326,7 @@ impl Waiter for Somebody {
 impl Listener for Ears {
     fn lists_read(&self, _: &ServerName, _: &Arc<ServerLists>) {}
     fn notification(&self, source: Source<'_>, method: &str, _: Option<&RawValue>) {
-        let _ = self.0.send(Told::Heard(method.into(), source.owner));
+        let _ = self.0.send(Told::Heard(method.into(), source.call));
     }
     fn request(
         &self,
@@ -336,7 +336,7 @@ impl Listener for Ears {
         method: &str,
         _: Option<&RawValue>,
     ) {
-        let _ = self.0.send(Told::Asked(method.into(), source.owner));
+        let _ = self.0.send(Told::Asked(method.into(), source.call));
         link.respond(id, r#""result":{"action":"decline"}"#);
     }
 }

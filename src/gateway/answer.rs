@@ -1,0 +1,67 @@
+//! What a server answered, on its last step to the client: translated between the eras, or turned into an error.
+//!
+//! It does not know who waited; `relay.rs` and `ask/held.rs` do.
+
+use crate::downstream::handle::ServerHandle;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::reply::Failure;
+use crate::protocol::bridge;
+use crate::protocol::code;
+use crate::wire::members::Members;
+use crate::wire::message::Outcome;
+use crate::wire::pending::Answer;
+use crate::wire::pending::Lost;
+
+/// Answers `exchange`.
+pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'static str, answer: Answer<'_>) {
+    match answer {
+        Answer::Outcome(Outcome::Result(raw)) if raw.get().starts_with('{') => {
+            result(exchange, handle, method, raw.get());
+        }
+        Answer::Outcome(Outcome::Result(_)) => {
+            lost(exchange, handle, method, &Lost::Unreadable("its `result` is not an object".into()));
+        }
+        Answer::Outcome(Outcome::Error(raw)) if !is_error(raw.get()) => {
+            let why = "its `error` is not an object with `code` and `message`";
+            lost(exchange, handle, method, &Lost::Unreadable(why.into()));
+        }
+        Answer::Outcome(Outcome::Error(raw)) => {
+            let error = bridge::error(raw.get(), method, handle.era(), exchange.era());
+            exchange.error(&error);
+        }
+        // The protocol expects no answer to a request that the client cancelled, in either era.
+        Answer::Lost(Lost::Cancelled) if !exchange.session().is_closed() => exchange.forget(),
+        Answer::Lost(why) => lost(exchange, handle, method, &why),
+    }
+}
+
+fn result(exchange: Exchange, handle: &ServerHandle, method: &'static str, raw: &str) {
+    match bridge::result(raw, method, handle.era(), exchange.era()) {
+        Ok(result) => show(exchange, handle, &result),
+        Err(why) => {
+            let text = format!("server `{}` {why}", handle.server().name);
+            exchange.fail(&Failure::new(code::INTERNAL_ERROR, text));
+        }
+    }
+}
+
+/// The last step of a result: ids of tasks become those that the client knows.
+pub(super) fn show(exchange: Exchange, handle: &ServerHandle, result: &str) {
+    match exchange.tracked().map(|tracked| tracked.shown(result, handle)) {
+        None => exchange.result(result.as_bytes()),
+        Some(Some(shown)) => exchange.result(shown.as_bytes()),
+        Some(None) => exchange.fail(&Failure::new(code::INTERNAL_ERROR, "no id can be made for the task")),
+    }
+}
+
+fn lost(exchange: Exchange, handle: &ServerHandle, method: &'static str, why: &Lost) {
+    exchange.fail(&Failure::lost(&handle.server().name, method, why));
+}
+
+/// Clients refuse anything else, and some then wait for ever.
+fn is_error(raw: &str) -> bool {
+    let members = Members::parse_with_duplicates(raw).ok();
+    let code = |all: &Members<'_>| all.get("code").is_some_and(|code| code.get().parse::<i64>().is_ok());
+    let message = |all: &Members<'_>| all.get("message").is_some_and(|text| text.get().starts_with('"'));
+    members.is_some_and(|all| code(&all) && message(&all))
+}
