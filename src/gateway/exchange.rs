@@ -161,6 +161,14 @@ impl Exchange {
         }
     }
 
+    /// The server no longer wants the answer to its question `id` (JSON text): the client is told.
+    pub fn retract(&self, id: &str) {
+        if let Some(question) = self.session.retract(&self.id, id) {
+            let params = format!(r#"{{"requestId":{question},"reason":"the server no longer asks"}}"#);
+            self.notify("notifications/cancelled", Some(&params));
+        }
+    }
+
     /// True while the client has not answered a question that came because of this request.
     #[must_use]
     pub fn is_asked(&self) -> bool {

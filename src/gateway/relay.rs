@@ -352,7 +352,16 @@ impl Waiter for Relay {
         let label = self.handle.server().label();
         let params = input::question(wanted, question.params, label, Era::Legacy, "");
         let reply = Arc::clone(&question.reply);
-        self.exchange.ask(&Question { method: question.method, params: Some(&params), reply })
+        self.exchange.ask(&Question {
+            id: question.id,
+            method: question.method,
+            params: Some(&params),
+            reply,
+        })
+    }
+
+    fn retract(&self, id: &str) {
+        self.exchange.retract(id);
     }
 
     fn owner(&self) -> Owner {
