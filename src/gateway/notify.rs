@@ -30,6 +30,13 @@ impl Listener for Ears {
                     handle.relist();
                 }
             }
+            "notifications/cancelled" => {
+                let params = params.and_then(|raw| Members::parse(raw.get()).ok());
+                if let Some(id) = params.and_then(|params| params.get("requestId")) {
+                    source.link.pending().retract(id.get());
+                }
+            }
+            "notifications/elicitation/complete" => page_done(&core, method, params),
             "notifications/message" => log_line(&core, &source, params.map(RawValue::get)),
             // Unknown ones are ignored, as the protocol asks; updates of resources come with subscriptions.
             _ => {}
@@ -54,6 +61,17 @@ impl Listener for Ears {
         params: Option<&RawValue>,
     ) {
         ask::pass_on(source, &link, id, method, params.map(RawValue::get));
+    }
+}
+
+/// To the client that was told to open the page, and to nobody else.
+fn page_done(core: &Core, method: &str, params: Option<&RawValue>) {
+    let Some(raw) = params else { return };
+    let members = Members::parse(raw.get()).ok();
+    let Some(elicitation) = members.and_then(|members| members.get("elicitationId")) else { return };
+    let told = core.sessions().into_iter().find(|session| session.take_page(elicitation.get()));
+    if let Some(session) = told {
+        session.notify(method, Some(raw.get()));
     }
 }
 

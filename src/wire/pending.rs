@@ -25,6 +25,10 @@ pub trait Waiter: Send {
     fn notice(&self, method: &str, params: Option<&str>);
     /// Passes a request of the server on to whoever made this call. `false` when there is no way to them.
     fn ask(&self, question: &Question<'_>) -> bool;
+    /// The server no longer wants the answer to its question `id` (JSON text).
+    fn retract(&self, id: &str) {
+        let _ = id;
+    }
     /// The session this call belongs to.
     fn owner(&self) -> Owner;
     /// True for a request that is meant to stay open: it counts as no call, and no unreadable answer is taken for its.
@@ -41,6 +45,8 @@ pub trait Waiter: Send {
 
 /// A request of the other side, with the way to answer it.
 pub struct Question<'a> {
+    /// The id that the other side gave it, as JSON text; empty for a question that is no request.
+    pub id: &'a str,
     /// What is asked for.
     pub method: &'a str,
     /// The params, as JSON text.
@@ -259,6 +265,11 @@ impl Pending {
     /// Tells one call of `owner` about a notification that came because of it. `false` when it has none in flight.
     pub fn notice(&self, owner: Owner, method: &str, params: Option<&str>) -> bool {
         self.lock().likeliest_of(owner).map(|waiter| waiter.notice(method, params)).is_some()
+    }
+
+    /// Takes the question `id` of the server back, through whichever call it went.
+    pub fn retract(&self, id: &str) {
+        self.lock().calls.values().for_each(|entry| entry.waiter.retract(id));
     }
 
     /// Passes a question on through one call of `owner`. `false` when nobody takes it.
