@@ -14,6 +14,7 @@ mod fake;
 mod fidelity;
 mod held;
 mod http;
+mod http_resume;
 mod input;
 mod layering;
 mod lazy;
