@@ -87,8 +87,11 @@ pub(super) fn send(
         return unknown(failure(), exchange);
     };
     exchange.session().bind(exchange.id(), handle);
-    let log_level = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
-    exchange.listens(incoming.progress_token(), log_level);
+    let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
+    exchange.listens(incoming.progress_token(), with_this);
+    // A modern server is told with every call what a legacy client said once.
+    let once = || exchange.session().log_level_name();
+    let log_level = if incoming.modern.is_some() { with_this } else { once() };
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(incoming, &session);
     let way =
@@ -276,7 +279,7 @@ impl Again {
             param_headers: &again.param_headers,
             wants_progress: exchange.wants_progress(),
             capabilities: &again.capabilities,
-            log_level: None,
+            log_level: session.log_level_name(),
         };
         let relay =
             Relay { exchange, handle: handle.clone(), method, again: Some(self.clone()), samples: false };
