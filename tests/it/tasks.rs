@@ -350,23 +350,20 @@ fn a_server_without_tasks_shows_none() {
 #[test]
 fn a_server_that_runs_a_task_is_not_idle() {
     let conf = TempConf::with(|conf| {
-        servers([("lp", conf.fake("lp").args(&["--tasks"]).set("idleTimeout", "300ms"))])
+        let brief = |name: &str| conf.fake(name).args(&["--tasks"]).set("idleTimeout", "300ms");
+        servers([("lp", brief("lp")), ("other", brief("other"))])
     });
     let client = Driver::start(Gateway::on(&conf), Era::Legacy, Transport::Stdio, declared());
     let peer = Peer { name: "lp", era: Era::Legacy, behind: Transport::Stdio };
     client.request("tools/list", json!({})).result();
     let id = begin(&client, &peer, "job", json!({}));
+    // What has nothing to do since then is stopped, and this one is not.
+    let pid: u32 = client.call("other__pid", json!({})).text().parse().expect("a number");
+    eventually("another server is idle", || !conf.processes().contains(&pid));
     let spawned = conf.spawns("lp");
-    let began = std::time::Instant::now();
-    eventually("longer than it may be idle", || began.elapsed() > std::time::Duration::from_secs(1));
+    let pid: u32 = client.call("lp__pid", json!({})).text().parse().expect("a number");
     assert_eq!(text(about(&client, "tasks/get", &id).result(), "/status"), "working");
     assert_eq!(conf.spawns("lp"), spawned, "the same process still has it");
-    client.call(&peer.name_of("finish"), json!({ "task": "task-1" })).result();
-    let is_idle = || {
-        !conf
-            .processes()
-            .iter()
-            .any(|pid| conf.ledger("spawn", "lp").iter().any(|line| line.contains(&pid.to_string())))
-    };
-    eventually("it is stopped once the task is over", is_idle);
+    client.call("lp__finish", json!({ "task": "task-1" })).result();
+    eventually("it is stopped once the task is over", || !conf.processes().contains(&pid));
 }
