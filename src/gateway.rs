@@ -266,7 +266,7 @@ impl Gateway {
             ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
             ("server/discover", Era::Modern) => {
                 let offered = modern::discover_result(
-                    &capability::offered(Era::Modern, false),
+                    &capability::offered(Era::Modern, snapshot.catalog.apps().are_clear()),
                     snapshot.catalog.instructions(),
                 );
                 return exchange.result(&offered);
@@ -337,11 +337,13 @@ impl Gateway {
         let version = version::negotiate_legacy(&said.protocol_version);
         let client = said.client_info.clone().unwrap_or_default();
         event::client_connected(self.metrics(), "legacy", &client.name, version);
-        let capabilities = said.capabilities.map(|raw| raw.get().to_owned());
-        exchange.session().introduce(version, said.client_info, capabilities);
+        let apps = snapshot.catalog.apps().are_clear();
+        let declared = said.capabilities.map_or("{}", RawValue::get);
+        let relayable = capability::relayable(declared, Era::Legacy, apps);
+        exchange.session().introduce(version, said.client_info, relayable);
         let offered = legacy::initialize_result(
             version,
-            &capability::offered(Era::Legacy, false),
+            &capability::offered(Era::Legacy, apps),
             snapshot.catalog.instructions(),
         );
         exchange.result(&offered);

@@ -60,6 +60,13 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, format!("unknown tool `{}`{hint}", shortened(name)))
     }
 
+    /// A view of MCP Apps calls a tool by a name that tools of several servers have.
+    #[must_use]
+    pub fn ambiguous_tool(name: &str, rivals: &[&str]) -> Self {
+        let rivals = rivals.iter().map(|rival| format!("`{rival}`")).collect::<Vec<_>>().join(" or ");
+        Self::new(code::INVALID_PARAMS, format!("tool `{}` could be {rivals}", shortened(name)))
+    }
+
     /// A tool that needs what the client's revision does not have.
     #[must_use]
     pub fn only_as_task(name: &str) -> Self {

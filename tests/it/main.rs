@@ -2,6 +2,7 @@
 
 mod support;
 
+mod apps;
 mod ask;
 mod cache;
 mod call;
