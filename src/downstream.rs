@@ -6,6 +6,7 @@
 pub mod connect;
 pub mod connector;
 pub mod error;
+pub mod follow;
 pub mod handle;
 pub mod http;
 pub mod link;
@@ -17,3 +18,4 @@ pub mod request;
 pub mod stdio;
 pub mod survey;
 pub mod task;
+pub mod updates;

@@ -8,6 +8,7 @@ use crate::config::model::Server;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
 use crate::downstream::request::Request;
+use crate::downstream::updates::Updates;
 use crate::name::ServerName;
 use crate::policy::permit::Permit;
 use crate::protocol::version::Era;
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     /// The drain time, once it is to be stopped.
     pub(super) retired: watch::Sender<Option<Duration>>,
     pub(super) stopped: CancellationToken,
+    /// Resources whose updates are wanted.
+    pub(super) updates: Updates,
 }
 
 /// Where a server is in its life.
@@ -107,6 +110,7 @@ impl ServerHandle {
             lists: watch::Sender::new(lists),
             retired: watch::Sender::new(None),
             stopped: CancellationToken::new(),
+            updates: Updates::default(),
         };
         Self { server, shared: Arc::new(shared) }
     }
@@ -225,6 +229,18 @@ impl ServerHandle {
     /// Has its lists read again, if it is running.
     pub fn relist(&self) {
         self.shared.relist.notify_one();
+    }
+
+    /// Somebody wants to hear of updates of the resource `uri`: it is started for that.
+    pub fn want_updates(&self, uri: &str) {
+        self.shared.updates.want(uri);
+        self.want();
+    }
+
+    /// The resources whose updates are wanted.
+    #[must_use]
+    pub fn updates(&self) -> &Updates {
+        &self.shared.updates
     }
 
     /// Sends a notification if it is running: a server that is not has nothing to know. `params` is JSON text.

@@ -6,6 +6,7 @@ use crate::catalog::lists::ServerLists;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
+use crate::downstream::listen::hear_acknowledged;
 use crate::gateway::ask;
 use crate::gateway::core::Core;
 use crate::gateway::logging;
@@ -36,9 +37,19 @@ impl Listener for Ears {
                     source.link.pending().retract(id.get());
                 }
             }
+            "notifications/resources/updated" => {
+                if let Some(params) = params {
+                    core.tell_update(source.server, params.get());
+                }
+            }
+            "notifications/subscriptions/acknowledged" => {
+                if let (Some(params), Some(handle)) = (params, core.current().server(source.server)) {
+                    hear_acknowledged(handle.updates(), params.get());
+                }
+            }
             "notifications/elicitation/complete" => page_done(&core, method, params),
             "notifications/message" => log_line(&core, &source, params.map(RawValue::get)),
-            // Unknown ones are ignored, as the protocol asks; updates of resources come with subscriptions.
+            // Unknown ones are ignored, as the protocol asks.
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use crate::wire::members::Members;
 use crate::wire::members::write_object;
 
 /// What every client is offered: always the same superset, so that an answer never waits for a server.
-pub const OFFERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"logging":{}}"#;
+pub const OFFERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{}}"#;
 
 /// Declared to legacy servers, once per connection. Requests from servers are relayed for these, but for roots: one
 /// client's folders would change what a server allows to all of them, so the gateway itself answers that it has none.
