@@ -21,6 +21,7 @@ pub mod session;
 pub mod snapshot;
 pub mod status;
 pub mod subscribe;
+pub mod tasks;
 pub mod tools;
 pub mod updates;
 
@@ -32,7 +33,7 @@ use crate::downstream::connect::Connect;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::survey::ListLimits;
-use crate::downstream::task::Surroundings;
+use crate::downstream::surroundings::Surroundings;
 use crate::gateway::core::Core;
 use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
@@ -256,6 +257,7 @@ impl Gateway {
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),
+            (method, _) if method.starts_with("tasks/") => tasks::dispatch(&snapshot, incoming, exchange),
             ("tools/list", _) => return self.list(&snapshot, ListKind::Tools, incoming, exchange, waited),
             ("prompts/list", _) => {
                 return self.list(&snapshot, ListKind::Prompts, incoming, exchange, waited);
@@ -274,7 +276,10 @@ impl Gateway {
             }
             ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
             ("server/discover", Era::Modern) => {
-                let offered = modern::discover_result(capability::OFFERED, snapshot.catalog.instructions());
+                let offered = modern::discover_result(
+                    &capability::offered(Era::Modern, false),
+                    snapshot.catalog.instructions(),
+                );
                 return exchange.result(&offered);
             }
             ("subscriptions/listen", Era::Modern) => {
@@ -345,8 +350,11 @@ impl Gateway {
         event::client_connected(self.metrics(), "legacy", &client.name, version);
         let capabilities = said.capabilities.map(|raw| raw.get().to_owned());
         exchange.session().introduce(version, said.client_info, capabilities);
-        let offered =
-            legacy::initialize_result(version, capability::OFFERED, snapshot.catalog.instructions());
+        let offered = legacy::initialize_result(
+            version,
+            &capability::offered(Era::Legacy, false),
+            snapshot.catalog.instructions(),
+        );
         exchange.result(&offered);
     }
 

@@ -10,6 +10,7 @@ mod options;
 mod script;
 mod server;
 mod stdio;
+mod tasks;
 mod tools;
 
 use crate::options::Options;

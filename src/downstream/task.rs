@@ -8,11 +8,9 @@ pub mod backoff;
 use crate::catalog::lists::ServerLists;
 use crate::config::model::EraChoice;
 use crate::config::model::Server;
-use crate::downstream::connect::Connect;
 use crate::downstream::connect::Connection;
 use crate::downstream::connect::Greeting;
 use crate::downstream::connect::Lifeline;
-use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
 use crate::downstream::error::words;
@@ -23,20 +21,17 @@ use crate::downstream::handle::Shared;
 use crate::downstream::handle::State;
 use crate::downstream::handle::release;
 use crate::downstream::link::Link;
-use crate::downstream::link::Listener;
 use crate::downstream::listen::keep_listening;
-use crate::downstream::survey::ListLimits;
+use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
-use crate::telemetry::metric::Metrics;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::tasks::Tasks;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio::time::interval;
 use tokio::time::sleep;
@@ -54,23 +49,6 @@ const RELIST_AGAIN: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(24 * 3600);
 /// What a connection that is being made may take beyond the start timeout, to say why it failed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// What all servers of a gateway share.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// Makes connections.
-    pub connector: Arc<dyn Connect>,
-    /// Hears what servers say.
-    pub listener: Arc<dyn Listener>,
-    /// Bounds the starts under way at once.
-    pub starts: Arc<Semaphore>,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// Bounds of connections.
-    pub limits: LinkLimits,
-    /// Bounds of lists.
-    pub lists: ListLimits,
-}
 
 /// Makes a server and runs its task in `tasks`. `lists` is what a saved catalog knows of it.
 #[must_use]
@@ -267,6 +245,7 @@ impl ServerTask {
     }
 
     fn become_ready(&self, link: &Arc<dyn Link>, pid: Option<u32>) {
+        self.shared.holds.clear();
         let ready = State::Ready(Ready { link: Arc::clone(link), pid, since: Instant::now() });
         let before = self.shared.set(ready);
         // In the order they came. A call that arrives meanwhile may overtake them, as any two calls may.
@@ -326,7 +305,8 @@ impl ServerTask {
             if pending.issued() != issued || !pending.is_empty() || !self.shared.updates.is_empty() {
                 (issued, busy) = (pending.issued(), Instant::now());
             }
-            if self.entry().idle_timeout.is_some_and(|limit| busy.elapsed() >= limit) {
+            let unused = self.entry().idle_timeout.is_some_and(|limit| busy.elapsed() >= limit);
+            if unused && !self.shared.holds.any() {
                 return Over::Unused;
             }
         }

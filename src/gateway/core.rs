@@ -15,7 +15,7 @@ use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::task;
-use crate::downstream::task::Surroundings;
+use crate::downstream::surroundings::Surroundings;
 use crate::gateway::lists;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
@@ -82,6 +82,7 @@ impl Core {
             policy: Policy::default(),
             parking: Arc::default(),
             generations: Generations::default(),
+            tasks: Arc::default(),
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(snapshot)),
@@ -145,8 +146,10 @@ impl Core {
         let generations = next_generations(&before, &catalog);
         let changed = generations != before.generations;
         let policy = before.policy.clone();
+        let tasks = Arc::clone(&before.tasks);
         let parking = Arc::clone(&before.parking);
-        let next = Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations };
+        let next =
+            Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations, tasks };
         for handle in next.servers.values() {
             let wanted = self.registry.wanted(&handle.server().name);
             wanted.iter().for_each(|uri| handle.want_updates(uri));

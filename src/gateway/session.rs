@@ -10,6 +10,7 @@ use crate::gateway::snapshot::Generations;
 use crate::protocol::capability;
 use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
+use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Members;
 use crate::wire::members::write_string;
@@ -25,11 +26,14 @@ use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 /// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
 pub(super) const LEVELS: [&str; 8] =
     ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+const NO_LEVEL: usize = usize::MAX;
 
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
@@ -45,6 +49,8 @@ pub struct Session {
     in_flight_limit: usize,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
+    /// The least severity wanted; [`NO_LEVEL`] before `logging/setLevel`. Every call of a legacy client looks at it.
+    log_level: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -53,7 +59,6 @@ struct State {
     initialized: bool,
     version: Option<&'static str>,
     client: Option<ClientInfo>,
-    log_level: Option<usize>,
     in_flight: HashMap<Box<str>, Option<ServerHandle>>,
     /// Requests that wait for lists and that the client cancelled meanwhile.
     given_up: HashSet<Box<str>>,
@@ -86,7 +91,8 @@ impl Session {
     #[must_use]
     pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        Self { key, caller, in_flight_limit, relayable: OnceLock::new(), state: Mutex::default() }
+        let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
+        Self { key, caller, in_flight_limit, relayable, log_level, state: Mutex::default() }
     }
 
     /// Its number, unique in this process.
@@ -103,9 +109,9 @@ impl Session {
 
     /// Notes what the client said in `initialize`.
     pub fn introduce(&self, version: &'static str, client: Option<ClientInfo>, capabilities: Option<String>) {
-        let _ = self
-            .relayable
-            .set(capabilities.as_deref().map_or_else(|| "{}".into(), capability::relayable).into());
+        let _ = self.relayable.set(
+            capabilities.map_or_else(|| "{}".into(), |all| capability::relayable(&all, Era::Legacy)).into(),
+        );
         let mut state = self.lock();
         state.version = Some(version);
         state.client = client;
@@ -143,15 +149,20 @@ impl Session {
     /// Sets the least severity wanted. `false` for a level that does not exist.
     pub fn set_log_level(&self, level: &str) -> bool {
         let place = LEVELS.iter().position(|known| *known == level);
-        if place.is_some() {
-            self.lock().log_level = place;
+        if let Some(place) = place {
+            self.log_level.store(place, Ordering::Relaxed);
         }
         place.is_some()
     }
 
     /// The least severity wanted, as a number; `None` before `logging/setLevel`.
     pub(super) fn log_level(&self) -> Option<usize> {
-        self.lock().log_level
+        Some(self.log_level.load(Ordering::Relaxed)).filter(|place| *place != NO_LEVEL)
+    }
+
+    /// The same by name.
+    pub(super) fn log_level_name(&self) -> Option<&'static str> {
+        self.log_level().map(|place| LEVELS[place])
     }
 
     /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25: the server
@@ -159,7 +170,7 @@ impl Session {
     #[must_use]
     pub fn wants_log(&self, level: &str) -> bool {
         let place = LEVELS.iter().position(|known| *known == level).unwrap_or(LEVELS.len());
-        place >= self.lock().log_level.unwrap_or(0)
+        place >= self.log_level().unwrap_or(0)
     }
 
     /// Sets where messages go that belong to no request. The one before is no longer used.

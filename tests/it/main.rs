@@ -26,3 +26,4 @@ mod reload;
 mod rounds;
 mod shutdown;
 mod subscribe;
+mod tasks;
