@@ -48,7 +48,13 @@ impl Listener for Ears {
                 }
             }
             "notifications/elicitation/complete" => page_done(&core, method, params),
-            "notifications/message" => log_line(&core, &source, params.map(RawValue::get)),
+            "notifications/message" => {
+                let server = core.current().server(source.server).cloned();
+                let label = server.as_ref().and_then(|handle| handle.server().label());
+                let params = params.map(RawValue::get);
+                let named = params.zip(label).and_then(|(raw, label)| logging::attributed(raw, label));
+                log_line(&core, &source, named.as_deref().or(params));
+            }
             // Unknown ones are ignored, as the protocol asks.
             _ => {}
         }

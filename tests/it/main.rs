@@ -27,3 +27,4 @@ mod rounds;
 mod shutdown;
 mod subscribe;
 mod tasks;
+mod updates;
