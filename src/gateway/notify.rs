@@ -10,6 +10,7 @@ use crate::downstream::listen::hear_acknowledged;
 use crate::gateway::ask;
 use crate::gateway::core::Core;
 use crate::gateway::logging;
+use crate::gateway::tasks::heard;
 use crate::name::ServerName;
 use crate::wire::members::Members;
 use crate::wire::message::read_text;
@@ -51,10 +52,12 @@ impl Listener for Ears {
             "notifications/message" => {
                 let server = core.current().server(source.server).cloned();
                 let label = server.as_ref().and_then(|handle| handle.server().label());
-                let params = params.map(RawValue::get);
+                let params = params.map(|raw| heard::outward(&core, &source, raw.get()));
+                let params = params.as_deref();
                 let named = params.zip(label).and_then(|(raw, label)| logging::attributed(raw, label));
                 log_line(&core, &source, named.as_deref().or(params));
             }
+            "notifications/tasks/status" => heard::status(&core, &source, method, params.map(RawValue::get)),
             // Unknown ones are ignored, as the protocol asks.
             _ => {}
         }
@@ -77,7 +80,9 @@ impl Listener for Ears {
         method: &str,
         params: Option<&RawValue>,
     ) {
-        ask::pass_on(source, &link, id, method, params.map(RawValue::get));
+        let Some(core) = self.0.upgrade() else { return };
+        let params = params.map(|raw| heard::outward(&core, &source, raw.get()));
+        ask::pass_on(source, &link, id, method, params.as_deref());
     }
 }
 

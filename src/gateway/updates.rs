@@ -51,9 +51,12 @@ impl Subscriber {
     }
 }
 
+/// By server and URI.
+type Wanted = HashMap<ServerName, HashMap<Box<str>, Vec<Subscriber>>>;
+
 /// All subscriptions to resources.
 #[derive(Debug, Default)]
-pub struct Registry(Mutex<HashMap<ServerName, HashMap<Box<str>, Vec<Subscriber>>>>);
+pub struct Registry(Mutex<Wanted>);
 
 impl Registry {
     /// `false` when this client has too many.
@@ -104,7 +107,7 @@ impl Registry {
         hearers
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ServerName, HashMap<Box<str>, Vec<Subscriber>>>> {
+    fn lock(&self) -> MutexGuard<'_, Wanted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
