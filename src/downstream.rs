@@ -7,6 +7,7 @@ pub mod connect;
 pub mod connector;
 pub mod error;
 pub mod handle;
+pub mod holds;
 pub mod http;
 pub mod line;
 pub mod link;

@@ -21,6 +21,7 @@ pub mod session;
 pub mod snapshot;
 pub mod status;
 pub mod subscribe;
+pub mod tasks;
 pub mod tools;
 
 use crate::auth::caller::Caller;
@@ -197,7 +198,7 @@ impl Gateway {
             Message::Notification { method, params } => {
                 self.notification(session, method, params.map(RawValue::get))
             }
-            Message::Response { id, outcome } => answered(session, id, *outcome),
+            Message::Response { id, outcome } => answered(&self.core, session, id, *outcome),
         }
     }
 
@@ -250,6 +251,8 @@ impl Gateway {
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),
+            ("tasks/list", Era::Legacy) => return tasks::list::answer(&self.core, incoming, exchange),
+            (method, _) if method.starts_with("tasks/") => tasks::dispatch(&snapshot, incoming, exchange),
             ("tools/list", _) => return self.list(&snapshot, ListKind::Tools, incoming, exchange, waited),
             ("prompts/list", _) => {
                 return self.list(&snapshot, ListKind::Prompts, incoming, exchange, waited);
@@ -262,7 +265,10 @@ impl Gateway {
             }
             ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
             ("server/discover", Era::Modern) => {
-                let offered = modern::discover_result(capability::OFFERED, snapshot.catalog.instructions());
+                let offered = modern::discover_result(
+                    &capability::offered(Era::Modern, false),
+                    snapshot.catalog.instructions(),
+                );
                 return exchange.result(&offered);
             }
             ("subscriptions/listen", Era::Modern) => {
@@ -333,8 +339,11 @@ impl Gateway {
         event::client_connected(self.metrics(), "legacy", &client.name, version);
         let capabilities = said.capabilities.map(|raw| raw.get().to_owned());
         exchange.session().introduce(version, said.client_info, capabilities);
-        let offered =
-            legacy::initialize_result(version, capability::OFFERED, snapshot.catalog.instructions());
+        let offered = legacy::initialize_result(
+            version,
+            &capability::offered(Era::Legacy, false),
+            snapshot.catalog.instructions(),
+        );
         exchange.result(&offered);
     }
 
@@ -356,12 +365,9 @@ impl Gateway {
 }
 
 /// The client answers a question of a server.
-fn answered(session: &Session, id: &RawValue, outcome: Outcome<'_>) {
+fn answered(core: &Core, session: &Session, id: &RawValue, outcome: Outcome<'_>) {
     let Some(reply) = session.take_reply(id.get()) else { return };
-    match outcome {
-        Outcome::Result(raw) => reply(&format!(r#""result":{}"#, raw.get())),
-        Outcome::Error(raw) => reply(&format!(r#""error":{}"#, raw.get())),
-    }
+    reply(&tasks::heard::inward(core, session, outcome));
 }
 
 fn send_failure(id: &str, failure: &Failure, sink: &Sink) {

@@ -11,6 +11,7 @@ mod options;
 mod script;
 mod server;
 mod stdio;
+mod tasks;
 mod tools;
 mod ws;
 

@@ -5,6 +5,7 @@
 
 use crate::catalog::lists::ServerLists;
 use crate::config::model::Server;
+use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
 use crate::downstream::request::Request;
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     /// The drain time, once it is to be stopped.
     pub(super) retired: watch::Sender<Option<Duration>>,
     pub(super) stopped: CancellationToken,
+    /// Why it is not idle although it has no calls.
+    pub(super) holds: Holds,
 }
 
 /// Where a server is in its life.
@@ -107,6 +110,7 @@ impl ServerHandle {
             lists: watch::Sender::new(lists),
             retired: watch::Sender::new(None),
             stopped: CancellationToken::new(),
+            holds: Holds::default(),
         };
         Self { server, shared: Arc::new(shared) }
     }
@@ -142,8 +146,18 @@ impl ServerHandle {
 
     /// Sends `request`, now or when the server has started. Exactly one answer comes to `waiter`.
     pub fn call(&self, permit: &Permit<'_>, request: &Request<'_>, waiter: Box<dyn Waiter>) {
+        self.call_within(permit, request, waiter, self.server.call_timeout);
+    }
+
+    /// As [`ServerHandle::call`], for an answer that may take as long as `patience`.
+    pub fn call_within(
+        &self,
+        permit: &Permit<'_>,
+        request: &Request<'_>,
+        waiter: Box<dyn Waiter>,
+        patience: Duration,
+    ) {
         debug_assert_eq!(permit.route().server, self.shared.name, "a permit is for one route");
-        let patience = self.server.call_timeout;
         let waiter = match self.ready_link() {
             Some(link) => match link.call(request, waiter, patience) {
                 Ok(()) => return,

@@ -7,6 +7,7 @@ use crate::gateway::exchange::Exchange;
 use crate::gateway::reply::Failure;
 use crate::protocol::bridge;
 use crate::protocol::code;
+use crate::protocol::input;
 use crate::wire::members::Members;
 use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
@@ -26,6 +27,7 @@ pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'stati
             lost(exchange, handle, method, &Lost::Unreadable(why.into()));
         }
         Answer::Outcome(Outcome::Error(raw)) => {
+            note_pages(&exchange, raw.get());
             let error = bridge::error(raw.get(), method, handle.era(), exchange.era());
             exchange.error(&error);
         }
@@ -37,7 +39,7 @@ pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'stati
 
 fn result(exchange: Exchange, handle: &ServerHandle, method: &'static str, raw: &str) {
     match bridge::result(raw, method, handle.era(), exchange.era()) {
-        Ok(result) => exchange.result(result.as_bytes()),
+        Ok(result) => show(exchange, handle, &result),
         Err(why) => {
             let text = format!("server `{}` {why}", handle.server().name);
             exchange.fail(&Failure::new(code::INTERNAL_ERROR, text));
@@ -45,8 +47,28 @@ fn result(exchange: Exchange, handle: &ServerHandle, method: &'static str, raw: 
     }
 }
 
+/// The last step of a result: ids of tasks become those that the client knows.
+pub(super) fn show(exchange: Exchange, handle: &ServerHandle, result: &str) {
+    match exchange.tracked().map(|tracked| tracked.shown(result, handle)) {
+        None => exchange.result(result.as_bytes()),
+        Some(Some(shown)) => exchange.result(shown.as_bytes()),
+        Some(None) => exchange.fail(&Failure::new(code::INTERNAL_ERROR, "no id can be made for the task")),
+    }
+}
+
 fn lost(exchange: Exchange, handle: &ServerHandle, method: &'static str, why: &Lost) {
     exchange.fail(&Failure::lost(&handle.server().name, method, why));
+}
+
+/// A legacy client that is told to open pages first hears when that is done.
+fn note_pages(exchange: &Exchange, error: &str) {
+    let wants_pages = error.contains("-32042");
+    for page in if wants_pages { input::pages_of(error) } else { Vec::new() } {
+        let page = Members::parse_with_duplicates(page).ok();
+        if let Some(id) = page.and_then(|page| page.get("elicitationId")) {
+            exchange.session().note_page(id.get());
+        }
+    }
 }
 
 /// Clients refuse anything else, and some then wait for ever.

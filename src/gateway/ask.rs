@@ -36,7 +36,7 @@ pub(super) fn pass_on(
     let pending = link.pending();
     let (answered_id, answering) = (id.to_owned(), Arc::clone(link));
     let reply = Arc::new(move |answer: &str| answering.respond(&answered_id, answer));
-    let question = Question { method, params, reply };
+    let question = Question { id: id.get(), method, params, reply };
     let taken = match (source.call, pending.sole_owner()) {
         (Some(call), _) => pending.ask_call(call, &question),
         (None, Some(owner)) => pending.ask(owner, &question),

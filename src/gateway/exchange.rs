@@ -6,6 +6,7 @@ use crate::gateway::reply::Failure;
 use crate::gateway::session::LEVELS;
 use crate::gateway::session::Session;
 use crate::gateway::session::write_notification;
+use crate::gateway::tasks::tracked::Tracked;
 use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
@@ -27,6 +28,8 @@ pub struct Exchange {
     sink: Sink,
     progress_token: Option<Box<str>>,
     log_level: Option<Box<str>>,
+    /// For a request that may begin a task or is about one.
+    tracked: Option<Box<Tracked>>,
     settled: bool,
 }
 
@@ -44,6 +47,7 @@ impl Exchange {
             sink: sink.clone(),
             progress_token: None,
             log_level: None,
+            tracked: None,
             settled: false,
         })
     }
@@ -52,6 +56,16 @@ impl Exchange {
     pub fn listens(&mut self, progress_token: Option<&str>, log_level: Option<&str>) {
         self.progress_token = progress_token.map(Into::into);
         self.log_level = log_level.map(Into::into);
+    }
+
+    /// Looks for a task in its answer.
+    pub(super) fn track(&mut self, tracked: Box<Tracked>) {
+        self.tracked = Some(tracked);
+    }
+
+    /// What it has to do with tasks.
+    pub(super) fn tracked(&self) -> Option<&Tracked> {
+        self.tracked.as_deref()
     }
 
     /// True when the client gave a progress token.
@@ -144,6 +158,14 @@ impl Exchange {
         let level = params.and_then(log_level_of);
         if level.is_none_or(|level| self.wants_log(&level)) {
             self.notify(method, params);
+        }
+    }
+
+    /// The server no longer wants the answer to its question `id` (JSON text): the client is told.
+    pub fn retract(&self, id: &str) {
+        if let Some(question) = self.session.retract(&self.id, id) {
+            let params = format!(r#"{{"requestId":{question},"reason":"the server no longer asks"}}"#);
+            self.notify("notifications/cancelled", Some(&params));
         }
     }
 

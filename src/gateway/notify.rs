@@ -9,6 +9,7 @@ use crate::downstream::link::Source;
 use crate::gateway::ask;
 use crate::gateway::core::Core;
 use crate::gateway::logging;
+use crate::gateway::tasks::heard;
 use crate::name::ServerName;
 use crate::wire::members::Members;
 use crate::wire::message::read_text;
@@ -30,7 +31,18 @@ impl Listener for Ears {
                     handle.relist();
                 }
             }
-            "notifications/message" => log_line(&core, &source, params.map(RawValue::get)),
+            "notifications/cancelled" => {
+                let params = params.and_then(|raw| Members::parse(raw.get()).ok());
+                if let Some(id) = params.and_then(|params| params.get("requestId")) {
+                    source.link.pending().retract(id.get());
+                }
+            }
+            "notifications/elicitation/complete" => page_done(&core, method, params),
+            "notifications/message" => {
+                let params = params.map(|raw| heard::outward(&core, &source, raw.get()));
+                log_line(&core, &source, params.as_deref());
+            }
+            "notifications/tasks/status" => heard::status(&core, &source, method, params.map(RawValue::get)),
             // Unknown ones are ignored, as the protocol asks; updates of resources come with subscriptions.
             _ => {}
         }
@@ -53,7 +65,20 @@ impl Listener for Ears {
         method: &str,
         params: Option<&RawValue>,
     ) {
-        ask::pass_on(source, &link, id, method, params.map(RawValue::get));
+        let Some(core) = self.0.upgrade() else { return };
+        let params = params.map(|raw| heard::outward(&core, &source, raw.get()));
+        ask::pass_on(source, &link, id, method, params.as_deref());
+    }
+}
+
+/// To the client that was told to open the page, and to nobody else.
+fn page_done(core: &Core, method: &str, params: Option<&RawValue>) {
+    let Some(raw) = params else { return };
+    let members = Members::parse(raw.get()).ok();
+    let Some(elicitation) = members.and_then(|members| members.get("elicitationId")) else { return };
+    let told = core.sessions().into_iter().find(|session| session.take_page(elicitation.get()));
+    if let Some(session) = told {
+        session.notify(method, Some(raw.get()));
     }
 }
 

@@ -60,6 +60,16 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, format!("unknown tool `{}`{hint}", shortened(name)))
     }
 
+    /// A tool that needs what the client's revision does not have.
+    #[must_use]
+    pub fn only_as_task(name: &str) -> Self {
+        let text = format!(
+            "tool `{}` runs only as a task of protocol revision 2025-11-25, and this client speaks another one",
+            shortened(name)
+        );
+        Self::new(code::INVALID_PARAMS, text)
+    }
+
     /// No prompt of this name.
     #[must_use]
     pub fn unknown_prompt(name: &str) -> Self {
@@ -72,6 +82,14 @@ impl Failure {
         let message = format!("protocol revision `{}` is not supported", shortened(requested));
         Self::new(code::UNSUPPORTED_VERSION, message)
             .with(json!({"supported": supported, "requested": requested}))
+    }
+
+    /// The client did not declare an extension that this needs.
+    #[must_use]
+    pub fn missing_extension(extension: &str) -> Self {
+        let message = format!("missing required client capability: declare the extension `{extension}`");
+        Self::new(code::MISSING_CAPABILITY, message)
+            .with(json!({"requiredCapabilities": {"extensions": {extension: {}}}}))
     }
 
     /// A `requestState` that leads nowhere: never given out, used, expired, or given to somebody else.

@@ -10,24 +10,30 @@ use crate::gateway::snapshot::Generations;
 use crate::protocol::capability;
 use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
+use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
+use crate::wire::members::Members;
 use crate::wire::members::write_string;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 /// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
 pub(super) const LEVELS: [&str; 8] =
     ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+const NO_LEVEL: usize = usize::MAX;
 
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
@@ -43,6 +49,8 @@ pub struct Session {
     in_flight_limit: usize,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
+    /// The least severity wanted; [`NO_LEVEL`] before `logging/setLevel`. Every call of a legacy client looks at it.
+    log_level: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -51,7 +59,6 @@ struct State {
     initialized: bool,
     version: Option<&'static str>,
     client: Option<ClientInfo>,
-    log_level: Option<usize>,
     in_flight: HashMap<Box<str>, Option<ServerHandle>>,
     /// Requests that wait for lists and that the client cancelled meanwhile.
     given_up: HashSet<Box<str>>,
@@ -59,6 +66,8 @@ struct State {
     /// Questions of servers that the client has not answered yet, by the id we gave them (JSON text).
     asked: HashMap<Box<str>, Reply>,
     next_question: u64,
+    /// Elicitations with a page to open that are not known to be done, oldest first (ids as JSON text).
+    pages: VecDeque<Box<str>>,
     seen: Generations,
     closed: bool,
 }
@@ -66,6 +75,8 @@ struct State {
 /// Takes the client's answer to a question that came because of the request `call`.
 struct Reply {
     call: Box<str>,
+    /// The id that the server gave the question (JSON text).
+    asked_as: Box<str>,
     take: TakesReply,
 }
 
@@ -80,7 +91,8 @@ impl Session {
     #[must_use]
     pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        Self { key, caller, in_flight_limit, relayable: OnceLock::new(), state: Mutex::default() }
+        let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
+        Self { key, caller, in_flight_limit, relayable, log_level, state: Mutex::default() }
     }
 
     /// Its number, unique in this process.
@@ -97,9 +109,9 @@ impl Session {
 
     /// Notes what the client said in `initialize`.
     pub fn introduce(&self, version: &'static str, client: Option<ClientInfo>, capabilities: Option<String>) {
-        let _ = self
-            .relayable
-            .set(capabilities.as_deref().map_or_else(|| "{}".into(), capability::relayable).into());
+        let _ = self.relayable.set(
+            capabilities.map_or_else(|| "{}".into(), |all| capability::relayable(&all, Era::Legacy)).into(),
+        );
         let mut state = self.lock();
         state.version = Some(version);
         state.client = client;
@@ -137,15 +149,20 @@ impl Session {
     /// Sets the least severity wanted. `false` for a level that does not exist.
     pub fn set_log_level(&self, level: &str) -> bool {
         let place = LEVELS.iter().position(|known| *known == level);
-        if place.is_some() {
-            self.lock().log_level = place;
+        if let Some(place) = place {
+            self.log_level.store(place, Ordering::Relaxed);
         }
         place.is_some()
     }
 
     /// The least severity wanted, as a number; `None` before `logging/setLevel`.
     pub(super) fn log_level(&self) -> Option<usize> {
-        self.lock().log_level
+        Some(self.log_level.load(Ordering::Relaxed)).filter(|place| *place != NO_LEVEL)
+    }
+
+    /// The same by name.
+    pub(super) fn log_level_name(&self) -> Option<&'static str> {
+        self.log_level().map(|place| LEVELS[place])
     }
 
     /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25: the server
@@ -153,7 +170,7 @@ impl Session {
     #[must_use]
     pub fn wants_log(&self, level: &str) -> bool {
         let place = LEVELS.iter().position(|known| *known == level).unwrap_or(LEVELS.len());
-        place >= self.lock().log_level.unwrap_or(0)
+        place >= self.log_level().unwrap_or(0)
     }
 
     /// Sets where messages go that belong to no request. The one before is no longer used.
@@ -202,7 +219,12 @@ impl Session {
         }
         state.next_question += 1;
         let id: Box<str> = format!("\"ask-{}\"", state.next_question).into();
-        state.asked.insert(id.clone(), Reply { call: call.into(), take: Arc::clone(&question.reply) });
+        let (call, asked_as) = (call.into(), question.id.into());
+        let reply = Reply { call, asked_as, take: Arc::clone(&question.reply) };
+        state.asked.insert(id.clone(), reply);
+        if let Some(page) = page_of(wanted, question.params) {
+            state.note_page(page);
+        }
         Some(id)
     }
 
@@ -253,6 +275,28 @@ impl Session {
     /// True when nobody wants the answer to the request `id` any more.
     pub(super) fn has_given_up(&self, id: &str) -> bool {
         self.lock().given_up.contains(id)
+    }
+
+    /// Forgets the question that a server asked as `id` because of the request `call`; our id of it.
+    pub(super) fn retract(&self, call: &str, id: &str) -> Option<Box<str>> {
+        let mut state = self.lock();
+        let fits = |reply: &Reply| *reply.call == *call && *reply.asked_as == *id && !id.is_empty();
+        let found =
+            state.asked.iter().find(|(_, reply)| fits(reply)).map(|(question, _)| question.clone())?;
+        state.asked.remove(&found);
+        Some(found)
+    }
+
+    /// Notes that the client was told to open a page, so that it hears when that is done. `elicitation` is JSON text.
+    pub(super) fn note_page(&self, elicitation: &str) {
+        self.lock().note_page(elicitation.into());
+    }
+
+    /// True when the client was told to open the page of this elicitation (JSON text); once.
+    pub(super) fn take_page(&self, elicitation: &str) -> bool {
+        let mut state = self.lock();
+        let at = state.pages.iter().position(|page| **page == *elicitation);
+        at.map(|at| state.pages.remove(at)).is_some()
     }
 
     /// True while the client has not answered a question because of its request `call`.
@@ -313,8 +357,27 @@ impl Session {
     }
 }
 
+/// Pages that a client may be looking at; older ones are forgotten.
+const MOST_PAGES: usize = 64;
+
 /// What a server is told whose question is not answered any more.
 const OVER: &str = r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#;
+
+impl State {
+    fn note_page(&mut self, elicitation: Box<str>) {
+        if self.pages.len() >= MOST_PAGES {
+            self.pages.pop_front();
+        }
+        self.pages.push_back(elicitation);
+    }
+}
+
+/// The id of the elicitation (JSON text) that a question with a page has.
+fn page_of(wanted: Wanted, params: Option<&str>) -> Option<Box<str>> {
+    let params = params.filter(|_| wanted == Wanted::Url)?;
+    let params = Members::parse_with_duplicates(params).ok()?;
+    params.get("elicitationId").map(|id| id.get().into())
+}
 
 fn take_questions(state: &mut State, call: &str) -> Vec<(Box<str>, Reply)> {
     state.asked.extract_if(|_, reply| *reply.call == *call).collect()

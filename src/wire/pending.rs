@@ -25,6 +25,10 @@ pub trait Waiter: Send {
     fn notice(&self, method: &str, params: Option<&str>);
     /// Passes a request of the server on to whoever made this call. `false` when there is no way to them.
     fn ask(&self, question: &Question<'_>) -> bool;
+    /// The server no longer wants the answer to its question `id` (JSON text).
+    fn retract(&self, id: &str) {
+        let _ = id;
+    }
     /// The session this call belongs to.
     fn owner(&self) -> Owner;
     /// True for a request that is meant to stay open: it counts as no call, and no unreadable answer is taken for its.
@@ -41,6 +45,8 @@ pub trait Waiter: Send {
 
 /// A request of the other side, with the way to answer it.
 pub struct Question<'a> {
+    /// The id that the other side gave it, as JSON text; empty for a question that is no request.
+    pub id: &'a str,
     /// What is asked for.
     pub method: &'a str,
     /// The params, as JSON text.
@@ -102,6 +108,16 @@ struct Entry {
     waiter: Box<dyn Waiter>,
     patience: Duration,
     deadline: Instant,
+}
+
+impl Table {
+    /// The call of `owner` that a message most likely belongs to: the newest, but not one whose server has nothing to say
+    /// because it waits for the client.
+    fn likeliest_of(&self, owner: Owner) -> Option<&dyn Waiter> {
+        let theirs = self.calls.iter().filter(|(_, entry)| entry.waiter.owner() == owner);
+        let likeliest = theirs.max_by_key(|(id, entry)| (!entry.waiter.waits_for_client(), **id));
+        likeliest.map(|(_, entry)| &*entry.waiter)
+    }
 }
 
 impl Pending {
@@ -248,16 +264,17 @@ impl Pending {
 
     /// Tells one call of `owner` about a notification that came because of it. `false` when it has none in flight.
     pub fn notice(&self, owner: Owner, method: &str, params: Option<&str>) -> bool {
-        let table = self.lock();
-        let found = table.calls.values().find(|entry| entry.waiter.owner() == owner);
-        found.map(|entry| entry.waiter.notice(method, params)).is_some()
+        self.lock().likeliest_of(owner).map(|waiter| waiter.notice(method, params)).is_some()
+    }
+
+    /// Takes the question `id` of the server back, through whichever call it went.
+    pub fn retract(&self, id: &str) {
+        self.lock().calls.values().for_each(|entry| entry.waiter.retract(id));
     }
 
     /// Passes a question on through one call of `owner`. `false` when nobody takes it.
     pub fn ask(&self, owner: Owner, question: &Question<'_>) -> bool {
-        let table = self.lock();
-        let found = table.calls.values().find(|entry| entry.waiter.owner() == owner);
-        found.is_some_and(|entry| entry.waiter.ask(question))
+        self.lock().likeliest_of(owner).is_some_and(|waiter| waiter.ask(question))
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

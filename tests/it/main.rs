@@ -28,4 +28,5 @@ mod rounds;
 mod shutdown;
 mod sse_behind;
 mod subscribe;
+mod tasks;
 mod ws_behind;

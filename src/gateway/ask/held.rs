@@ -61,6 +61,8 @@ struct State {
 /// A question of the server that is not answered yet.
 struct Asked {
     key: String,
+    /// The id that the server gave it (JSON text).
+    asked_as: String,
     wanted: Wanted,
     method: String,
     params: String,
@@ -135,7 +137,8 @@ impl Held {
         let label = self.handle.server().label();
         let params = input::question(wanted, question.params, label, Era::Modern, "").into_owned();
         let method = question.method.to_owned();
-        state.asked.push(Asked { key, wanted, method, params, reply: Arc::clone(&question.reply) });
+        let (asked_as, reply) = (question.id.to_owned(), Arc::clone(&question.reply));
+        state.asked.push(Asked { key, asked_as, wanted, method, params, reply });
         // Without an open request it is asked when the client comes back.
         if state.exchange.is_some() && !std::mem::replace(&mut state.gathering, true) {
             self.parking.gather(Arc::clone(self) as Arc<dyn Parked>);
@@ -282,6 +285,10 @@ impl Waiter for HeldCall {
 
     fn ask(&self, question: &Question<'_>) -> bool {
         self.0.ask(question)
+    }
+
+    fn retract(&self, id: &str) {
+        self.0.lock().asked.retain(|asked| asked.asked_as != id);
     }
 
     fn owner(&self) -> Owner {

@@ -108,7 +108,7 @@ fn ask(exchange: Exchange, turn: Turn, keys: Vec<(String, Wanted)>, asked: &Inpu
         let params = input::question(wanted, one.params, label.as_deref(), Era::Legacy, &id);
         let answering = Arc::clone(&round);
         let reply = Arc::new(move |answer: &str| answering.answered(at, answer));
-        all_asked &= exchange.ask(&Question { method: &one.method, params: Some(&params), reply });
+        all_asked &= exchange.ask(&Question { id: "", method: &one.method, params: Some(&params), reply });
     }
     let session = exchange.session().key();
     let parked: Arc<dyn Parked> = Arc::clone(&round) as Arc<dyn Parked>;
