@@ -108,11 +108,7 @@ fn open(server: &Arc<Server>, streams: &Streams, request: &Request, mut stream: 
         }
         _ => chunk(&mut stream, format!("event: endpoint\ndata: /messages?s={id}\n\n").as_bytes()),
     }
-    lock(streams).push(Arc::new(Stream {
-        id,
-        stream: Mutex::new(stream),
-        headers: request.headers.clone(),
-    }));
+    lock(streams).push(Arc::new(Stream { id, stream: Mutex::new(stream), headers: request.headers.clone() }));
 }
 
 fn take(server: &Arc<Server>, streams: &Streams, request: &Request, stream: Arc<Stream>) {

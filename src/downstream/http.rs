@@ -101,7 +101,9 @@ async fn either(
             old::connect(&order, opened).await
         }
         Err(NotOpened::Unspoken(besides)) => {
-            let why = format!("over Streamable HTTP {why}; as an HTTP+SSE server it {besides}; is `url` its MCP endpoint?");
+            let why = format!(
+                "over Streamable HTTP {why}; as an HTTP+SSE server it {besides}; is `url` its MCP endpoint?"
+            );
             Err(StartError::Refused { server, method, status, why })
         }
         Err(NotOpened::Start(error)) => Err(error),

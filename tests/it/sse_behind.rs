@@ -34,9 +34,7 @@ fn calls_progress_and_notifications_come_over_the_stream() {
     client.request("tools/call", token).result();
     assert!(!client.notifications("notifications/progress").is_empty());
     client.call("old__mutate_tools", json!({ "add": "fresh" })).result();
-    eventually("the change is told", || {
-        !client.notifications("notifications/tools/list_changed").is_empty()
-    });
+    eventually("the change is told", || !client.notifications("notifications/tools/list_changed").is_empty());
 }
 
 #[test]

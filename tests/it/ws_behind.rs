@@ -100,6 +100,8 @@ fn a_cancelled_call_is_cancelled_at_the_server() {
     let (_conf, _fake, client) = live(&[], |entry| entry.set("callTimeoutMs", 300));
     assert!(client.call("live__hang", json!({})).error_text().contains("live"));
     eventually("the server has heard of it", || {
-        client.call("live__cancelled", json!({})).result()["content"].as_array().is_some_and(|ids| !ids.is_empty())
+        client.call("live__cancelled", json!({})).result()["content"]
+            .as_array()
+            .is_some_and(|ids| !ids.is_empty())
     });
 }

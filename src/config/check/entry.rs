@@ -125,7 +125,8 @@ fn era(entry: &Entry<'_>, old: bool, findings: &mut Findings) -> EraChoice {
         Some("auto") => EraChoice::Auto,
         Some("legacy") => EraChoice::Always(Era::Legacy),
         Some("modern") if old => {
-            let text = format!("`{}` cannot be `modern`: HTTP+SSE is a transport of 2024-11-05", given.written);
+            let text =
+                format!("`{}` cannot be `modern`: HTTP+SSE is a transport of 2024-11-05", given.written);
             findings.error(given.node.start, text);
             EraChoice::Auto
         }

@@ -16,11 +16,7 @@ use crate::config::syntax::Value;
 use reqwest::Url;
 
 /// Reads the endpoint of an entry; `None` when something is wrong, which is told.
-pub fn check(
-    entry: &Entry<'_>,
-    wire: Wire,
-    scope: &mut Scope<'_>, findings: &mut Findings,
-) -> Option<Http> {
+pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Http> {
     // Variables of `env` are known here too, although no child gets them.
     scope.own = own_variables(entry);
     let url = endpoint(entry, wire, scope, findings);

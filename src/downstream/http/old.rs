@@ -179,10 +179,15 @@ async fn post(address: Arc<Endpoint>, link: Arc<LineLink>, frame: Vec<u8>) -> Op
     let response = match address.post(mark::plain(), frame.clone().into()).await {
         Ok(response) => response,
         Err(Failure { why, sent }) => {
-            link.unsent(&frame, match sent {
-                true => Lost::Closed(format!("broke the connection before it took the message: {why}").into()),
-                false => Lost::NotSent(format!("it cannot be reached: {why}").into()),
-            });
+            link.unsent(
+                &frame,
+                match sent {
+                    true => {
+                        Lost::Closed(format!("broke the connection before it took the message: {why}").into())
+                    }
+                    false => Lost::NotSent(format!("it cannot be reached: {why}").into()),
+                },
+            );
             return None;
         }
     };
