@@ -109,6 +109,15 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, text)
     }
 
+    /// More subscriptions than one client may have.
+    #[must_use]
+    pub fn too_many_subscriptions(limit: usize) -> Self {
+        let text = format!(
+            "this client has {limit} subscriptions (`gateway.limits.subscriptionsPerClient`); end some of them first"
+        );
+        Self::new(code::INVALID_REQUEST, text)
+    }
+
     /// A second request with an id that is still in flight.
     #[must_use]
     pub fn duplicate_id(id: &str) -> Self {

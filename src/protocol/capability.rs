@@ -10,7 +10,7 @@ use crate::wire::members::Members;
 use crate::wire::members::write_object;
 
 /// What every client is offered: always the same superset, so that an answer never waits for a server.
-const OFFERED: &str = r#""tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"logging":{}"#;
+const OFFERED: &str = r#""tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{}"#;
 
 /// Tasks of 2025-11-25.
 const LEGACY_TASKS: &str = r#""tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}"#;
