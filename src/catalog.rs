@@ -3,6 +3,8 @@
 //! A catalog never changes; a change is a new one. It starts no server and knows no caller: what a caller may see is
 //! `policy`.
 
+pub mod apps;
+pub mod execution;
 pub mod instructions;
 pub mod lists;
 pub mod merge;
@@ -15,6 +17,7 @@ pub mod tool_filter;
 pub mod uri_owner;
 pub mod uri_template;
 
+use crate::catalog::apps::Apps;
 use crate::catalog::instructions::Line;
 use crate::catalog::lists::ListKind;
 use crate::catalog::merge::Collision;
@@ -37,6 +40,7 @@ use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -53,6 +57,9 @@ pub struct Catalog {
     prompts: HashMap<ExposedName, usize>,
     /// Of the tools that have any.
     param_headers: HashMap<ExposedName, Box<[ParamHeader]>>,
+    /// Tools that modern clients are not shown.
+    only_tasks: HashSet<ExposedName>,
+    apps: Apps,
     uris: UriOwners,
     instructions: String,
     /// First pages, by kind and era.
@@ -72,12 +79,15 @@ impl Catalog {
 
     /// The catalog of `merged`, which was made from `parts`; `own` stands at the head of its instructions.
     #[must_use]
-    pub fn new(parts: &[Part<'_>], merged: Merged, own: Option<&str>) -> Self {
+    pub fn new(parts: &[Part<'_>], mut merged: Merged, own: Option<&str>) -> Self {
+        let only_tasks = execution::settle(parts, &mut merged);
         let instructions = instructions::merged(own, &lines(parts, &merged));
         Self {
             tools: index(&merged.tools),
             prompts: index(&merged.prompts),
             param_headers: param_headers(&merged.tools),
+            only_tasks,
+            apps: Apps::new(parts, &merged),
             uris: UriOwners::new(parts, &merged),
             instructions,
             pages: Default::default(),
@@ -85,16 +95,42 @@ impl Catalog {
         }
     }
 
-    /// Where a call of the tool `name` goes.
+    /// Where a call of the tool `name` goes: a listed name, or one that a view of MCP Apps may use.
     #[must_use]
     pub fn resolve_tool(&self, name: &str) -> Option<&Route> {
-        self.tools.get(name).map(|at| &self.merged.tools[*at].route)
+        let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name));
+        at.map(|at| &self.merged.tools[at].route)
+    }
+
+    /// What views of MCP Apps need.
+    #[must_use]
+    pub fn apps(&self) -> &Apps {
+        &self.apps
+    }
+
+    /// The names of the tools that a view could mean with `own_name`, when there are several.
+    pub fn rivals(&self, own_name: &str) -> impl Iterator<Item = &str> {
+        self.apps.rivals(own_name).iter().map(|at| self.merged.tools[*at].name.as_str())
+    }
+
+    /// True for a tool that a client of `era` is not shown, because it runs only as a task of the other one.
+    #[must_use]
+    pub fn is_hidden(&self, name: &str, era: Era) -> bool {
+        era == Era::Modern && !self.only_tasks.is_empty() && self.only_tasks.contains(self.listed_name(name))
     }
 
     /// The arguments of the tool `name` that modern HTTP repeats in headers.
     #[must_use]
     pub fn param_headers(&self, name: &str) -> &[ParamHeader] {
-        self.param_headers.get(name).map_or(&[], |headers| headers)
+        if self.param_headers.is_empty() {
+            return &[];
+        }
+        self.param_headers.get(self.listed_name(name)).map_or(&[], |headers| headers)
+    }
+
+    /// The name under which the tool is listed that a view of MCP Apps calls `name`; else `name`.
+    fn listed_name<'n>(&'n self, name: &'n str) -> &'n str {
+        self.apps.alias(name).map_or(name, |at| self.merged.tools[at].name.as_str())
     }
 
     /// Where the prompt `name` is.
@@ -103,7 +139,8 @@ impl Catalog {
         self.prompts.get(name).map(|at| &self.merged.prompts[*at].route)
     }
 
-    /// The server that reads `uri`: the one that lists it, else the one whose template it matches, else the only one
+    /// The server that reads `uri`: the one that lists it, else the one that names it as the view of a tool, else
+    /// the one whose template it matches, else the only one
     /// that uses its scheme, else the only one that has resources.
     ///
     /// # Errors
@@ -111,7 +148,7 @@ impl Catalog {
     pub fn owner_of_uri(&self, uri: &str) -> Result<&ServerName, UriError> {
         match self.merged.resources.binary_search_by(|owned| owned.uri.as_str().cmp(uri)) {
             Ok(at) => Ok(&self.merged.resources[at].server),
-            Err(_) => self.uris.find(uri),
+            Err(_) => self.apps.owner_of_view(uri).map_or_else(|| self.uris.find(uri), Ok),
         }
     }
 
@@ -214,7 +251,10 @@ impl Catalog {
     fn page(&self, kind: ListKind, era: Era, after: &str, page_size: usize) -> Arc<[u8]> {
         let frame = Frame { kind, era, page_size, missing: &self.merged.missing };
         let page = match kind {
-            ListKind::Tools => render::page(frame, exposed_after(&self.merged.tools, after)),
+            ListKind::Tools => {
+                let shown = exposed_after(&self.merged.tools, after);
+                render::page(frame, shown.filter(|(name, _)| !self.is_hidden(name, era)))
+            }
             ListKind::Prompts => render::page(frame, exposed_after(&self.merged.prompts, after)),
             ListKind::Resources => render::page(frame, owned_after(&self.merged.resources, after)),
             ListKind::Templates => render::page(frame, owned_after(&self.merged.templates, after)),

@@ -39,7 +39,8 @@ fn initialize(gateway: &HttpGateway, version: &str) -> HttpClient {
 /// A call that reports `n` steps before its answer.
 fn slow(client: &HttpClient, n: u64, ms: u64) -> Reply {
     let arguments = json!({ "n": n, "ms": ms });
-    let params = json!({ "name": "a__slow_progress", "arguments": arguments, "_meta": { "progressToken": "t" } });
+    let params =
+        json!({ "name": "a__slow_progress", "arguments": arguments, "_meta": { "progressToken": "t" } });
     client.begin("tools/call", params).head().expect(200)
 }
 
@@ -125,7 +126,9 @@ fn other_calls_and_the_stream_of_the_session_do_not_mix() {
 
 #[test]
 fn what_cannot_be_resumed_is_said() {
-    let gateway = gateway(json!({ "replayBytes": 1024, "bearerTokens": ["the-token-of-one-client", "the-token-of-another"] }));
+    let gateway = gateway(
+        json!({ "replayBytes": 1024, "bearerTokens": ["the-token-of-one-client", "the-token-of-another"] }),
+    );
     let mut client = gateway.client();
     client.bearer = Some("the-token-of-one-client".into());
     client.initialize();

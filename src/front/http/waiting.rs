@@ -4,9 +4,9 @@
 
 use crate::front::http::abandon::Abandon;
 use crate::front::http::header;
+use crate::front::http::replay::Streams;
 use crate::front::http::reply;
 use crate::front::http::reply::Reply;
-use crate::front::http::replay::Streams;
 use crate::front::http::sessions::Opening;
 use crate::front::http::stream::Events;
 use crate::front::http::stream::KEEP_ALIVE;

@@ -148,7 +148,7 @@ pub fn roots() -> Row {
 }
 
 pub fn subscribe() -> Row {
-    Row::new("subscriptions to resources", [Pending("subs"); 4], changes::subscribe)
+    Row::new("subscriptions to resources", EVERYWHERE, changes::subscribe)
 }
 
 pub fn list_changed() -> Row {
@@ -165,7 +165,7 @@ pub fn completion() -> Row {
 
 pub fn tasks() -> Row {
     let none = NotOffered("the two kinds of tasks have nothing in common");
-    let mut row = Row::new("tasks", [Works, Works, none, Pending("tasks")], of_tasks::works);
+    let mut row = Row::new("tasks", [Works, Works, none, none], of_tasks::works);
     row.server = |_, _| vec!["--tasks".into()];
     row.refused = of_tasks::refused;
     row

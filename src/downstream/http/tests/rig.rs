@@ -16,6 +16,7 @@ use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
 use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::connect;
+use crate::downstream::http::found::Found;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
@@ -368,7 +369,7 @@ pub fn server(url: &str) -> Server {
     ];
     Server {
         name: ServerName::new("far").unwrap(),
-        transport: Transport::Http(Http { url: Expanded::plain(url), headers }),
+        transport: Transport::Http(Http { url: Expanded::plain(url), headers, ..Http::default() }),
         prefix: None,
         description: None,
         tools: ToolFilter::default(),
@@ -390,7 +391,7 @@ impl Rig {
     pub async fn try_to(server: Server, limits: LinkLimits) -> Result<Self, StartError> {
         let (ear, heard) = mpsc::unbounded_channel();
         let order = Order { server: Arc::new(server), era: None, listener: Arc::new(Ears(ear)), limits };
-        let connection = connect(order, &HttpClient::new().unwrap()).await?;
+        let connection = connect(order, &HttpClient::new().unwrap(), &Found::default()).await?;
         Ok(Self { connection, heard })
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 fn streams(version: &'static str, replay_bytes: usize) -> Streams {
     let session = Session::new(Caller::Anonymous, 10);
-    session.introduce(version, None, None);
+    session.introduce(version, None, "{}".into());
     session.mark_initialized();
     Streams::new(Arc::new(session), replay_bytes)
 }
