@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod batch;
 pub mod complete;
 pub mod core;
 pub mod exchange;
@@ -204,6 +205,23 @@ impl Gateway {
             }
             Message::Response { id, outcome } => answered(&self.core, session, id, *outcome),
         }
+    }
+
+    /// Takes a batch of a client, which one revision has. `true` when an array of answers arrives in `sink`.
+    ///
+    /// # Errors
+    /// [`Malformed`] for what is no batch, and for every batch of a client of another revision.
+    pub fn accept_batch(
+        &self,
+        session: &Arc<Session>,
+        bytes: &[u8],
+        depth: usize,
+        sink: &Sink,
+    ) -> Result<bool, Malformed> {
+        batch::each(session, bytes, depth, sink, |message, sink| match message {
+            Ok(message) => self.accept(session, &message, sink),
+            Err(malformed) => self.refuse(&malformed, sink),
+        })
     }
 
     /// Answers a message that could not be read.

@@ -128,9 +128,7 @@ impl Exchange {
     pub fn forget(mut self) {
         self.settled = true;
         self.withdraw();
-        if let Sink::Mail(mailbox) = &self.sink {
-            mailbox.close();
-        }
+        self.sink.forget();
     }
 
     /// Passes progress on, under the client's own token. `params` holds the token of the hop before.
