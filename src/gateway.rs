@@ -28,8 +28,8 @@ use crate::config::model::Limits;
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::handle::ServerHandle;
+use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::ListLimits;
-use crate::downstream::task::Surroundings;
 use crate::gateway::core::Core;
 use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
@@ -97,6 +97,7 @@ impl Gateway {
                     queue_bytes: limits.server_queue_bytes,
                 },
                 lists: ListLimits { items: limits.list_items, pages: limits.list_pages },
+                private_connections: limits.private_connections,
             };
             Core::new(around, parts.memory)
         });

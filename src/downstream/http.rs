@@ -51,13 +51,14 @@ pub async fn connect(order: Order, client: &HttpClient) -> Result<Connection, St
         return Err(unusable("its entry has no `url`".into()));
     };
     let endpoint = Endpoint::new(&server.name, http, client, order.limits).map_err(unusable)?;
-    let Met { greeting, stamp } = era::meet(&endpoint, server, order.era).await?;
+    let Met { greeting, stamp } = era::meet(&endpoint, server, order.era, &order.declared).await?;
     let link = HttpLink::open(Talk {
         endpoint,
         era: greeting.era,
         session: stamp.map(Session::new),
         pending: Pending::new(server.max_in_flight),
         listener: order.listener,
+        declared: order.declared,
         patience: server.start_timeout,
         ended: watch::Sender::new(None),
         failures: AtomicU32::new(0),

@@ -55,6 +55,8 @@ pub struct Source<'a> {
     pub link: &'a dyn Link,
     /// The session whose request it came with, where the transport says so (the response stream of an HTTP request).
     pub owner: Option<Owner>,
+    /// True for a connection that no two clients share.
+    pub private: bool,
 }
 
 /// Hears what servers say unasked. Called in the order of the wire, from the task that reads; must not wait.
@@ -63,6 +65,10 @@ pub trait Listener: Send + Sync {
     fn notification(&self, source: Source<'_>, method: &str, params: Option<&RawValue>);
     /// All lists of a server were read anew.
     fn lists_read(&self, server: &ServerName, lists: &Arc<ServerLists>);
+    /// A connection that is not shared is ready. `session` is whose it is, if it is one session's.
+    fn private_ready(&self, server: &ServerName, session: Option<Owner>, link: &Arc<dyn Link>) {
+        let _ = (server, session, link);
+    }
     /// A request of a legacy server; to be answered with [`Link::respond`].
     fn request(
         &self,

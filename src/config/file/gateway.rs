@@ -70,6 +70,8 @@ pub struct Limits {
     pub list_pages: Option<u32>,
     /// Items on one page of a list to clients. Default 5000.
     pub page_size: Option<u32>,
+    /// Connections of one server that belong to one session, caller or call each. Default 64.
+    pub private_connections: Option<u32>,
 }
 
 /// The HTTP front.
