@@ -3,14 +3,17 @@
 //! A table from method to family; the families stand in files of their own and are a few lines each. Nothing here
 //! waits: an answer arrives in the sink of its request. Transports are `front.rs`, the file is `reload.rs`.
 
+pub mod answer;
 pub mod ask;
 pub mod complete;
 pub mod core;
 pub mod exchange;
 pub mod incoming;
+pub mod isolation;
 pub mod lists;
 pub mod logging;
 pub mod notify;
+pub mod parking;
 pub mod prompts;
 pub mod relay;
 pub mod reply;
@@ -20,6 +23,7 @@ pub mod snapshot;
 pub mod status;
 pub mod subscribe;
 pub mod tools;
+pub mod written;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
@@ -103,6 +107,7 @@ impl Gateway {
         });
         core.tasks.spawn(Arc::clone(&core).keep_catalog());
         core.tasks.spawn(Arc::clone(&core).tell_changes());
+        core.tasks.spawn(Arc::clone(&core.current().parking).keep());
         Self { core }
     }
 
@@ -149,6 +154,7 @@ impl Gateway {
     pub async fn shut_down(&self, drain: Duration) {
         self.core.subscribers.end(None);
         let snapshot = self.core.current();
+        snapshot.parking.end(None);
         snapshot.servers.values().for_each(|handle| handle.retire(drain));
         let stops = snapshot.servers.values().map(ServerHandle::stopped);
         futures_util::future::join_all(stops).await;
@@ -166,7 +172,7 @@ impl Gateway {
     /// A session for one modern HTTP request.
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        Arc::new(Session::new(caller, self.core.current().config.settings.limits.in_flight_per_client))
+        Arc::new(Session::lone(caller, self.core.current().config.settings.limits.in_flight_per_client))
     }
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.
@@ -179,9 +185,11 @@ impl Gateway {
         event::session_closed(self.metrics(), why);
         self.core.forget(session);
         self.end_subscriptions(session);
+        self.core.current().parking.end(Some(session.key()));
         for (id, handle) in session.close() {
             handle.cancel(session.key(), &id, Some("the client left"));
         }
+        self.core.current().servers.values().for_each(|handle| handle.release(session.key()));
     }
 
     /// Takes one message of a client. Every request gets exactly one answer in `sink`, now or later.
@@ -208,8 +216,10 @@ impl Gateway {
         if self.core.subscribers.cancel(session, id) {
             return;
         }
-        if let Some(handle) = session.give_up(id) {
-            handle.cancel(session.key(), id, Some(reason));
+        if let Some(handle) = session.give_up(id)
+            && !handle.cancel(session.key(), id, Some(reason))
+        {
+            session.withdraw(id);
         }
     }
 
@@ -335,6 +345,7 @@ impl Gateway {
     fn notification(&self, session: &Arc<Session>, method: &str, params: Option<&str>) {
         match method {
             "notifications/initialized" => session.mark_initialized(),
+            "notifications/roots/list_changed" => isolation::roots_changed(&self.core, session, params),
             "notifications/cancelled" => {
                 let members = params.and_then(|raw| Members::parse(raw).ok());
                 let Some(members) = members else { return };

@@ -5,6 +5,7 @@
 pub mod bridge;
 pub mod capability;
 pub mod code;
+pub mod input;
 pub mod legacy;
 pub mod modern;
 pub mod param_header;

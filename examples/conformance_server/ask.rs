@@ -2,11 +2,17 @@
 //!
 //! It knows no tool: it repeats one until it asks for nothing more.
 
-use rmcp::model::{ClientCapabilities, InputRequest, InputRequests, InputRequiredResult, InputResponses};
+use rmcp::model::{
+    ClientCapabilities, GetMeta, InputRequest, InputRequests, InputRequiredResult, InputResponses,
+    ServerRequest,
+};
 use rmcp::service::ServiceError;
 use rmcp::{ErrorData, Peer, RoleServer};
 use serde::Serialize;
 use serde_json::Value;
+
+/// The `_meta` key under which a legacy question says its name.
+const INPUT_KEY: &str = "io.github.mcp-manifold/inputKey";
 
 /// More rounds than any tool here has.
 const ROUNDS: usize = 8;
@@ -41,29 +47,33 @@ async fn all(
     capabilities: &ClientCapabilities,
     requests: InputRequests,
 ) -> Result<InputResponses, ErrorData> {
-    let mut answers = InputResponses::new();
-    for (key, request) in requests {
-        answers.insert(key, one(peer, capabilities, request).await?);
-    }
-    Ok(answers)
+    let asked = requests.into_iter().map(async |(key, request)| {
+        let answer = one(peer, capabilities, &key, request).await?;
+        Ok::<_, ErrorData>((key, answer))
+    });
+    Ok(futures_util::future::try_join_all(asked).await?.into_iter().collect())
 }
 
 async fn one(
     peer: &Peer<RoleServer>,
     capabilities: &ClientCapabilities,
+    key: &str,
     request: InputRequest,
 ) -> Result<Value, ErrorData> {
     let missing =
         |what: &str| Err(ErrorData::invalid_request(format!("the client does not declare {what}"), None));
-    match request {
-        InputRequest::Elicitation(_) if capabilities.elicitation.is_none() => missing("elicitation"),
-        InputRequest::Elicitation(request) => value(peer.create_elicitation(request.params).await),
-        InputRequest::CreateMessage(_) if capabilities.sampling.is_none() => missing("sampling"),
-        InputRequest::CreateMessage(request) => value(peer.create_message(request.params).await),
-        InputRequest::ListRoots(_) if capabilities.roots.is_none() => missing("roots"),
-        InputRequest::ListRoots(_) => value(peer.list_roots().await),
-        _ => missing("what this asks for"),
-    }
+    let mut asked = match request {
+        InputRequest::Elicitation(_) if capabilities.elicitation.is_none() => return missing("elicitation"),
+        InputRequest::Elicitation(request) => ServerRequest::ElicitRequest(request),
+        InputRequest::CreateMessage(_) if capabilities.sampling.is_none() => return missing("sampling"),
+        InputRequest::CreateMessage(request) => ServerRequest::CreateMessageRequest(request),
+        InputRequest::ListRoots(_) if capabilities.roots.is_none() => return missing("roots"),
+        InputRequest::ListRoots(request) => ServerRequest::ListRootsRequest(request),
+        _ => return missing("what this asks for"),
+    };
+    // A gateway in between can use the same name for the question as the modern form has.
+    asked.get_meta_mut().0.insert(INPUT_KEY.into(), key.into());
+    value(peer.send_request(asked).await)
 }
 
 fn value(answer: Result<impl Serialize, ServiceError>) -> Result<Value, ErrorData> {

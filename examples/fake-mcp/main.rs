@@ -7,6 +7,7 @@ mod http;
 mod lists;
 mod message;
 mod options;
+mod roots;
 mod script;
 mod server;
 mod stdio;

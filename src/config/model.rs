@@ -104,6 +104,15 @@ pub enum Sharing {
     PerCall,
 }
 
+impl Server {
+    /// The name that people see in questions of this server; none when its tools are shown under their own names, so that
+    /// clients see nothing but this server.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        (self.prefix.as_deref() != Some("")).then_some(self.name.as_str())
+    }
+}
+
 /// How a server is reached.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transport {
@@ -192,6 +201,8 @@ pub struct Settings {
     pub list_timeout: Duration,
     /// Longest wait for calls in flight at shutdown, or on a removed server.
     pub drain_timeout: Duration,
+    /// Longest wait for a user who was asked something by a server.
+    pub answer_timeout: Duration,
     /// Own text at the head of the merged instructions.
     pub instructions: Option<String>,
     /// How the file is followed.
@@ -206,6 +217,7 @@ impl Default for Settings {
             http: HttpSettings::default(),
             list_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(600),
             instructions: None,
             watch: WatchSettings::default(),
         }
@@ -252,6 +264,8 @@ pub struct Limits {
     pub page_size: usize,
     /// Connections of one server that belong to one session, caller or call each.
     pub private_connections: usize,
+    /// Calls of one caller that wait for an answer of a user.
+    pub parked_per_caller: usize,
 }
 
 impl Default for Limits {
@@ -267,6 +281,7 @@ impl Default for Limits {
             list_pages: 1_000,
             page_size: 5_000,
             private_connections: 64,
+            parked_per_caller: 64,
         }
     }
 }

@@ -20,7 +20,8 @@ impl Shared {
             *known = Some(Arc::new(lists));
         });
         self.lists.borrow().clone().expect("it was put there, and nobody takes it away")
-    }}
+    }
+}
 
 impl ServerHandle {
     /// True when it was seen asking its client for something.

@@ -195,8 +195,7 @@ impl ServerHandle {
         if table.open.len() >= limit {
             return Err(NoConnection::Full { server: shared.name.clone(), limit });
         }
-        let own =
-            Own { key: key.clone(), parent: Arc::downgrade(shared), used: AtomicBool::new(false) };
+        let own = Own { key: key.clone(), parent: Arc::downgrade(shared), used: AtomicBool::new(false) };
         let (entry, lists) = (Arc::clone(&shared.entry), Arc::clone(&shared.lists));
         let state = State::starting(Vec::new());
         let private = Shared::new(state, entry, lists, shared.around.clone(), Some(own));

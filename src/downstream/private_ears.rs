@@ -7,8 +7,8 @@ use crate::catalog::lists::ServerLists;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
+use crate::downstream::private::Key;
 use crate::name::ServerName;
-use crate::wire::pending::Owner;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -21,37 +21,37 @@ const EARLY: usize = 16;
 pub(super) struct PrivateEars {
     inner: Arc<dyn Listener>,
     server: ServerName,
-    session: Option<Owner>,
+    whose: Key,
     early: Mutex<Option<Vec<Early>>>,
 }
 
 /// A question that came before the first calls were sent.
 struct Early {
     link: Arc<dyn Link>,
-    owner: Option<Owner>,
+    call: Option<u64>,
     id: Box<RawValue>,
     method: String,
     params: Option<Box<RawValue>>,
 }
 
 impl PrivateEars {
-    /// Ears that tell `inner`, for a connection of `session`.
-    pub(super) fn new(inner: Arc<dyn Listener>, server: ServerName, session: Option<Owner>) -> Self {
-        Self { inner, server, session, early: Mutex::new(Some(Vec::new())) }
+    /// Ears that tell `inner`, for the connection of `whose`.
+    pub(super) fn new(inner: Arc<dyn Listener>, server: ServerName, whose: Key) -> Self {
+        Self { inner, server, whose, early: Mutex::new(Some(Vec::new())) }
     }
 
     /// The first calls were sent: questions pass from here on.
     pub(super) fn open(&self) {
         let early = self.early.lock().unwrap_or_else(PoisonError::into_inner).take();
         for question in early.into_iter().flatten() {
-            let Early { link, owner, id, method, params } = question;
-            let source = Source { server: &self.server, link: &*link, owner, private: true };
+            let Early { link, call, id, method, params } = question;
+            let source = Source { server: &self.server, link: &*link, call, whose: Some(&self.whose) };
             self.inner.request(source, Arc::clone(&link), &id, &method, params.as_deref());
         }
     }
 
-    fn of<'a>(&self, source: Source<'a>) -> Source<'a> {
-        Source { owner: source.owner.or(self.session), private: true, ..source }
+    fn of<'a>(&'a self, source: Source<'a>) -> Source<'a> {
+        Source { whose: Some(&self.whose), ..source }
     }
 }
 
@@ -76,13 +76,9 @@ impl Listener for PrivateEars {
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(early) = early.as_mut().filter(|early| early.len() < EARLY) {
             let (method, params) = (method.to_owned(), params.map(RawValue::to_owned));
-            return early.push(Early { link, owner: source.owner, id: id.to_owned(), method, params });
+            return early.push(Early { link, call: source.call, id: id.to_owned(), method, params });
         }
         drop(early);
         self.inner.request(source, link, id, method, params);
-    }
-
-    fn private_ready(&self, server: &ServerName, session: Option<Owner>, link: &Arc<dyn Link>) {
-        self.inner.private_ready(server, session, link);
     }
 }

@@ -171,7 +171,7 @@ impl StdioLink {
                 if method == "ping" {
                     return self.respond(id, r#""result":{}"#);
                 }
-                let source = Source { server: &self.server, link: &**self, owner: None, private: false };
+                let source = Source { server: &self.server, link: &**self, call: None, whose: None };
                 listener.request(source, Arc::clone(self) as Arc<dyn Link>, id, &method, params);
             }
             Err(malformed) => self.garbled(bytes, &malformed),
@@ -192,7 +192,7 @@ impl StdioLink {
     fn told(&self, method: &str, params: Option<&RawValue>, listener: &dyn Listener) {
         if method != "notifications/progress" {
             return listener.notification(
-                Source { server: &self.server, link: self, owner: None, private: false },
+                Source { server: &self.server, link: self, call: None, whose: None },
                 method,
                 params,
             );

@@ -168,7 +168,7 @@ impl ServerTask {
         let (listener, declared): (Arc<dyn Listener>, _) = match &self.shared.own {
             None => (inner, capability::DECLARED_TO_LEGACY.into()),
             Some(own) => {
-                let ears = PrivateEars::new(inner, server.name.clone(), own.key.session());
+                let ears = PrivateEars::new(inner, server.name.clone(), own.key.clone());
                 let ears = Arc::clone(self.ears.insert(Arc::new(ears)));
                 (ears, Arc::clone(&own.key.capabilities))
             }
@@ -257,7 +257,7 @@ impl ServerTask {
             waiting.into_iter().for_each(|parked| release(parked, &**link));
         }
         if let (Some(own), Some(ears)) = (&self.shared.own, &self.ears) {
-            self.around.listener.private_ready(&self.shared.name, own.key.session(), link);
+            self.around.listener.private_ready(&self.shared.name, &own.key, link);
             ears.open();
         }
     }

@@ -4,14 +4,17 @@
 
 use crate::gateway::reply::Failure;
 use crate::gateway::session::LEVELS;
+use crate::gateway::session::NO_CALL;
 use crate::gateway::session::Session;
-use crate::gateway::session::write_notification;
+use crate::gateway::written::write_notification;
+use crate::gateway::written::write_request;
+use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
 use crate::wire::members::write_object;
-use crate::wire::members::write_string;
+use crate::wire::message::read_text;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
@@ -62,7 +65,12 @@ impl Exchange {
     /// declare that it can answer.
     #[must_use]
     pub fn ask(&self, question: &Question<'_>) -> bool {
-        let Some(id) = self.session.expect_reply(&self.id, question) else { return false };
+        let wanted = Wanted::of(question.method, question.params);
+        // Folders are asked for once, for the connection: the question outlives the call on whose way it is sent.
+        let call = if wanted == Some(Wanted::Roots) { NO_CALL } else { &*self.id };
+        let Some(id) = wanted.and_then(|wanted| self.session.expect_reply(call, wanted, question)) else {
+            return false;
+        };
         let sent = self.sink.send(Kind::Notice, |out| write_request(out, &id, question));
         if sent.is_err() {
             self.session.take_reply(&id);
@@ -108,7 +116,7 @@ impl Exchange {
     /// Ends it without an answer: the client cancelled it and expects none.
     pub fn forget(mut self) {
         self.settled = true;
-        self.session.settle(&self.id);
+        self.withdraw();
         if let Sink::Mail(mailbox) = &self.sink {
             mailbox.close();
         }
@@ -134,6 +142,28 @@ impl Exchange {
         let _ = self.sink.send(Kind::Notice, |out| write_notification(out, method, params));
     }
 
+    /// Sends a log message, or another notification, if the client wants it.
+    pub fn log(&self, method: &str, params: Option<&str>) {
+        let level = params.and_then(log_level_of);
+        if level.is_none_or(|level| self.wants_log(&level)) {
+            self.notify(method, params);
+        }
+    }
+
+    /// The server no longer wants the answer to its question `id` (JSON text): the client is told.
+    pub fn retract(&self, id: &str) {
+        if let Some(question) = self.session.retract(&self.id, id) {
+            let params = format!(r#"{{"requestId":{question},"reason":"the server no longer asks"}}"#);
+            self.notify("notifications/cancelled", Some(&params));
+        }
+    }
+
+    /// True while the client has not answered a question that came because of this request.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.session.is_asked(&self.id)
+    }
+
     /// Whether a log message of `level` may go this way: a modern client asks for it with the request.
     #[must_use]
     pub fn wants_log(&self, level: &str) -> bool {
@@ -147,31 +177,32 @@ impl Exchange {
 
     fn settle(mut self, kind: Kind, member: &[u8], raw: &[u8]) {
         self.settled = true;
-        self.session.settle(&self.id);
+        self.withdraw();
         let _ = self.sink.send(kind, |out| write_answer(out, &self.id, member, raw));
+    }
+}
+
+impl Exchange {
+    /// It is over for the session. Questions that are still open need no answer any more.
+    fn withdraw(&self) {
+        for question in self.session.settle(&self.id) {
+            let params =
+                format!(r#"{{"requestId":{question},"reason":"the call that this belongs to is over"}}"#);
+            self.notify("notifications/cancelled", Some(&params));
+        }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.settled {
-            self.session.settle(&self.id);
+            self.withdraw();
             let failure = Failure::dropped();
             let json = failure.to_json();
             let kind = Kind::Error(failure.code);
             let _ = self.sink.send(kind, |out| write_answer(out, &self.id, br#","error":"#, json.as_bytes()));
         }
     }
-}
-
-fn write_request(out: &mut Vec<u8>, id: &str, question: &Question<'_>) {
-    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-    out.extend_from_slice(id.as_bytes());
-    out.extend_from_slice(br#","method":"#);
-    write_string(out, question.method);
-    out.extend_from_slice(br#","params":"#);
-    out.extend_from_slice(question.params.unwrap_or("{}").as_bytes());
-    out.push(b'}');
 }
 
 /// Writes an answer: `member` is `,"result":` or `,"error":`.
@@ -182,6 +213,12 @@ pub fn write_answer(out: &mut Vec<u8>, id: &str, member: &[u8], raw: &[u8]) {
     out.extend_from_slice(member);
     out.extend_from_slice(raw);
     out.push(b'}');
+}
+
+/// The severity that a log message names.
+fn log_level_of(params: &str) -> Option<String> {
+    let members = Members::parse(params).ok()?;
+    read_text(members.get("level")?).ok().map(std::borrow::Cow::into_owned)
 }
 
 fn severity(level: &str) -> usize {

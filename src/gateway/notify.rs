@@ -6,8 +6,10 @@ use crate::catalog::lists::ServerLists;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
+use crate::downstream::private::Key;
 use crate::gateway::ask;
 use crate::gateway::core::Core;
+use crate::gateway::isolation;
 use crate::gateway::logging;
 use crate::name::ServerName;
 use crate::wire::members::Members;
@@ -30,6 +32,13 @@ impl Listener for Ears {
                     handle.relist();
                 }
             }
+            "notifications/cancelled" => {
+                let params = params.and_then(|raw| Members::parse(raw.get()).ok());
+                if let Some(id) = params.and_then(|params| params.get("requestId")) {
+                    source.link.pending().retract(id.get());
+                }
+            }
+            "notifications/elicitation/complete" => page_done(&core, method, params),
             "notifications/message" => log_line(&core, &source, params.map(RawValue::get)),
             // Unknown ones are ignored, as the protocol asks; updates of resources come with subscriptions.
             _ => {}
@@ -45,6 +54,12 @@ impl Listener for Ears {
         }
     }
 
+    fn private_ready(&self, server: &ServerName, whose: &Key, link: &Arc<dyn Link>) {
+        if let Some(core) = self.0.upgrade() {
+            logging::tell_private(&core, server, whose, &**link);
+        }
+    }
+
     fn request(
         &self,
         source: Source<'_>,
@@ -53,18 +68,48 @@ impl Listener for Ears {
         method: &str,
         params: Option<&RawValue>,
     ) {
-        ask::pass_on(source, &link, id, method, params.map(RawValue::get));
+        let Some(core) = self.0.upgrade() else { return };
+        if source.whose.is_none()
+            && let Some(shared) = core.current().server(source.server)
+        {
+            isolation::note_asking(&core, shared, method);
+        }
+        ask::pass_on(&core, source, &link, id, method, params.map(RawValue::get));
+    }
+}
+
+/// To the client that was told to open the page, and to nobody else.
+fn page_done(core: &Core, method: &str, params: Option<&RawValue>) {
+    let Some(raw) = params else { return };
+    let members = Members::parse(raw.get()).ok();
+    let Some(elicitation) = members.and_then(|members| members.get("elicitationId")) else { return };
+    let told = core.sessions().into_iter().find(|session| session.take_page(elicitation.get()));
+    if let Some(session) = told {
+        session.notify(method, Some(raw.get()));
     }
 }
 
 /// To the client whose call caused it; without calls, to the only client there is.
 fn log_line(core: &Core, source: &Source<'_>, params: Option<&str>) {
     let pending = source.link.pending();
-    if let Some(owner) = source.owner.or_else(|| pending.sole_owner()) {
-        pending.notice(owner, "notifications/message", params);
+    if let Some(call) = source.call {
+        pending.notice_call(call, "notifications/message", params);
+        return;
+    }
+    let whose = source.whose.map(Key::session);
+    if let Some(owner) = whose.flatten().or_else(|| pending.sole_owner())
+        && pending.notice(owner, "notifications/message", params)
+    {
         return;
     }
     let level = params.and_then(log_level_of);
+    if let Some(session) = whose {
+        let session = session.and_then(|key| core.session(key));
+        if let Some(session) = session.filter(|session| level.is_none_or(|level| session.wants_log(&level))) {
+            session.notify("notifications/message", params);
+        }
+        return;
+    }
     if let [only] = core.sessions().as_slice()
         && pending.is_empty()
         && level.is_none_or(|level| only.wants_log(&level))

@@ -5,25 +5,39 @@
 use crate::catalog::route::Route;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
+use crate::gateway::answer::deliver;
+use crate::gateway::ask::held::HeldCall;
+use crate::gateway::ask::round;
+use crate::gateway::ask::round::Turn;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
-use crate::gateway::notify::log_level_of;
+use crate::gateway::isolation;
+use crate::gateway::parking::ComeBack;
+use crate::gateway::parking::Parking;
+use crate::gateway::parking::Purpose;
+use crate::gateway::parking::Terms;
 use crate::gateway::reply::Failure;
+use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
+use crate::policy::Policy;
+use crate::policy::permit::Permit;
 use crate::protocol::bridge;
 use crate::protocol::capability;
-use crate::protocol::code;
+use crate::protocol::input;
+use crate::protocol::input::Wanted;
 use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use crate::wire::members::Members;
 use crate::wire::members::write_string;
 use crate::wire::message::Outcome;
+use crate::wire::message::read_text;
+use crate::wire::meta;
 use crate::wire::pending::Answer;
-use crate::wire::pending::Lost;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What became of a request: sent on, or given back with the failure to answer.
 pub(super) type Relayed = Result<(), Box<NotRelayed>>;
@@ -72,28 +86,200 @@ pub(super) fn send(
     let (Some(permit), Some(handle)) = (permit, snapshot.server(&route.server)) else {
         return unknown(failure(), exchange);
     };
-    exchange.session().bind(exchange.id(), handle);
     let log_level = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
     exchange.listens(incoming.progress_token(), log_level);
-    let declared = incoming.modern.as_ref().and_then(|modern| modern.capabilities);
-    let capabilities = declared.map_or(Cow::Borrowed("{}"), |declared| match declared {
-        "{}" => Cow::Borrowed("{}"),
-        other => Cow::Owned(capability::relayable(other)),
-    });
-    let request = Request {
-        method: passage.method,
-        params: &incoming.params,
-        meta: incoming.meta.as_ref(),
-        replace: passage.replace,
-        target: passage.has_target.then_some(route.own_name.as_str()),
-        param_headers: passage.param_headers,
-        wants_progress: exchange.wants_progress(),
-        capabilities: &capabilities,
-        log_level,
-    };
-    let relay = Relay { exchange, handle: handle.clone(), method: passage.method };
-    handle.call(&permit, &request, Box::new(relay));
-    Ok(())
+    let session = Arc::clone(exchange.session());
+    let capabilities = capabilities_of(incoming, &session);
+    let way =
+        Way { snapshot, route, permit: &permit, handle, passage, capabilities: &capabilities, log_level };
+    let asks = *capabilities != *"{}" || comes_back(incoming);
+    match (asks, exchange.era()) {
+        (true, Era::Modern) if handle.era() == Era::Legacy => way.held(incoming, exchange),
+        (true, Era::Legacy) if handle.era() == Era::Modern => {
+            let again = Again::new(&way, incoming, &capabilities);
+            way.go(incoming, exchange, Some(Box::new(again)))
+        }
+        _ => way.go(incoming, exchange, None),
+    }
+}
+
+/// What the client behind a request declared ∩ what can be relayed, as JSON text.
+fn capabilities_of<'a>(incoming: &Incoming<'a>, session: &'a Session) -> Cow<'a, str> {
+    let Some(modern) = &incoming.modern else { return Cow::Borrowed(session.relayable()) };
+    match modern.capabilities {
+        None | Some("{}") => Cow::Borrowed("{}"),
+        Some(declared) => Cow::Owned(capability::relayable(declared)),
+    }
+}
+
+/// True for a request that answers questions.
+fn comes_back(incoming: &Incoming<'_>) -> bool {
+    incoming.modern.is_some()
+        && (incoming.params.get(input::STATE).is_some() || incoming.params.get(input::RESPONSES).is_some())
+}
+
+/// A request on its way, permitted and with a server.
+struct Way<'a, 'p> {
+    snapshot: &'a Snapshot,
+    route: &'a Route,
+    permit: &'a Permit<'p>,
+    handle: &'a ServerHandle,
+    passage: &'a Passage<'a>,
+    capabilities: &'a str,
+    log_level: Option<&'a str>,
+}
+
+impl Way<'_, '_> {
+    fn request<'r>(
+        &'r self,
+        params: &'r Members<'r>,
+        meta: Option<&'r Members<'r>>,
+        exchange: &Exchange,
+    ) -> Request<'r> {
+        Request {
+            method: self.passage.method,
+            params,
+            meta,
+            replace: self.passage.replace,
+            target: self.passage.has_target.then_some(self.route.own_name.as_str()),
+            param_headers: self.passage.param_headers,
+            wants_progress: exchange.wants_progress(),
+            capabilities: self.capabilities,
+            log_level: self.log_level,
+        }
+    }
+
+    fn go(&self, incoming: &Incoming<'_>, exchange: Exchange, again: Option<Box<Again>>) -> Relayed {
+        let connection = match isolation::connection(self.handle, incoming, &exchange) {
+            Ok(connection) => connection,
+            Err(failure) => return refuse(failure, exchange),
+        };
+        let request = self.request(&incoming.params, incoming.meta.as_ref(), &exchange);
+        let (handle, method) = (ServerHandle::clone(&connection), self.passage.method);
+        let samples = self.capabilities != "{}" && Wanted::Sampling.is_declared(self.capabilities);
+        let relay = Relay { exchange, handle, method, again, samples };
+        connection.call(self.permit, &request, Box::new(relay));
+        Ok(())
+    }
+
+    /// A modern client's request to a legacy server: a new one, or one that comes back with answers.
+    fn held(&self, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
+        let responses = incoming.params.get(input::RESPONSES);
+        let responses = responses.filter(|raw| raw.get() != "null");
+        let responses = match responses.map(Members::of).transpose() {
+            Ok(responses) => responses,
+            Err(why) => return refuse(Failure::bad_params(incoming.method, why), exchange),
+        };
+        let purpose = self.purpose(&exchange);
+        let exchange = match incoming.params.get(input::STATE) {
+            None => exchange,
+            Some(state) => {
+                let handle = read_text(state).unwrap_or_default();
+                let Some(parked) = self.snapshot.parking.take(&handle, &purpose) else {
+                    return refuse(Failure::unknown_state(incoming.method), exchange);
+                };
+                let come_back = ComeBack { responses: responses.as_ref(), capabilities: self.capabilities };
+                let Some(anew) = parked.resume(exchange, &come_back) else { return Ok(()) };
+                anew
+            }
+        };
+        let connection = match isolation::connection(self.handle, incoming, &exchange) {
+            Ok(connection) => connection,
+            Err(failure) => return refuse(failure, exchange),
+        };
+        let stripped = comes_back(incoming).then(|| input::without_answers(&incoming.params, &[]));
+        let stripped = stripped.as_deref().and_then(|text| Members::parse(text).ok());
+        let params = stripped.as_ref().unwrap_or(&incoming.params);
+        let request = self.request(params, incoming.meta.as_ref(), &exchange);
+        let (parking, given) = (&self.snapshot.parking, responses.as_ref());
+        let terms = self.terms();
+        let held = HeldCall::new(parking, purpose, terms, &connection, exchange, self.capabilities, given);
+        connection.call(self.permit, &request, Box::new(held));
+        Ok(())
+    }
+
+    fn purpose(&self, exchange: &Exchange) -> Purpose {
+        Purpose {
+            caller: exchange.session().caller().clone(),
+            method: self.passage.method,
+            server: self.route.server.clone(),
+            own_name: self.route.own_name.as_str().into(),
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        let settings = &self.snapshot.config.settings;
+        Terms { longest: settings.answer_timeout, per_caller: settings.limits.parked_per_caller }
+    }
+}
+
+/// A legacy client's request to a modern server, which may have to be sent more than once.
+#[derive(Clone)]
+struct Again {
+    parking: Arc<Parking>,
+    terms: Terms,
+    policy: Policy,
+    route: Route,
+    params: String,
+    replace: Option<(String, String)>,
+    has_target: bool,
+    param_headers: Vec<ParamHeader>,
+    capabilities: String,
+    rounds: u32,
+}
+
+impl Again {
+    fn new(way: &Way<'_, '_>, incoming: &Incoming<'_>, capabilities: &str) -> Self {
+        Self {
+            parking: Arc::clone(&way.snapshot.parking),
+            terms: way.terms(),
+            policy: way.snapshot.policy.clone(),
+            route: way.route.clone(),
+            params: incoming.params.raw().to_owned(),
+            replace: way.passage.replace.map(|(member, text)| (member.to_owned(), text.to_owned())),
+            has_target: way.passage.has_target,
+            param_headers: way.passage.param_headers.to_vec(),
+            capabilities: capabilities.to_owned(),
+            rounds: 0,
+        }
+    }
+
+    /// Sends the request once more.
+    fn send(
+        mut self: Box<Self>,
+        exchange: Exchange,
+        handle: ServerHandle,
+        method: &'static str,
+        params: &str,
+    ) {
+        self.rounds += 1;
+        let again = &*self;
+        let session = Arc::clone(exchange.session());
+        let id: Box<str> = exchange.id().into();
+        let Some(permit) = again.policy.permit(session.caller(), &again.route) else {
+            return exchange.fail(&Failure::unknown_method(method));
+        };
+        let Ok(members) = Members::parse(params) else { return exchange.fail(&Failure::dropped()) };
+        let meta = meta::of(&members).unwrap_or_default();
+        let request = Request {
+            method,
+            params: &members,
+            meta: meta.as_ref(),
+            replace: again.replace.as_ref().map(|(member, text)| (member.as_str(), text.as_str())),
+            target: again.has_target.then_some(again.route.own_name.as_str()),
+            param_headers: &again.param_headers,
+            wants_progress: exchange.wants_progress(),
+            capabilities: &again.capabilities,
+            log_level: None,
+        };
+        let relay =
+            Relay { exchange, handle: handle.clone(), method, again: Some(self.clone()), samples: false };
+        handle.call(&permit, &request, Box::new(relay));
+        // It may have been given up while nothing was at the server.
+        if session.has_given_up(&id) {
+            handle.cancel(session.key(), &id, Some("the client cancelled it"));
+        }
+    }
 }
 
 /// A text as JSON.
@@ -108,52 +294,41 @@ struct Relay {
     exchange: Exchange,
     handle: ServerHandle,
     method: &'static str,
-}
-
-impl Relay {
-    fn unreadable(self, why: &str) {
-        let lost = Lost::Unreadable(why.into());
-        self.exchange.fail(&Failure::lost(&self.handle.server().name, self.method, &lost));
-    }
-
-    fn result(self, raw: &str) {
-        let (from, to) = (self.handle.era(), self.exchange.era());
-        match bridge::result(raw, self.method, from, to) {
-            Ok(result) => self.exchange.result(result.as_bytes()),
-            Err(why) => {
-                let text = format!("server `{}` {why}", self.handle.server().name);
-                self.exchange.fail(&Failure::new(code::INTERNAL_ERROR, text));
-            }
-        }
-    }
-}
-
-/// Clients refuse anything else, and some then wait for ever.
-fn is_error(raw: &str) -> bool {
-    let members = Members::parse_with_duplicates(raw).ok();
-    let code = |all: &Members<'_>| all.get("code").is_some_and(|code| code.get().parse::<i64>().is_ok());
-    let message = |all: &Members<'_>| all.get("message").is_some_and(|text| text.get().starts_with('"'));
-    members.is_some_and(|all| code(&all) && message(&all))
+    /// For a server that may answer with questions, which this client is asked with requests.
+    again: Option<Box<Again>>,
+    /// A modern client may be asked to sample by the result.
+    samples: bool,
 }
 
 impl Waiter for Relay {
     fn answer(self: Box<Self>, answer: Answer<'_>) {
-        match answer {
-            Answer::Outcome(Outcome::Result(raw)) if raw.get().starts_with('{') => self.result(raw.get()),
-            Answer::Outcome(Outcome::Result(_)) => self.unreadable("its `result` is not an object"),
-            Answer::Outcome(Outcome::Error(raw)) if !is_error(raw.get()) => {
-                self.unreadable("its `error` is not an object with `code` and `message`");
+        let Relay { exchange, handle, method, again, samples } = *self;
+        match (answer, again) {
+            (Answer::Outcome(Outcome::Result(raw)), Some(again)) if bridge::asks_for_input(raw.get()) => {
+                let purpose = Purpose {
+                    caller: exchange.session().caller().clone(),
+                    method,
+                    server: again.route.server.clone(),
+                    own_name: again.route.own_name.as_str().into(),
+                };
+                let turn = Turn {
+                    parking: Arc::clone(&again.parking),
+                    purpose,
+                    terms: again.terms,
+                    handle: handle.clone(),
+                    params: again.params.clone(),
+                    rounds: again.rounds,
+                    resend: Box::new(move |exchange, params| again.send(exchange, handle, method, &params)),
+                };
+                round::begin(exchange, turn, raw.get());
             }
-            Answer::Outcome(Outcome::Error(raw)) => {
-                let error = bridge::error(raw.get(), self.method, self.handle.era(), self.exchange.era());
-                self.exchange.error(&error);
+            (Answer::Outcome(Outcome::Result(raw)), _) if samples && exchange.era() == Era::Modern => {
+                match input::without_foreign_content(raw.get()) {
+                    Some(narrowed) if handle.era() == Era::Modern => exchange.result(narrowed.as_bytes()),
+                    _ => deliver(exchange, &handle, method, Answer::Outcome(Outcome::Result(raw))),
+                }
             }
-            // The protocol expects no answer to a request that the client cancelled, in either era.
-            Answer::Lost(Lost::Cancelled) if !self.exchange.session().is_closed() => self.exchange.forget(),
-            Answer::Lost(lost) => {
-                let failure = Failure::lost(&self.handle.server().name, self.method, &lost);
-                self.exchange.fail(&failure);
-            }
+            (answer, _) => deliver(exchange, &handle, method, answer),
         }
     }
 
@@ -162,14 +337,25 @@ impl Waiter for Relay {
     }
 
     fn notice(&self, method: &str, params: Option<&str>) {
-        let level = params.and_then(log_level_of);
-        if level.is_none_or(|level| self.exchange.wants_log(&level)) {
-            self.exchange.notify(method, params);
-        }
+        self.exchange.log(method, params);
     }
 
     fn ask(&self, question: &Question<'_>) -> bool {
-        self.exchange.era() == Era::Legacy && self.exchange.ask(question)
+        let wanted = Wanted::of(question.method, question.params);
+        let (Some(wanted), Era::Legacy) = (wanted, self.exchange.era()) else { return false };
+        let label = self.handle.server().label();
+        let params = input::question(wanted, question.params, label, Era::Legacy, "");
+        let reply = Arc::clone(&question.reply);
+        self.exchange.ask(&Question {
+            id: question.id,
+            method: question.method,
+            params: Some(&params),
+            reply,
+        })
+    }
+
+    fn retract(&self, id: &str) {
+        self.exchange.retract(id);
     }
 
     fn owner(&self) -> Owner {
@@ -178,5 +364,9 @@ impl Waiter for Relay {
 
     fn is(&self, id: &str) -> bool {
         self.exchange.id() == id
+    }
+
+    fn waits_for_client(&self) -> bool {
+        self.exchange.is_asked()
     }
 }

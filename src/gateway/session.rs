@@ -7,18 +7,22 @@ use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
+use crate::gateway::written::write_notification;
+use crate::protocol::capability;
+use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Members;
-use crate::wire::members::write_string;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -30,6 +34,9 @@ pub(super) const LEVELS: [&str; 8] =
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
+/// The call that a question is because of when it is none's in particular.
+pub(super) const NO_CALL: &str = "";
+
 /// Takes an answer: the member `"result":…` or `"error":…`.
 pub(super) type TakesReply = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -39,6 +46,9 @@ pub struct Session {
     key: Owner,
     caller: Caller,
     in_flight_limit: usize,
+    lone: bool,
+    /// What it declared in `initialize` and can be relayed, as JSON text.
+    relayable: OnceLock<Box<str>>,
     state: Mutex<State>,
 }
 
@@ -47,7 +57,6 @@ struct State {
     initialized: bool,
     version: Option<&'static str>,
     client: Option<ClientInfo>,
-    capabilities: Option<String>,
     log_level: Option<usize>,
     in_flight: HashMap<Box<str>, Option<ServerHandle>>,
     /// Requests that wait for lists and that the client cancelled meanwhile.
@@ -56,6 +65,8 @@ struct State {
     /// Questions of servers that the client has not answered yet, by the id we gave them (JSON text).
     asked: HashMap<Box<str>, Reply>,
     next_question: u64,
+    /// Elicitations with a page to open that are not known to be done, oldest first (ids as JSON text).
+    pages: VecDeque<Box<str>>,
     seen: Generations,
     closed: bool,
 }
@@ -63,6 +74,8 @@ struct State {
 /// Takes the client's answer to a question that came because of the request `call`.
 struct Reply {
     call: Box<str>,
+    /// The id that the server gave the question (JSON text).
+    asked_as: Box<str>,
     take: TakesReply,
 }
 
@@ -77,7 +90,20 @@ impl Session {
     #[must_use]
     pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        Self { key, caller, in_flight_limit, state: Mutex::default() }
+        let (relayable, state) = (OnceLock::new(), Mutex::default());
+        Self { key, caller, in_flight_limit, lone: false, relayable, state }
+    }
+
+    /// A session for one request of `caller`.
+    #[must_use]
+    pub fn lone(caller: Caller, in_flight_limit: usize) -> Self {
+        Self { lone: true, ..Self::new(caller, in_flight_limit) }
+    }
+
+    /// True for a session that is made for one request.
+    #[must_use]
+    pub fn is_lone(&self) -> bool {
+        self.lone
     }
 
     /// Its number, unique in this process.
@@ -94,10 +120,12 @@ impl Session {
 
     /// Notes what the client said in `initialize`.
     pub fn introduce(&self, version: &'static str, client: Option<ClientInfo>, capabilities: Option<String>) {
+        let _ = self
+            .relayable
+            .set(capabilities.as_deref().map_or_else(|| "{}".into(), capability::relayable).into());
         let mut state = self.lock();
         state.version = Some(version);
         state.client = client;
-        state.capabilities = capabilities;
     }
 
     /// The revision agreed on in `initialize`; `None` before it.
@@ -112,17 +140,27 @@ impl Session {
         self.lock().client.clone()
     }
 
-    /// True when the client declared this capability in `initialize`.
+    /// What a legacy client declared ∩ what can be relayed, as JSON text; `{}` before `initialize`.
     #[must_use]
-    pub fn declared(&self, capability: &str) -> bool {
-        let state = self.lock();
-        let declared = state.capabilities.as_deref().and_then(|raw| Members::parse(raw).ok());
-        declared.is_some_and(|members| members.get(capability).is_some())
+    pub fn relayable(&self) -> &str {
+        self.relayable.get().map_or("{}", |relayable| relayable)
+    }
+
+    /// True when a legacy client declared in `initialize` that it can answer this.
+    #[must_use]
+    pub fn can_answer(&self, wanted: Wanted) -> bool {
+        wanted.is_declared(self.relayable())
     }
 
     /// The client has sent `notifications/initialized`: it may be told things now.
     pub fn mark_initialized(&self) {
         self.lock().initialized = true;
+    }
+
+    /// True once it has.
+    #[must_use]
+    pub fn is_initialized(&self) -> bool {
+        self.lock().initialized
     }
 
     /// Sets the least severity wanted. `false` for a level that does not exist.
@@ -176,14 +214,15 @@ impl Session {
         *self.lock().seen.of_mut(kind) = *now.of_mut(kind);
     }
 
-    /// Registers a question for the client, because of its request `call`. Its id as JSON text; `None` when the client cannot be asked this.
-    pub(super) fn expect_reply(&self, call: &str, question: &Question<'_>) -> Option<Box<str>> {
-        let capability = match question.method {
-            "elicitation/create" => "elicitation",
-            "sampling/createMessage" => "sampling",
-            _ => return None,
-        };
-        if !self.declared(capability) {
+    /// Registers a question for the client, because of its request `call`. Its id as JSON text; `None` when the client
+    /// cannot be asked this.
+    pub(super) fn expect_reply(
+        &self,
+        call: &str,
+        wanted: Wanted,
+        question: &Question<'_>,
+    ) -> Option<Box<str>> {
+        if !self.can_answer(wanted) {
             return None;
         }
         let mut state = self.lock();
@@ -192,7 +231,12 @@ impl Session {
         }
         state.next_question += 1;
         let id: Box<str> = format!("\"ask-{}\"", state.next_question).into();
-        state.asked.insert(id.clone(), Reply { call: call.into(), take: Arc::clone(&question.reply) });
+        let (call, asked_as) = (call.into(), question.id.into());
+        let reply = Reply { call, asked_as, take: Arc::clone(&question.reply) };
+        state.asked.insert(id.clone(), reply);
+        if let Some(page) = page_of(wanted, question.params) {
+            state.note_page(page);
+        }
         Some(id)
     }
 
@@ -245,21 +289,59 @@ impl Session {
         self.lock().given_up.contains(id)
     }
 
-    pub(super) fn settle(&self, id: &str) {
+    /// Forgets the question that a server asked as `id` because of the request `call`; our id of it.
+    pub(super) fn retract(&self, call: &str, id: &str) -> Option<Box<str>> {
+        let mut state = self.lock();
+        let fits = |reply: &Reply| *reply.call == *call && *reply.asked_as == *id && !id.is_empty();
+        let found =
+            state.asked.iter().find(|(_, reply)| fits(reply)).map(|(question, _)| question.clone())?;
+        state.asked.remove(&found);
+        Some(found)
+    }
+
+    /// Notes that the client was told to open a page, so that it hears when that is done. `elicitation` is JSON text.
+    pub(super) fn note_page(&self, elicitation: &str) {
+        self.lock().note_page(elicitation.into());
+    }
+
+    /// True when the client was told to open the page of this elicitation (JSON text); once.
+    pub(super) fn take_page(&self, elicitation: &str) -> bool {
+        let mut state = self.lock();
+        let at = state.pages.iter().position(|page| **page == *elicitation);
+        at.map(|at| state.pages.remove(at)).is_some()
+    }
+
+    /// True while the client has not answered a question because of its request `call`.
+    pub(super) fn is_asked(&self, call: &str) -> bool {
+        self.lock().asked.values().any(|reply| *reply.call == *call)
+    }
+
+    /// The client gave its request `call` up while it was asked because of it: the questions count as answered.
+    pub(super) fn withdraw(&self, call: &str) {
+        let mut state = self.lock();
+        if !state.in_flight.contains_key(call) {
+            return;
+        }
+        state.given_up.insert(call.into());
+        let open = take_questions(&mut state, call);
+        drop(state);
+        open.into_iter().for_each(|(_, reply)| (reply.take)(OVER));
+    }
+
+    /// The request is over. The ids of questions that came because of it and were not answered.
+    pub(super) fn settle(&self, id: &str) -> Vec<Box<str>> {
         let mut state = self.lock();
         state.in_flight.remove(id);
         if !state.given_up.is_empty() {
             state.given_up.remove(id);
         }
         if state.asked.is_empty() {
-            return;
+            return Vec::new();
         }
-        let over: Vec<Reply> =
-            state.asked.extract_if(|_, reply| *reply.call == *id).map(|(_, reply)| reply).collect();
+        let over = take_questions(&mut state, id);
         drop(state);
-        over.into_iter().for_each(|reply| {
-            (reply.take)(r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#);
-        });
+        over.iter().for_each(|(_, reply)| (reply.take)(OVER));
+        over.into_iter().map(|(question, _)| question).collect()
     }
 
     /// Requests in flight.
@@ -287,13 +369,28 @@ impl Session {
     }
 }
 
-/// Writes a notification. `params` is JSON text.
-pub fn write_notification(out: &mut Vec<u8>, method: &str, params: Option<&str>) {
-    out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
-    write_string(out, method);
-    if let Some(params) = params {
-        out.extend_from_slice(br#","params":"#);
-        out.extend_from_slice(params.as_bytes());
+/// Pages that a client may be looking at; older ones are forgotten.
+const MOST_PAGES: usize = 64;
+
+/// What a server is told whose question is not answered any more.
+const OVER: &str = r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#;
+
+impl State {
+    fn note_page(&mut self, elicitation: Box<str>) {
+        if self.pages.len() >= MOST_PAGES {
+            self.pages.pop_front();
+        }
+        self.pages.push_back(elicitation);
     }
-    out.push(b'}');
+}
+
+/// The id of the elicitation (JSON text) that a question with a page has.
+fn page_of(wanted: Wanted, params: Option<&str>) -> Option<Box<str>> {
+    let params = params.filter(|_| wanted == Wanted::Url)?;
+    let params = Members::parse_with_duplicates(params).ok()?;
+    params.get("elicitationId").map(|id| id.get().into())
+}
+
+fn take_questions(state: &mut State, call: &str) -> Vec<(Box<str>, Reply)> {
+    state.asked.extract_if(|_, reply| *reply.call == *call).collect()
 }

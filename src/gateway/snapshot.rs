@@ -6,6 +6,7 @@ use crate::catalog::Catalog;
 use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
+use crate::gateway::parking::Parking;
 use crate::name::ServerName;
 use crate::policy::Policy;
 use indexmap::IndexMap;
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// Who may do what.
     pub policy: Policy,
+    /// What waits for a client to come back.
+    pub parking: Arc<Parking>,
     /// How often the lists have changed up to here.
     pub generations: Generations,
 }

@@ -21,6 +21,13 @@ pub enum Untranslatable {
     UnknownKind,
 }
 
+/// True for a result of a modern server that asks for input first.
+#[must_use]
+pub fn asks_for_input(raw: &str) -> bool {
+    memchr::memmem::find(raw.as_bytes(), b"input_required").is_some()
+        && to_legacy(raw) == Err(Untranslatable::InputRequired)
+}
+
 /// The result of `method` from a server of era `from`, as a client of era `to` understands it.
 ///
 /// # Errors

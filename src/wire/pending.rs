@@ -25,6 +25,10 @@ pub trait Waiter: Send {
     fn notice(&self, method: &str, params: Option<&str>);
     /// Passes a request of the server on to whoever made this call. `false` when there is no way to them.
     fn ask(&self, question: &Question<'_>) -> bool;
+    /// The server no longer wants the answer to its question `id` (JSON text).
+    fn retract(&self, id: &str) {
+        let _ = id;
+    }
     /// The session this call belongs to.
     fn owner(&self) -> Owner;
     /// True for a request that is meant to stay open: it counts as no call, and no unreadable answer is taken for its.
@@ -33,10 +37,16 @@ pub trait Waiter: Send {
     }
     /// True when the caller knows this call as `id` (JSON text).
     fn is(&self, id: &str) -> bool;
+    /// True while it is the caller who has to say something first: the server's patience is not at stake.
+    fn waits_for_client(&self) -> bool {
+        false
+    }
 }
 
 /// A request of the other side, with the way to answer it.
 pub struct Question<'a> {
+    /// The id that the other side gave it, as JSON text; empty for a question that is no request.
+    pub id: &'a str,
     /// What is asked for.
     pub method: &'a str,
     /// The params, as JSON text.
@@ -189,7 +199,17 @@ impl Pending {
         if table.calls.values().all(|entry| entry.deadline > now) {
             return Vec::new();
         }
-        let over = table.calls.extract_if(|_, entry| entry.deadline <= now);
+        let over = table.calls.extract_if(|_, entry| {
+            if entry.deadline > now {
+                return false;
+            }
+            // A person may take long, and the server gets its whole time after that.
+            let waits = entry.waiter.waits_for_client();
+            if waits {
+                entry.deadline = now + entry.patience;
+            }
+            !waits
+        });
         over.map(|(id, entry)| (id, entry.patience, entry.waiter)).collect()
     }
 
@@ -222,11 +242,26 @@ impl Pending {
         owners.all(|owner| owner == first).then_some(first)
     }
 
+    /// Tells the call `id` about a notification that came because of it. `false` when it is not in flight.
+    pub fn notice_call(&self, id: u64, method: &str, params: Option<&str>) -> bool {
+        self.lock().calls.get(&id).map(|entry| entry.waiter.notice(method, params)).is_some()
+    }
+
+    /// Passes a question on through the call `id`. `false` when nobody takes it.
+    pub fn ask_call(&self, id: u64, question: &Question<'_>) -> bool {
+        self.lock().calls.get(&id).is_some_and(|entry| entry.waiter.ask(question))
+    }
+
     /// Tells one call of `owner` about a notification that came because of it. `false` when it has none in flight.
     pub fn notice(&self, owner: Owner, method: &str, params: Option<&str>) -> bool {
         let table = self.lock();
         let found = table.calls.values().find(|entry| entry.waiter.owner() == owner);
         found.map(|entry| entry.waiter.notice(method, params)).is_some()
+    }
+
+    /// Takes the question `id` of the server back, through whichever call it went.
+    pub fn retract(&self, id: &str) {
+        self.lock().calls.values().for_each(|entry| entry.waiter.retract(id));
     }
 
     /// Passes a question on through one call of `owner`. `false` when nobody takes it.

@@ -78,3 +78,62 @@ fn a_question_of_a_modern_server_passes_inside_the_result() {
     let planned = client.request("tools/call", again);
     assert!(planned.raw.contains("soup"), "{}", planned.raw);
 }
+
+/// A legacy server that says what a test writes down.
+fn scripted() -> Arc<TempConf> {
+    let conf = TempConf::new();
+    let fake = conf.fake("s").args(&["--era", "legacy"]).json();
+    conf.write(&json!({ "mcpServers": { "s": fake } }));
+    conf
+}
+
+#[test]
+fn a_question_that_the_server_takes_back_is_taken_back_at_the_client() {
+    let client = client(&scripted(), json!({ "elicitation": {} }));
+    let ask = r#"{"jsonrpc":"2.0","id":"mine","method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}}"#;
+    let back = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"mine"}}"#;
+    let done = r#""result":{"content":[]}"#;
+    let steps = json!([{ "say": ask }, { "say": back }, { "answer": done }]);
+    client.call("s__play", json!({ "steps": steps })).result();
+    let question = client.wait("the question", |message| message.method() == "elicitation/create");
+    let taken = client.notifications("notifications/cancelled");
+    let [taken] = taken.as_slice() else { panic!("taken back {} times", taken.len()) };
+    assert_eq!(taken.json["params"]["requestId"], *question.id());
+    assert!(
+        question.json["params"]["message"].as_str().is_some_and(|text| text.contains("[s]")),
+        "{}",
+        question.raw
+    );
+}
+
+#[test]
+fn the_client_that_opened_a_page_hears_that_it_is_done() {
+    let client = client(&scripted(), json!({ "elicitation": { "url": {} } }));
+    let ask = r#""method":"elicitation/create","params":{"mode":"url","message":"go","url":"https://a.example/","elicitationId":"e-1"}"#;
+    let call = client.begin_call("s__play", json!({ "steps": [{ "ask": ask }] }));
+    let question = client.wait("the page", |message| message.method() == "elicitation/create");
+    client.send(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"action":"accept"}}}}"#, question.id()));
+    client.answer(&call).result();
+    let say = |id: &str| {
+        let text = r#"{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"$id","x":1e2}}"#;
+        json!({ "say": text.replace("$id", id) })
+    };
+    let steps = json!([say("e-2"), say("e-1"), say("e-1"), { "answer": r#""result":{"content":[]}"# }]);
+    client.call("s__play", json!({ "steps": steps })).result();
+    let told = client.notifications("notifications/elicitation/complete");
+    let [told] = told.as_slice() else { panic!("told {} times", told.len()) };
+    assert_eq!(told.raw_at(&["params"]).as_deref(), Some(r#"{"elicitationId":"e-1","x":1e2}"#));
+}
+
+#[test]
+fn a_page_that_an_error_names_is_heard_of_when_it_is_done() {
+    let client = client(&scripted(), json!({ "elicitation": { "url": {} } }));
+    let error = r#""error":{"code":-32042,"message":"first","data":{"elicitations":[{"mode":"url","message":"m","url":"https://a.example/","elicitationId":"e-9"}]}}"#;
+    let refused = client.call("s__play", json!({ "steps": [{ "answer": error }] }));
+    assert_eq!(refused.error_code(), -32042, "{}", refused.raw);
+    let done =
+        r#"{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"e-9"}}"#;
+    let steps = json!([{ "say": done }, { "answer": r#""result":{"content":[]}"# }]);
+    client.call("s__play", json!({ "steps": steps })).result();
+    assert_eq!(client.notifications("notifications/elicitation/complete").len(), 1);
+}

@@ -328,10 +328,16 @@ fn questions_of_servers_and_their_answers_arrive_as_they_were_sent() {
                 let asked = format!(r#""method":"{method}","params":{params}"#);
                 let call = play(bed, peer, &json!([{ "ask": asked }]));
                 let talk = bed.driver.converse("tools/call", call, &[(method, &answer.raw)]);
+                let named = match (peer.era, method) {
+                    (Era::Legacy, "elicitation/create") => {
+                        params.replacen(r#""message":""#, &format!(r#""message":"[{}] "#, peer.name), 1)
+                    }
+                    _ => params.to_owned(),
+                };
                 report.same(
                     &question.what,
                     &format!("{:?}", talk.questions),
-                    &format!("{:?}", [(method, params)]),
+                    &format!("{:?}", [(method, named)]),
                 );
                 let said = talk.answer.texts().pop().unwrap_or_default();
                 let path: &[&str] = if peer.era == Era::Modern { &["q0"] } else { &["result"] };

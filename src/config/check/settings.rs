@@ -32,6 +32,7 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
     http(section.inner("http", findings), &mut settings.http, scope, findings);
     watch(section.inner("watch", findings), &mut settings.watch, findings);
     section.duration("listTimeout", &mut settings.list_timeout, MOMENT, findings);
+    section.duration("answerTimeout", &mut settings.answer_timeout, MOMENT, findings);
     section.duration("drainTimeout", &mut settings.drain_timeout, Duration::ZERO, findings);
     settings.instructions = section.text("instructions", findings).and_then(Node::text).map(str::to_owned);
 
@@ -93,6 +94,7 @@ fn limits(mut section: Section<'_>, limits: &mut Limits, findings: &mut Findings
     section.count("listPages", &mut limits.list_pages, MANY, findings);
     section.count("pageSize", &mut limits.page_size, MANY, findings);
     section.count("privateConnections", &mut limits.private_connections, MANY, findings);
+    section.count("parkedPerCaller", &mut limits.parked_per_caller, MANY, findings);
     section.finish(findings);
 }
 

@@ -21,6 +21,8 @@ pub struct Gateway {
     pub list_timeout: Option<String>,
     /// Longest wait for calls in flight at shutdown, or on a removed server. Default `"10s"`.
     pub drain_timeout: Option<String>,
+    /// Longest wait for a user who was asked something by a server. Default `"600s"`.
+    pub answer_timeout: Option<String>,
     /// Own text at the head of the instructions that clients get.
     pub instructions: Option<String>,
     /// Default of `callTimeout` of all servers. Default `"600s"`.
@@ -72,6 +74,8 @@ pub struct Limits {
     pub page_size: Option<u32>,
     /// Connections of one server that belong to one session, caller or call each. Default 64.
     pub private_connections: Option<u32>,
+    /// Calls of one caller that wait for an answer of a user. Default 64.
+    pub parked_per_caller: Option<u32>,
 }
 
 /// The HTTP front.

@@ -142,7 +142,8 @@ impl Talk {
     /// When that fails the connection has ended.
     pub async fn renew(&self, link: &Arc<dyn Link>, session: &Session, seen: u64) -> Result<Stamp, Trouble> {
         let open = || async {
-            let met = tokio::time::timeout(self.patience, era::initialize(&self.endpoint, &self.declared)).await;
+            let met =
+                tokio::time::timeout(self.patience, era::initialize(&self.endpoint, &self.declared)).await;
             let met = met.map_err(|_| "it gave no answer to `initialize`".to_owned())?;
             met.map_err(|error| error.to_string())?.stamp.ok_or_else(|| "it opened no session".to_owned())
         };
@@ -166,13 +167,13 @@ impl Talk {
 
     /// Takes in one message of the server. `asked` is the call whose response it came in.
     pub fn hear(&self, link: &Arc<dyn Link>, asked: Option<Asked>, text: &mut Vec<u8>) -> Heard {
-        let owner = asked.map(|asked| asked.owner).filter(|owner| *owner != 0);
+        let call = asked.filter(|asked| asked.owner != 0).map(|asked| asked.id);
         match reply::read(text, self.endpoint.limits.depth) {
             Ok(Message::Response { id, outcome }) => self.hear_answer(asked, id, outcome),
             Ok(Message::Notification { method, params }) => {
                 match (&*method, params) {
                     ("notifications/progress", Some(params)) => self.hear_progress(params),
-                    _ => self.listener.notification(self.source(link, owner), &method, params),
+                    _ => self.listener.notification(self.source(link, call), &method, params),
                 }
                 Heard::Other
             }
@@ -180,7 +181,7 @@ impl Talk {
                 match (&*method, self.era) {
                     ("ping", _) => link.respond(id, r#""result":{}"#),
                     (_, Era::Legacy) => {
-                        let source = self.source(link, owner);
+                        let source = self.source(link, call);
                         self.listener.request(source, Arc::clone(link), id, &method, params);
                     }
                     (_, Era::Modern) => {
@@ -324,8 +325,8 @@ impl Talk {
         }
     }
 
-    fn source<'a>(&'a self, link: &'a Arc<dyn Link>, owner: Option<Owner>) -> Source<'a> {
-        Source { server: &self.endpoint.server, link: &**link, owner, private: false }
+    fn source<'a>(&'a self, link: &'a Arc<dyn Link>, call: Option<u64>) -> Source<'a> {
+        Source { server: &self.endpoint.server, link: &**link, call, whose: None }
     }
 }
 

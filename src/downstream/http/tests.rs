@@ -246,8 +246,8 @@ async fn what_comes_before_the_answer_is_told_in_order() {
         assert_eq!(params, format!(r#"{{"progressToken":1,"progress":{progress}}}"#));
     }
     assert_eq!(call.told().await, Told::Result("{}".into()));
-    assert_eq!(rig.heard().await, Told::Heard("notifications/message".into(), Some(7)));
-    assert_eq!(rig.heard().await, Told::Asked("elicitation/create".into(), Some(7)));
+    assert_eq!(rig.heard().await, Told::Heard("notifications/message".into(), Some(1)));
+    assert_eq!(rig.heard().await, Told::Asked("elicitation/create".into(), Some(1)));
     let answers = || {
         let mut bodies: Vec<String> =
             fake.seen().into_iter().filter(|seen| seen.method() == "POST").map(|seen| seen.body).collect();

@@ -125,27 +125,19 @@ pub fn cancel() -> Row {
 }
 
 pub fn elicitation_form() -> Row {
-    Row::new("elicitation with a form", [Works, Works, Pending("ask"), Pending("ask")], questions::form)
+    Row::new("elicitation with a form", EVERYWHERE, questions::form)
 }
 
 pub fn elicitation_url() -> Row {
-    Row::new("elicitation with a URL", [Works, Works, Pending("ask"), Pending("ask")], questions::url)
+    Row::new("elicitation with a URL", EVERYWHERE, questions::url)
 }
 
 pub fn sampling() -> Row {
-    Row::new(
-        "sampling, with tools",
-        [Pending("ask"), Pending("ask"), Pending("ask"), Pending("ask")],
-        questions::sampling,
-    )
+    Row::new("sampling, with tools", EVERYWHERE, questions::sampling)
 }
 
 pub fn roots() -> Row {
-    Row::new(
-        "roots of the client",
-        [Pending("share"), Works, Pending("ask"), Pending("share")],
-        questions::roots,
-    )
+    Row::new("roots of the client", [Pending("share"), Works, Works, Pending("share")], questions::roots)
 }
 
 pub fn subscribe() -> Row {

@@ -22,6 +22,7 @@ use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
 use crate::downstream::request::Request;
 use crate::name::ServerName;
+use crate::protocol::capability;
 use crate::secret::Secret;
 use crate::wire::members::Members;
 use crate::wire::message::Outcome;
@@ -327,7 +328,7 @@ impl Waiter for Somebody {
 impl Listener for Ears {
     fn lists_read(&self, _: &ServerName, _: &Arc<ServerLists>) {}
     fn notification(&self, source: Source<'_>, method: &str, _: Option<&RawValue>) {
-        let _ = self.0.send(Told::Heard(method.into(), source.owner));
+        let _ = self.0.send(Told::Heard(method.into(), source.call));
     }
     fn request(
         &self,
@@ -337,7 +338,7 @@ impl Listener for Ears {
         method: &str,
         _: Option<&RawValue>,
     ) {
-        let _ = self.0.send(Told::Asked(method.into(), source.owner));
+        let _ = self.0.send(Told::Asked(method.into(), source.call));
         link.respond(id, r#""result":{"action":"decline"}"#);
     }
 }
@@ -392,7 +393,8 @@ impl Rig {
     pub async fn try_to(server: Server, limits: LinkLimits) -> Result<Self, StartError> {
         let (ear, heard) = mpsc::unbounded_channel();
         let (server, listener) = (Arc::new(server), Arc::new(Ears(ear)));
-        let order = Order { server, era: None, listener, limits, declared: capability::DECLARED_TO_LEGACY.into() };
+        let order =
+            Order { server, era: None, listener, limits, declared: capability::DECLARED_TO_LEGACY.into() };
         let connection = connect(order, &HttpClient::new().unwrap()).await?;
         Ok(Self { connection, heard })
     }

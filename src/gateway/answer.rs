@@ -1,0 +1,71 @@
+//! What a server answered, on its last step to the client: translated between the eras, or turned into an error.
+//!
+//! It does not know who waited; `relay.rs` and `ask/held.rs` do.
+
+use crate::downstream::handle::ServerHandle;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::reply::Failure;
+use crate::protocol::bridge;
+use crate::protocol::code;
+use crate::protocol::input;
+use crate::wire::members::Members;
+use crate::wire::message::Outcome;
+use crate::wire::pending::Answer;
+use crate::wire::pending::Lost;
+
+/// Answers `exchange`.
+pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'static str, answer: Answer<'_>) {
+    match answer {
+        Answer::Outcome(Outcome::Result(raw)) if raw.get().starts_with('{') => {
+            result(exchange, handle, method, raw.get());
+        }
+        Answer::Outcome(Outcome::Result(_)) => {
+            lost(exchange, handle, method, &Lost::Unreadable("its `result` is not an object".into()));
+        }
+        Answer::Outcome(Outcome::Error(raw)) if !is_error(raw.get()) => {
+            let why = "its `error` is not an object with `code` and `message`";
+            lost(exchange, handle, method, &Lost::Unreadable(why.into()));
+        }
+        Answer::Outcome(Outcome::Error(raw)) => {
+            note_pages(&exchange, raw.get());
+            let error = bridge::error(raw.get(), method, handle.era(), exchange.era());
+            exchange.error(&error);
+        }
+        // The protocol expects no answer to a request that the client cancelled, in either era.
+        Answer::Lost(Lost::Cancelled) if !exchange.session().is_closed() => exchange.forget(),
+        Answer::Lost(why) => lost(exchange, handle, method, &why),
+    }
+}
+
+fn result(exchange: Exchange, handle: &ServerHandle, method: &'static str, raw: &str) {
+    match bridge::result(raw, method, handle.era(), exchange.era()) {
+        Ok(result) => exchange.result(result.as_bytes()),
+        Err(why) => {
+            let text = format!("server `{}` {why}", handle.server().name);
+            exchange.fail(&Failure::new(code::INTERNAL_ERROR, text));
+        }
+    }
+}
+
+fn lost(exchange: Exchange, handle: &ServerHandle, method: &'static str, why: &Lost) {
+    exchange.fail(&Failure::lost(&handle.server().name, method, why));
+}
+
+/// A legacy client that is told to open pages first hears when that is done.
+fn note_pages(exchange: &Exchange, error: &str) {
+    let wants_pages = error.contains("-32042");
+    for page in if wants_pages { input::pages_of(error) } else { Vec::new() } {
+        let page = Members::parse_with_duplicates(page).ok();
+        if let Some(id) = page.and_then(|page| page.get("elicitationId")) {
+            exchange.session().note_page(id.get());
+        }
+    }
+}
+
+/// Clients refuse anything else, and some then wait for ever.
+fn is_error(raw: &str) -> bool {
+    let members = Members::parse_with_duplicates(raw).ok();
+    let code = |all: &Members<'_>| all.get("code").is_some_and(|code| code.get().parse::<i64>().is_ok());
+    let message = |all: &Members<'_>| all.get("message").is_some_and(|text| text.get().starts_with('"'));
+    members.is_some_and(|all| code(&all) && message(&all))
+}

@@ -1,0 +1,130 @@
+//! Calls of legacy clients to modern servers that answer with questions.
+//!
+//! That they work in every pair of transports is `matrix.rs`; here is what may go wrong with them.
+
+use crate::support::eventually::eventually;
+use crate::support::gateway::Gateway;
+use crate::support::stdio_client::StdioClient;
+use crate::support::tempconf::TempConf;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::Arc;
+
+const FORM: &str = r#""method":"elicitation/create","params":{"mode":"form","message":"sure?","requestedSchema":{"type":"object","properties":{}}}"#;
+const ROOTS: &str = r#""method":"roots/list","params":{}"#;
+
+fn client(capabilities: Value, settings: Value) -> (Arc<TempConf>, StdioClient) {
+    let conf = TempConf::new();
+    let fake = conf.fake("a").args(&["--era", "modern"]).json();
+    conf.write(&json!({ "gateway": settings, "mcpServers": { "a": fake } }));
+    let client = Gateway::on(&conf).stdio();
+    let params = json!({
+        "protocolVersion": "2025-11-25", "capabilities": capabilities,
+        "clientInfo": { "name": "asked", "version": "1" }
+    });
+    client.request("initialize", params).result();
+    client.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    (conf, client)
+}
+
+fn begin(client: &StdioClient, steps: &[Value]) -> Value {
+    client.begin_call("a__play", json!({ "steps": steps }))
+}
+
+fn ask(text: &str) -> Value {
+    json!({ "ask": text })
+}
+
+/// The question of this method, answered with these members.
+fn answer(client: &StdioClient, method: &str, members: &str) {
+    let question = client.wait("a question", |message| message.method() == method);
+    client.send(&format!(r#"{{"jsonrpc":"2.0","id":{},{members}}}"#, question.id()));
+}
+
+#[test]
+fn several_questions_are_asked_at_once_and_answered_in_any_order() {
+    let (_conf, client) = client(json!({ "elicitation": {}, "roots": {} }), json!({}));
+    let call = begin(&client, &[ask(FORM), ask(ROOTS)]);
+    answer(&client, "roots/list", r#""result":{"roots":[{"uri":"file:///x"}]}"#);
+    answer(&client, "elicitation/create", r#""result":{"action":"decline"}"#);
+    let text = client.answer(&call);
+    assert!(text.raw.contains("file:///x") && text.raw.contains("decline"), "{}", text.raw);
+}
+
+#[test]
+fn a_client_that_refuses_a_form_counts_as_one_that_closed_it() {
+    let (_conf, client) = client(json!({ "elicitation": {} }), json!({}));
+    let call = begin(&client, &[ask(FORM)]);
+    answer(&client, "elicitation/create", r#""error":{"code":-32603,"message":"no window"}"#);
+    assert!(client.answer(&call).raw.contains("cancel"));
+}
+
+#[test]
+fn a_client_that_refuses_something_else_ends_the_call_and_the_other_questions() {
+    let (_conf, client) = client(json!({ "elicitation": {}, "roots": {} }), json!({}));
+    let call = begin(&client, &[ask(FORM), ask(ROOTS)]);
+    answer(&client, "roots/list", r#""error":{"code":-32601,"message":"no"}"#);
+    let error = client.answer(&call);
+    assert!(
+        error.error_text().contains("server `a`") && error.error_text().contains("roots"),
+        "{}",
+        error.raw
+    );
+    let form = client.wait("the form", |message| message.method() == "elicitation/create");
+    let withdrawn = client.wait("its end", |message| message.method() == "notifications/cancelled");
+    assert_eq!(withdrawn.json["params"]["requestId"], *form.id());
+}
+
+#[test]
+fn what_the_client_did_not_declare_ends_the_call_with_a_reason() {
+    let (_conf, client) = client(json!({ "elicitation": {} }), json!({}));
+    let call = begin(&client, &[ask(ROOTS)]);
+    let error = client.answer(&call);
+    assert!(error.error_text().contains("`roots`"), "{}", error.raw);
+}
+
+#[test]
+fn a_cancelled_call_is_not_sent_again() {
+    let (conf, client) = client(json!({ "elicitation": {} }), json!({}));
+    let call = begin(&client, &[ask(FORM)]);
+    let form = client.wait("the form", |message| message.method() == "elicitation/create");
+    let cancel =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } });
+    client.send(&cancel.to_string());
+    client.send(&format!(
+        r#"{{"jsonrpc":"2.0","id":{},"result":{{"action":"accept","content":{{}}}}}}"#,
+        form.id()
+    ));
+    client.fence();
+    assert_eq!(client.answers(&call), 0);
+    assert_eq!(conf.ledger("call", "a").iter().filter(|line| line.contains("play")).count(), 1);
+}
+
+#[test]
+fn a_user_who_never_answers_ends_the_call() {
+    let (_conf, client) = client(json!({ "elicitation": {} }), json!({ "answerTimeout": "200ms" }));
+    let call = begin(&client, &[ask(FORM)]);
+    let error = client.answer(&call);
+    assert!(error.error_text().contains("answer of the user"), "{}", error.raw);
+}
+
+#[test]
+fn the_client_is_declared_to_the_server_as_far_as_it_can_be_relayed() {
+    let (_conf, client) = client(json!({ "elicitation": {}, "experimental": { "x": {} } }), json!({}));
+    let seen = client.call("a__params", json!({}));
+    assert!(
+        seen.text().contains(r#""io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}"#),
+        "{}",
+        seen.raw
+    );
+}
+
+#[test]
+fn a_server_that_asks_for_ever_is_given_up() {
+    let (_conf, client) = client(json!({ "elicitation": {} }), json!({}));
+    let asks = r#""result":{"resultType":"input_required","requestState":"again"}"#;
+    let call = begin(&client, &[json!({ "answer": asks })]);
+    let error = client.answer(&call);
+    assert!(error.error_text().contains("10 times"), "{}", error.raw);
+    eventually("nothing is in flight", || client.answers(&call) == 1);
+}
