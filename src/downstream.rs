@@ -8,6 +8,7 @@ pub mod connect;
 pub mod connector;
 pub mod error;
 pub mod handle;
+pub mod holds;
 pub mod http;
 pub mod link;
 pub mod listen;

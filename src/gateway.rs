@@ -13,6 +13,7 @@ pub mod isolation;
 pub mod lists;
 pub mod logging;
 pub mod notify;
+mod pages;
 pub mod parking;
 pub mod prompts;
 pub mod relay;
@@ -22,6 +23,7 @@ pub mod session;
 pub mod snapshot;
 pub mod status;
 pub mod subscribe;
+pub mod tasks;
 pub mod tools;
 pub mod written;
 
@@ -254,6 +256,7 @@ impl Gateway {
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),
+            (method, _) if method.starts_with("tasks/") => tasks::dispatch(&snapshot, incoming, exchange),
             ("tools/list", _) => return self.list(&snapshot, ListKind::Tools, incoming, exchange, waited),
             ("prompts/list", _) => {
                 return self.list(&snapshot, ListKind::Prompts, incoming, exchange, waited);
@@ -266,7 +269,10 @@ impl Gateway {
             }
             ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
             ("server/discover", Era::Modern) => {
-                let offered = modern::discover_result(capability::OFFERED, snapshot.catalog.instructions());
+                let offered = modern::discover_result(
+                    &capability::offered(Era::Modern, false),
+                    snapshot.catalog.instructions(),
+                );
                 return exchange.result(&offered);
             }
             ("subscriptions/listen", Era::Modern) => {
@@ -337,8 +343,11 @@ impl Gateway {
         event::client_connected(self.metrics(), "legacy", &client.name, version);
         let capabilities = said.capabilities.map(|raw| raw.get().to_owned());
         exchange.session().introduce(version, said.client_info, capabilities);
-        let offered =
-            legacy::initialize_result(version, capability::OFFERED, snapshot.catalog.instructions());
+        let offered = legacy::initialize_result(
+            version,
+            &capability::offered(Era::Legacy, false),
+            snapshot.catalog.instructions(),
+        );
         exchange.result(&offered);
     }
 

@@ -5,6 +5,7 @@
 pub mod bridge;
 pub mod capability;
 pub mod code;
+pub mod extension;
 pub mod input;
 pub mod legacy;
 pub mod modern;

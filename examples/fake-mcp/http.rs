@@ -280,6 +280,7 @@ fn refusal(server: &Server, request: &Request, message: &Message) -> Option<(&'s
         let name = match message.method.as_str() {
             "tools/call" | "prompts/get" => Some(message.text("/name")),
             "resources/read" => Some(message.text("/uri")),
+            "tasks/get" | "tasks/update" | "tasks/cancel" => Some(message.text("/taskId")),
             _ => None,
         };
         let wrong = request.header("mcp-protocol-version") != Some(version)

@@ -4,9 +4,11 @@
 
 use crate::message::Message;
 use crate::message::quote;
+use crate::options::Eras;
 use crate::server::Refusal;
 use crate::server::Server;
 use crate::server::lock;
+use crate::tasks;
 
 /// Answers one of the list and read methods.
 pub fn reply(server: &Server, method: &str, message: &Message) -> Result<String, Refusal> {
@@ -46,11 +48,12 @@ fn tools(server: &Server) -> Vec<String> {
     let item = |name: &String| {
         format!(
             concat!(
-                r#"{{"name":{name},"description":"the tool {bare} of {bare_owner}","inputSchema":{{"type":"object","#,
+                r#"{{"name":{name},{execution}"description":"the tool {bare} of {bare_owner}","inputSchema":{{"type":"object","#,
                 r#"{properties}"x-schema":1e2}},"annotations":{{"readOnlyHint":true,"x-odd":null}},"#,
                 r#""x-unknown":{{"big":123456789012345678901234567890,"owner":{owner}}},"_meta":{{"vendor/keep":1e2}}}}"#
             ),
             name = quote(name),
+            execution = if server.options.eras == Eras::Legacy { tasks::execution(server, name) } else { "" },
             bare = name,
             bare_owner = server.options.name,
             owner = owner,

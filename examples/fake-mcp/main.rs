@@ -11,6 +11,7 @@ mod roots;
 mod script;
 mod server;
 mod stdio;
+mod tasks;
 mod tools;
 
 use crate::options::Options;

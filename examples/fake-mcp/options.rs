@@ -55,6 +55,8 @@ pub struct Options {
     pub exit_at_start: Option<i32>,
     /// Exit when `server/discover` comes.
     pub exit_on_discover: bool,
+    /// Has tasks; see `tasks.rs`.
+    pub tasks: bool,
     /// Read everything, answer nothing.
     pub silent: bool,
     /// Wait this long before reading, in milliseconds.
@@ -124,6 +126,7 @@ impl Options {
             "--sse" => &mut self.sse,
             "--pretty" => &mut self.pretty,
             "--exit-on-discover" => &mut self.exit_on_discover,
+            "--tasks" => &mut self.tasks,
             "--silent" => &mut self.silent,
             "--banner" => &mut self.banner,
             "--no-read-stdin" => &mut self.no_read_stdin,
@@ -162,6 +165,7 @@ impl Default for Options {
             bearer: None,
             exit_at_start: None,
             exit_on_discover: false,
+            tasks: false,
             silent: false,
             slow_start: 0,
             banner: false,

@@ -11,6 +11,7 @@ use crate::options::Options;
 use crate::roots;
 use crate::script;
 use crate::script::Script;
+use crate::tasks;
 use crate::tools;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub struct Server {
     pub session_count: AtomicU64,
     /// Questions to clients.
     pub script: Script,
+    /// Work that goes on.
+    pub tasks: tasks::Tasks,
     listeners: Mutex<Vec<Listener>>,
 }
 
@@ -78,7 +81,10 @@ pub type Refusal = (i64, String, String);
 impl Server {
     /// A server that has not spoken yet.
     pub fn new(options: Options) -> Self {
-        let tools = if options.tools.is_empty() { tools::builtin() } else { options.tools.clone() };
+        let mut tools = if options.tools.is_empty() { tools::builtin() } else { options.tools.clone() };
+        if options.tasks {
+            tools.extend(tasks::TOOLS.map(str::to_owned));
+        }
         Self {
             options,
             tools: Mutex::new(tools),
@@ -89,6 +95,7 @@ impl Server {
             sessions: Mutex::default(),
             session_count: AtomicU64::new(0),
             script: Script::default(),
+            tasks: tasks::Tasks::default(),
             listeners: Mutex::default(),
         }
     }
@@ -121,6 +128,9 @@ impl Server {
         }
         if let Some(members) = script::members(self.options.script.as_deref(), &message.method) {
             return out.answer(format!(r#"{{"jsonrpc":"2.0","id":{id},{members}}}"#).as_bytes());
+        }
+        if tasks::take(self, &message, &id, out) {
+            return;
         }
         match message.method.as_str() {
             "tools/call" => tools::call(self, message, &id, out),
@@ -226,6 +236,15 @@ impl Server {
         format!(r#"{{"supportedVersions":["{MODERN}"{both}],{},{more}}}"#, self.about())
     }
 
+    fn capabilities(&self) -> String {
+        let usual = self.options.capabilities.as_deref().unwrap_or(CAPABILITIES);
+        let tasks = if self.options.eras == Eras::Modern { tasks::MODERN } else { tasks::LEGACY };
+        match usual.strip_suffix('}') {
+            Some(rest) if self.options.tasks => format!("{rest},{tasks}}}"),
+            _ => usual.to_owned(),
+        }
+    }
+
     fn about(&self) -> String {
         let name = quote(&self.options.name);
         let text = self.options.instructions.clone().unwrap_or_else(|| format!("instructions of {name}"));
@@ -235,7 +254,7 @@ impl Server {
                 r#""serverInfo":{{"name":{name},"version":"1"}},"instructions":{text},"#,
                 r#""_meta":{{"io.modelcontextprotocol/serverInfo":{{"name":{name},"version":"1"}}}}"#
             ),
-            capabilities = self.options.capabilities.as_deref().unwrap_or(CAPABILITIES),
+            capabilities = self.capabilities(),
             name = name,
             text = quote(&text),
         )

@@ -3,6 +3,7 @@
 //! Nothing here is renamed or filtered; that is `catalog/merge.rs`.
 
 use crate::protocol::version::Era;
+use crate::wire::members::Members;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -112,6 +113,20 @@ impl ServerLists {
             ListKind::Resources => &self.resources,
             ListKind::Templates => &self.templates,
         }
+    }
+}
+
+impl ServerLists {
+    /// True when its tools can be called as tasks of 2025-11-25.
+    #[must_use]
+    pub fn runs_tasks(&self) -> bool {
+        let member = |raw: &RawValue, key: &str| {
+            let members = Members::parse_with_duplicates(raw.get()).ok()?;
+            Some(members.get(key)?.to_owned())
+        };
+        let path = ["tasks", "requests", "tools"];
+        let found = path.iter().try_fold(self.capabilities.clone(), |raw, key| member(&raw, key));
+        self.era == Era::Legacy && found.is_some_and(|tools| member(&tools, "call").is_some())
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::catalog::lists::ServerLists;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
+use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
 use crate::downstream::private::Own;
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub(super) privates: Privates,
     /// Whose it is, when it is such a connection itself.
     pub(super) own: Option<Own>,
+    /// Why it is not idle although it has no calls.
+    pub(super) holds: Holds,
 }
 
 /// Where a server is in its life.
@@ -139,8 +142,18 @@ impl ServerHandle {
 
     /// Sends `request`, now or when the server has started. Exactly one answer comes to `waiter`.
     pub fn call(&self, permit: &Permit<'_>, request: &Request<'_>, waiter: Box<dyn Waiter>) {
+        self.call_within(permit, request, waiter, self.server.call_timeout);
+    }
+
+    /// As [`ServerHandle::call`], for an answer that may take as long as `patience`.
+    pub fn call_within(
+        &self,
+        permit: &Permit<'_>,
+        request: &Request<'_>,
+        waiter: Box<dyn Waiter>,
+        patience: Duration,
+    ) {
         debug_assert_eq!(permit.route().server, self.shared.name, "a permit is for one route");
-        let patience = self.server.call_timeout;
         let waiter = match self.ready_link() {
             Some(link) => match link.call(request, waiter, patience) {
                 Ok(()) => return,
@@ -326,6 +339,7 @@ impl Shared {
             around,
             asks: AtomicBool::new(false),
             privates: Privates::default(),
+            holds: Holds::default(),
             own,
         }
     }

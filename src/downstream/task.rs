@@ -250,6 +250,7 @@ impl ServerTask {
     }
 
     fn become_ready(&self, link: &Arc<dyn Link>, pid: Option<u32>) {
+        self.shared.holds.clear();
         let ready = State::Ready(Ready { link: Arc::clone(link), pid, since: Instant::now() });
         let before = self.shared.set(ready);
         // In the order they came. A call that arrives meanwhile may overtake them, as any two calls may.
@@ -313,7 +314,9 @@ impl ServerTask {
             if pending.issued() != issued || !pending.is_empty() {
                 (issued, busy) = (pending.issued(), Instant::now());
             }
-            if self.idle_timeout().is_some_and(|limit| pending.is_empty() && busy.elapsed() >= limit) {
+            let unused =
+                self.idle_timeout().is_some_and(|limit| pending.is_empty() && busy.elapsed() >= limit);
+            if unused && !self.shared.holds.any() {
                 return Over::Unused;
             }
         }

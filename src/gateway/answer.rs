@@ -39,11 +39,20 @@ pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'stati
 
 fn result(exchange: Exchange, handle: &ServerHandle, method: &'static str, raw: &str) {
     match bridge::result(raw, method, handle.era(), exchange.era()) {
-        Ok(result) => exchange.result(result.as_bytes()),
+        Ok(result) => show(exchange, handle, &result),
         Err(why) => {
             let text = format!("server `{}` {why}", handle.server().name);
             exchange.fail(&Failure::new(code::INTERNAL_ERROR, text));
         }
+    }
+}
+
+/// The last step of a result: ids of tasks become those that the client knows.
+pub(super) fn show(exchange: Exchange, handle: &ServerHandle, result: &str) {
+    match exchange.tracked().map(|tracked| tracked.shown(result, handle)) {
+        None => exchange.result(result.as_bytes()),
+        Some(Some(shown)) => exchange.result(shown.as_bytes()),
+        Some(None) => exchange.fail(&Failure::new(code::INTERNAL_ERROR, "no id can be made for the task")),
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn complete(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: E
     let passage = Passage {
         method: "completion/complete",
         replace: Some(("ref", &sent)),
-        has_target: false,
+        target: None,
         param_headers: &[],
     };
     relay::send(snapshot, &route, incoming, &passage, exchange, || failure)

@@ -80,6 +80,7 @@ impl Core {
             policy: Policy::default(),
             parking: Arc::default(),
             generations: Generations::default(),
+            tasks: Arc::default(),
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(snapshot)),
@@ -147,8 +148,10 @@ impl Core {
         let generations = next_generations(&before, &catalog);
         let changed = generations != before.generations;
         let policy = before.policy.clone();
+        let tasks = Arc::clone(&before.tasks);
         let parking = Arc::clone(&before.parking);
-        let next = Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations };
+        let next =
+            Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations, tasks };
         self.snapshot.send_replace(Arc::new(next));
         if changed {
             self.changed.notify_one();

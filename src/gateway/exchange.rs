@@ -6,6 +6,7 @@ use crate::gateway::reply::Failure;
 use crate::gateway::session::LEVELS;
 use crate::gateway::session::NO_CALL;
 use crate::gateway::session::Session;
+use crate::gateway::tasks::tracked::Tracked;
 use crate::gateway::written::write_notification;
 use crate::gateway::written::write_request;
 use crate::protocol::input::Wanted;
@@ -28,6 +29,8 @@ pub struct Exchange {
     sink: Sink,
     progress_token: Option<Box<str>>,
     log_level: Option<Box<str>>,
+    /// For a request that may begin a task or is about one.
+    tracked: Option<Box<Tracked>>,
     settled: bool,
 }
 
@@ -45,6 +48,7 @@ impl Exchange {
             sink: sink.clone(),
             progress_token: None,
             log_level: None,
+            tracked: None,
             settled: false,
         })
     }
@@ -53,6 +57,16 @@ impl Exchange {
     pub fn listens(&mut self, progress_token: Option<&str>, log_level: Option<&str>) {
         self.progress_token = progress_token.map(Into::into);
         self.log_level = log_level.map(Into::into);
+    }
+
+    /// Looks for a task in its answer.
+    pub(super) fn track(&mut self, tracked: Box<Tracked>) {
+        self.tracked = Some(tracked);
+    }
+
+    /// What it has to do with tasks.
+    pub(super) fn tracked(&self) -> Option<&Tracked> {
+        self.tracked.as_deref()
     }
 
     /// True when the client gave a progress token.

@@ -23,7 +23,7 @@ pub(super) fn get(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchan
     let passage = Passage {
         method: "prompts/get",
         replace: Some(("name", &own_name)),
-        has_target: true,
+        target: Some(&route.own_name),
         param_headers: &[],
     };
     relay::send(snapshot, route, incoming, &passage, exchange, failure)

@@ -6,6 +6,7 @@ use crate::catalog::route::Route;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
 use crate::gateway::answer::deliver;
+use crate::gateway::answer::show;
 use crate::gateway::ask::held::HeldCall;
 use crate::gateway::ask::round;
 use crate::gateway::ask::round::Turn;
@@ -66,8 +67,8 @@ pub(super) struct Passage<'a> {
     pub(super) method: &'static str,
     /// A member of the params whose value becomes this JSON text.
     pub(super) replace: Option<(&'a str, &'a str)>,
-    /// True when the route's own name is what `Mcp-Name` says on modern HTTP.
-    pub(super) has_target: bool,
+    /// What `Mcp-Name` says on modern HTTP: the server's own name, the URI, or its id of a task.
+    pub(super) target: Option<&'a str>,
     /// The arguments that modern HTTP repeats in headers.
     pub(super) param_headers: &'a [ParamHeader],
 }
@@ -86,8 +87,11 @@ pub(super) fn send(
     let (Some(permit), Some(handle)) = (permit, snapshot.server(&route.server)) else {
         return unknown(failure(), exchange);
     };
-    let log_level = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
-    exchange.listens(incoming.progress_token(), log_level);
+    let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
+    exchange.listens(incoming.progress_token(), with_this);
+    // A modern server is told with every call what a legacy client said once.
+    let once = || exchange.session().log_level_name();
+    let log_level = if incoming.modern.is_some() { with_this } else { once() };
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(incoming, &session);
     let way =
@@ -108,7 +112,7 @@ fn capabilities_of<'a>(incoming: &Incoming<'a>, session: &'a Session) -> Cow<'a,
     let Some(modern) = &incoming.modern else { return Cow::Borrowed(session.relayable()) };
     match modern.capabilities {
         None | Some("{}") => Cow::Borrowed("{}"),
-        Some(declared) => Cow::Owned(capability::relayable(declared)),
+        Some(declared) => Cow::Owned(capability::relayable(declared, Era::Modern)),
     }
 }
 
@@ -141,7 +145,7 @@ impl Way<'_, '_> {
             params,
             meta,
             replace: self.passage.replace,
-            target: self.passage.has_target.then_some(self.route.own_name.as_str()),
+            target: self.passage.target,
             param_headers: self.passage.param_headers,
             wants_progress: exchange.wants_progress(),
             capabilities: self.capabilities,
@@ -157,8 +161,12 @@ impl Way<'_, '_> {
         let request = self.request(&incoming.params, incoming.meta.as_ref(), &exchange);
         let (handle, method) = (ServerHandle::clone(&connection), self.passage.method);
         let samples = self.capabilities != "{}" && Wanted::Sampling.is_declared(self.capabilities);
-        let relay = Relay { exchange, handle, method, again, samples };
-        connection.call(self.permit, &request, Box::new(relay));
+        let patience = exchange.tracked().map(|tracked| tracked.patience(&handle));
+        let relay = Box::new(Relay { exchange, handle, method, again, samples });
+        match patience {
+            None => connection.call(self.permit, &request, relay),
+            Some(patience) => connection.call_within(self.permit, &request, relay, patience),
+        }
         Ok(())
     }
 
@@ -222,7 +230,7 @@ struct Again {
     route: Route,
     params: String,
     replace: Option<(String, String)>,
-    has_target: bool,
+    target: Option<String>,
     param_headers: Vec<ParamHeader>,
     capabilities: String,
     rounds: u32,
@@ -237,7 +245,7 @@ impl Again {
             route: way.route.clone(),
             params: incoming.params.raw().to_owned(),
             replace: way.passage.replace.map(|(member, text)| (member.to_owned(), text.to_owned())),
-            has_target: way.passage.has_target,
+            target: way.passage.target.map(str::to_owned),
             param_headers: way.passage.param_headers.to_vec(),
             capabilities: capabilities.to_owned(),
             rounds: 0,
@@ -266,11 +274,11 @@ impl Again {
             params: &members,
             meta: meta.as_ref(),
             replace: again.replace.as_ref().map(|(member, text)| (member.as_str(), text.as_str())),
-            target: again.has_target.then_some(again.route.own_name.as_str()),
+            target: again.target.as_deref(),
             param_headers: &again.param_headers,
             wants_progress: exchange.wants_progress(),
             capabilities: &again.capabilities,
-            log_level: None,
+            log_level: session.log_level_name(),
         };
         let relay =
             Relay { exchange, handle: handle.clone(), method, again: Some(self.clone()), samples: false };
@@ -324,7 +332,7 @@ impl Waiter for Relay {
             }
             (Answer::Outcome(Outcome::Result(raw)), _) if samples && exchange.era() == Era::Modern => {
                 match input::without_foreign_content(raw.get()) {
-                    Some(narrowed) if handle.era() == Era::Modern => exchange.result(narrowed.as_bytes()),
+                    Some(narrowed) if handle.era() == Era::Modern => show(exchange, &handle, &narrowed),
                     _ => deliver(exchange, &handle, method, Answer::Outcome(Outcome::Result(raw))),
                 }
             }

@@ -75,6 +75,14 @@ impl Failure {
             .with(json!({"supported": supported, "requested": requested}))
     }
 
+    /// The client did not declare an extension that this needs.
+    #[must_use]
+    pub fn missing_extension(extension: &str) -> Self {
+        let message = format!("missing required client capability: declare the extension `{extension}`");
+        Self::new(code::MISSING_CAPABILITY, message)
+            .with(json!({"requiredCapabilities": {"extensions": {extension: {}}}}))
+    }
+
     /// A `requestState` that leads nowhere: never given out, used, expired, or given to somebody else.
     #[must_use]
     pub fn unknown_state(method: &str) -> Self {

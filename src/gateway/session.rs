@@ -5,12 +5,15 @@
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
+use crate::gateway::pages::Pages;
+use crate::gateway::pages::page_of;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::written::write_notification;
 use crate::protocol::capability;
 use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
+use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Members;
 use crate::wire::pending::Owner;
@@ -18,18 +21,20 @@ use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 /// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
 pub(super) const LEVELS: [&str; 8] =
     ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+const NO_LEVEL: usize = usize::MAX;
 
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
@@ -49,6 +54,8 @@ pub struct Session {
     lone: bool,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
+    /// The least severity wanted; [`NO_LEVEL`] before `logging/setLevel`. Every call of a legacy client looks at it.
+    log_level: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -57,7 +64,6 @@ struct State {
     initialized: bool,
     version: Option<&'static str>,
     client: Option<ClientInfo>,
-    log_level: Option<usize>,
     in_flight: HashMap<Box<str>, Option<ServerHandle>>,
     /// Requests that wait for lists and that the client cancelled meanwhile.
     given_up: HashSet<Box<str>>,
@@ -66,7 +72,7 @@ struct State {
     asked: HashMap<Box<str>, Reply>,
     next_question: u64,
     /// Elicitations with a page to open that are not known to be done, oldest first (ids as JSON text).
-    pages: VecDeque<Box<str>>,
+    pages: Pages,
     seen: Generations,
     closed: bool,
 }
@@ -90,8 +96,9 @@ impl Session {
     #[must_use]
     pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        let (relayable, state) = (OnceLock::new(), Mutex::default());
-        Self { key, caller, in_flight_limit, lone: false, relayable, state }
+        let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
+        let state = Mutex::default();
+        Self { key, caller, in_flight_limit, lone: false, relayable, log_level, state }
     }
 
     /// A session for one request of `caller`.
@@ -120,9 +127,9 @@ impl Session {
 
     /// Notes what the client said in `initialize`.
     pub fn introduce(&self, version: &'static str, client: Option<ClientInfo>, capabilities: Option<String>) {
-        let _ = self
-            .relayable
-            .set(capabilities.as_deref().map_or_else(|| "{}".into(), capability::relayable).into());
+        let _ = self.relayable.set(
+            capabilities.map_or_else(|| "{}".into(), |all| capability::relayable(&all, Era::Legacy)).into(),
+        );
         let mut state = self.lock();
         state.version = Some(version);
         state.client = client;
@@ -166,15 +173,20 @@ impl Session {
     /// Sets the least severity wanted. `false` for a level that does not exist.
     pub fn set_log_level(&self, level: &str) -> bool {
         let place = LEVELS.iter().position(|known| *known == level);
-        if place.is_some() {
-            self.lock().log_level = place;
+        if let Some(place) = place {
+            self.log_level.store(place, Ordering::Relaxed);
         }
         place.is_some()
     }
 
     /// The least severity wanted, as a number; `None` before `logging/setLevel`.
     pub(super) fn log_level(&self) -> Option<usize> {
-        self.lock().log_level
+        Some(self.log_level.load(Ordering::Relaxed)).filter(|place| *place != NO_LEVEL)
+    }
+
+    /// The same by name.
+    pub(super) fn log_level_name(&self) -> Option<&'static str> {
+        self.log_level().map(|place| LEVELS[place])
     }
 
     /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25: the server
@@ -182,7 +194,7 @@ impl Session {
     #[must_use]
     pub fn wants_log(&self, level: &str) -> bool {
         let place = LEVELS.iter().position(|known| *known == level).unwrap_or(LEVELS.len());
-        place >= self.lock().log_level.unwrap_or(0)
+        place >= self.log_level().unwrap_or(0)
     }
 
     /// Sets where messages go that belong to no request. The one before is no longer used.
@@ -235,7 +247,7 @@ impl Session {
         let reply = Reply { call, asked_as, take: Arc::clone(&question.reply) };
         state.asked.insert(id.clone(), reply);
         if let Some(page) = page_of(wanted, question.params) {
-            state.note_page(page);
+            state.pages.note(page);
         }
         Some(id)
     }
@@ -301,14 +313,12 @@ impl Session {
 
     /// Notes that the client was told to open a page, so that it hears when that is done. `elicitation` is JSON text.
     pub(super) fn note_page(&self, elicitation: &str) {
-        self.lock().note_page(elicitation.into());
+        self.lock().pages.note(elicitation.into());
     }
 
     /// True when the client was told to open the page of this elicitation (JSON text); once.
     pub(super) fn take_page(&self, elicitation: &str) -> bool {
-        let mut state = self.lock();
-        let at = state.pages.iter().position(|page| **page == *elicitation);
-        at.map(|at| state.pages.remove(at)).is_some()
+        self.lock().pages.take(elicitation)
     }
 
     /// True while the client has not answered a question because of its request `call`.
@@ -369,27 +379,8 @@ impl Session {
     }
 }
 
-/// Pages that a client may be looking at; older ones are forgotten.
-const MOST_PAGES: usize = 64;
-
 /// What a server is told whose question is not answered any more.
 const OVER: &str = r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#;
-
-impl State {
-    fn note_page(&mut self, elicitation: Box<str>) {
-        if self.pages.len() >= MOST_PAGES {
-            self.pages.pop_front();
-        }
-        self.pages.push_back(elicitation);
-    }
-}
-
-/// The id of the elicitation (JSON text) that a question with a page has.
-fn page_of(wanted: Wanted, params: Option<&str>) -> Option<Box<str>> {
-    let params = params.filter(|_| wanted == Wanted::Url)?;
-    let params = Members::parse_with_duplicates(params).ok()?;
-    params.get("elicitationId").map(|id| id.get().into())
-}
 
 fn take_questions(state: &mut State, call: &str) -> Vec<(Box<str>, Reply)> {
     state.asked.extract_if(|_, reply| *reply.call == *call).collect()

@@ -7,6 +7,7 @@ use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::parking::Parking;
+use crate::gateway::tasks::table::TaskTable;
 use crate::name::ServerName;
 use crate::policy::Policy;
 use indexmap::IndexMap;
@@ -55,6 +56,8 @@ pub struct Snapshot {
     pub parking: Arc<Parking>,
     /// How often the lists have changed up to here.
     pub generations: Generations,
+    /// Tasks of all callers: the same in every snapshot.
+    pub tasks: Arc<TaskTable>,
 }
 
 impl Snapshot {

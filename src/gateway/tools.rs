@@ -10,9 +10,10 @@ use crate::gateway::relay::refuse;
 use crate::gateway::relay::unknown;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::tasks;
 
 /// Resolves the name; the policy and the sending are `relay.rs`.
-pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
+pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: Exchange) -> Relayed {
     let name = match incoming.text("name") {
         Ok(name) => name,
         Err(failure) => return refuse(failure, exchange),
@@ -23,8 +24,11 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
     let passage = Passage {
         method: "tools/call",
         replace: Some(("name", &own_name)),
-        has_target: true,
+        target: Some(&route.own_name),
         param_headers: snapshot.catalog.param_headers(&name),
     };
+    if let Err(failure) = tasks::begin(snapshot, incoming, &mut exchange, route) {
+        return refuse(failure, exchange);
+    }
     relay::send(snapshot, route, incoming, &passage, exchange, failure)
 }

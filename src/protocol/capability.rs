@@ -1,12 +1,35 @@
 //! Which capabilities are offered to clients, and which are declared to servers.
 
+use crate::protocol::extension;
+use crate::protocol::extension::MEMBER;
+use crate::protocol::extension::TASKS;
+use crate::protocol::extension::UI;
 use crate::protocol::version::Era;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
 use crate::wire::members::write_object;
 
 /// What every client is offered: always the same superset, so that an answer never waits for a server.
-pub const OFFERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"logging":{}}"#;
+const OFFERED: &str = r#""tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"logging":{}"#;
+
+/// Tasks of 2025-11-25.
+const LEGACY_TASKS: &str = r#""tasks":{"cancel":{},"requests":{"tools":{"call":{}}}}"#;
+
+/// What a client of `era` is offered, as JSON text. `apps` says whether views of MCP Apps would work.
+#[must_use]
+pub fn offered(era: Era, apps: bool) -> String {
+    let ui = apps.then(|| format!(r#""{UI}":{{}}"#));
+    match era {
+        Era::Legacy => {
+            let extensions = ui.map(|ui| format!(r#","{MEMBER}":{{{ui}}}"#)).unwrap_or_default();
+            format!("{{{OFFERED},{LEGACY_TASKS}{extensions}}}")
+        }
+        Era::Modern => {
+            let ui = ui.map(|ui| format!(",{ui}")).unwrap_or_default();
+            format!(r#"{{{OFFERED},"{MEMBER}":{{"{TASKS}":{{}}{ui}}}}}"#)
+        }
+    }
+}
 
 /// Declared to legacy servers, once per connection. Requests from servers are relayed for these, but for roots: one
 /// client's folders would change what a server allows to all of them, so the gateway itself answers that it has none.
@@ -51,20 +74,33 @@ pub fn of_one_client(declared: &str, era: Era) -> String {
         }
         kept.push(format!(r#""{capability}":{{{}}}"#, inside.join(",")));
     }
+    if let Some(views) = members.get(MEMBER).and_then(|declared| extension::only(declared, &[UI])) {
+        kept.push(format!(r#""{MEMBER}":{}"#, String::from_utf8_lossy(&views)));
+    }
     format!("{{{}}}", kept.join(","))
 }
 
-/// What a modern client declared ∩ what can be relayed, as JSON text.
+/// What a client of `era` declared ∩ what can be relayed, as JSON text. Of extensions: those in `extension.rs`.
 ///
 /// ```
 /// use mcp_manifold::protocol::capability::relayable;
-/// assert_eq!(relayable(r#"{"roots":{},"extensions":{"x":{}}}"#), r#"{"roots":{}}"#);
+/// use mcp_manifold::protocol::version::Era;
+/// assert_eq!(relayable(r#"{"roots":{},"extensions":{"x":{}}}"#, Era::Modern), r#"{"roots":{}}"#);
+/// let tasks = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+/// assert_eq!(relayable(tasks, Era::Modern), tasks);
+/// assert_eq!(relayable(tasks, Era::Legacy), "{}");
 /// ```
 #[must_use]
-pub fn relayable(declared: &str) -> String {
+pub fn relayable(declared: &str, era: Era) -> String {
     let Ok(members) = Members::parse(declared) else { return "{}".into() };
     let mut out = Vec::new();
-    let keep = |key: &str| if RELAYABLE.contains(&key) { Edit::Keep } else { Edit::Drop };
+    let passing: &[&str] = if era == Era::Modern { &[TASKS, UI] } else { &[UI] };
+    let extensions = members.get(MEMBER).and_then(|declared| extension::only(declared, passing));
+    let keep = |key: &str| match &extensions {
+        Some(extensions) if key == MEMBER => Edit::Replace(extensions),
+        _ if RELAYABLE.contains(&key) => Edit::Keep,
+        _ => Edit::Drop,
+    };
     write_object(&mut out, &members, keep, &[]);
     String::from_utf8(out).unwrap_or_else(|_| "{}".into())
 }

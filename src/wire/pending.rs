@@ -110,6 +110,16 @@ struct Entry {
     deadline: Instant,
 }
 
+impl Table {
+    /// The call of `owner` that a message most likely belongs to: the newest, but not one whose server has nothing to say
+    /// because it waits for the client.
+    fn likeliest_of(&self, owner: Owner) -> Option<&dyn Waiter> {
+        let theirs = self.calls.iter().filter(|(_, entry)| entry.waiter.owner() == owner);
+        let likeliest = theirs.max_by_key(|(id, entry)| (!entry.waiter.waits_for_client(), **id));
+        likeliest.map(|(_, entry)| &*entry.waiter)
+    }
+}
+
 impl Pending {
     /// A table for at most `limit` calls at once.
     #[must_use]
@@ -254,9 +264,7 @@ impl Pending {
 
     /// Tells one call of `owner` about a notification that came because of it. `false` when it has none in flight.
     pub fn notice(&self, owner: Owner, method: &str, params: Option<&str>) -> bool {
-        let table = self.lock();
-        let found = table.calls.values().find(|entry| entry.waiter.owner() == owner);
-        found.map(|entry| entry.waiter.notice(method, params)).is_some()
+        self.lock().likeliest_of(owner).map(|waiter| waiter.notice(method, params)).is_some()
     }
 
     /// Takes the question `id` of the server back, through whichever call it went.
@@ -266,9 +274,7 @@ impl Pending {
 
     /// Passes a question on through one call of `owner`. `false` when nobody takes it.
     pub fn ask(&self, owner: Owner, question: &Question<'_>) -> bool {
-        let table = self.lock();
-        let found = table.calls.values().find(|entry| entry.waiter.owner() == owner);
-        found.is_some_and(|entry| entry.waiter.ask(question))
+        self.lock().likeliest_of(owner).is_some_and(|waiter| waiter.ask(question))
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -27,3 +27,4 @@ mod rounds;
 mod sharing;
 mod shutdown;
 mod subscribe;
+mod tasks;

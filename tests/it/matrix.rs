@@ -10,6 +10,7 @@ mod older;
 mod questions;
 mod readme;
 mod table;
+mod tasks;
 mod unknown;
 
 use crate::matrix::cell::Cell;
@@ -91,5 +92,5 @@ macro_rules! rows {
 
 rows! {
     call structured_content unknown_fields progress cancel elicitation_form elicitation_url sampling roots subscribe
-    list_changed log completion
+    list_changed log completion tasks
 }

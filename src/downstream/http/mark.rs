@@ -45,7 +45,7 @@ pub fn legacy(stamp: &Stamp) -> HeaderMap {
     marks
 }
 
-/// The headers of a modern POST of `method`; `target` is the tool, the prompt or the URI it is about, `params`
+/// The headers of a modern POST of `method`; `target` is the tool, the prompt, the URI or the task it is about, `params`
 /// are the arguments that headers repeat.
 #[must_use]
 pub fn modern(method: &str, target: Option<&str>, params: &[(String, String)]) -> HeaderMap {
@@ -53,7 +53,10 @@ pub fn modern(method: &str, target: Option<&str>, params: &[(String, String)]) -
     marks.insert(VERSION, HeaderValue::from_static(NEWEST_MODERN));
     marks.insert(METHOD, value_of(method));
     if let Some(target) = target
-        && matches!(method, "tools/call" | "prompts/get" | "resources/read")
+        && matches!(
+            method,
+            "tools/call" | "prompts/get" | "resources/read" | "tasks/get" | "tasks/update" | "tasks/cancel"
+        )
     {
         marks.insert(NAME, value_of(target));
     }
@@ -135,9 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn only_three_methods_name_their_target() {
+    fn only_some_methods_name_their_target() {
         let name = |method| modern(method, Some("x"), &[]).get(NAME).is_some();
         assert!(name("tools/call") && name("prompts/get") && name("resources/read"));
+        assert!(name("tasks/get") && name("tasks/update") && name("tasks/cancel"));
         assert!(!name("completion/complete") && !name("tools/list"));
         assert_eq!(modern("tools/list", None, &[])[METHOD], "tools/list");
         assert_eq!(modern("tools/list", None, &[])[VERSION], "2026-07-28");

@@ -7,6 +7,7 @@ use crate::matrix::cell::Cell;
 use crate::matrix::changes;
 use crate::matrix::flow;
 use crate::matrix::questions;
+use crate::matrix::tasks as of_tasks;
 use crate::support::bed::Bed;
 use crate::support::bed::Peer;
 use crate::support::driver::Era;
@@ -20,12 +21,12 @@ pub enum Outcome {
     /// As if there were no gateway.
     Works,
     /// It is not announced and refused when tried, for this reason.
-    #[expect(dead_code, reason = "every feature of the table works so far")]
     NotOffered(&'static str),
     /// Not tried: this piece of work has not landed.
     Pending(&'static str),
 }
 
+use Outcome::NotOffered;
 use Outcome::Pending;
 use Outcome::Works;
 
@@ -79,7 +80,12 @@ impl Row {
 
     /// What the client says it can do.
     pub fn capabilities(&self) -> Value {
-        json!({ "elicitation": { "form": {}, "url": {} }, "sampling": { "tools": {} }, "roots": { "listChanged": true } })
+        json!({
+            "elicitation": { "form": {}, "url": {} },
+            "sampling": { "tools": {} },
+            "roots": { "listChanged": true },
+            "extensions": { "io.modelcontextprotocol/tasks": {} },
+        })
     }
 }
 
@@ -99,6 +105,7 @@ pub fn rows() -> Vec<Row> {
         list_changed(),
         log(),
         completion(),
+        tasks(),
     ]
 }
 
@@ -137,7 +144,7 @@ pub fn sampling() -> Row {
 }
 
 pub fn roots() -> Row {
-    Row::new("roots of the client", [Pending("share"), Works, Works, Pending("share")], questions::roots)
+    Row::new("roots of the client", [Works; 4], questions::roots)
 }
 
 pub fn subscribe() -> Row {
@@ -149,9 +156,17 @@ pub fn list_changed() -> Row {
 }
 
 pub fn log() -> Row {
-    Row::new("log messages", [Works, Works, Pending("subs"), Works], flow::log)
+    Row::new("log messages", EVERYWHERE, flow::log)
 }
 
 pub fn completion() -> Row {
     Row::new("completion", EVERYWHERE, calls::completion)
+}
+
+pub fn tasks() -> Row {
+    let none = NotOffered("the two kinds of tasks have nothing in common");
+    let mut row = Row::new("tasks", [Works, Works, none, Pending("tasks")], of_tasks::works);
+    row.server = |_, _| vec!["--tasks".into()];
+    row.refused = of_tasks::refused;
+    row
 }

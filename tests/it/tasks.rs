@@ -1,0 +1,200 @@
+//! Tasks within one era, over stdio and HTTP, in front and behind; none between the eras.
+
+use crate::support::bed::Bed;
+use crate::support::bed::CLIENTS;
+use crate::support::bed::PEERS;
+use crate::support::bed::Peer;
+use crate::support::driver::Driver;
+use crate::support::driver::Era;
+use crate::support::driver::Transport;
+use crate::support::eventually::eventually;
+use crate::support::gateway::Gateway;
+use crate::support::message::Message;
+use crate::support::tempconf::TempConf;
+use crate::support::tempconf::servers;
+use serde_json::Value;
+use serde_json::json;
+
+const TASKS: &str = "io.modelcontextprotocol/tasks";
+
+fn declared() -> Value {
+    json!({ "elicitation": { "form": {} }, "extensions": { TASKS: {} } })
+}
+
+fn bed(client: (Era, Transport), capabilities: Value) -> Bed {
+    Bed::start(client, capabilities, |_, _| vec!["--tasks".into()])
+}
+
+fn of_era(era: Era) -> impl Iterator<Item = (Era, Transport)> {
+    CLIENTS.into_iter().filter(move |client| client.0 == era)
+}
+
+fn peers(era: Era) -> impl Iterator<Item = &'static Peer> {
+    PEERS.iter().filter(move |peer| peer.era == era)
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("no {pointer}: {value}"))
+        .to_owned()
+}
+
+/// Begins a task and returns its id.
+fn begin(client: &Driver, peer: &Peer, tool: &str, arguments: Value) -> String {
+    let mut params = json!({ "name": peer.name_of(tool), "arguments": arguments });
+    if client.era == Era::Legacy {
+        params["task"] = json!({ "ttl": 60000 });
+    }
+    let answer = client.request("tools/call", params);
+    let pointer = if client.era == Era::Legacy { "/task/taskId" } else { "/taskId" };
+    text(answer.result(), pointer)
+}
+
+fn about(client: &Driver, method: &str, id: &str) -> Message {
+    client.request(method, json!({ "taskId": id }))
+}
+
+#[test]
+fn a_modern_client_and_a_modern_server_have_tasks() {
+    for client in of_era(Era::Modern) {
+        let bed = bed(client, declared());
+        let offered = bed.driver.request("server/discover", json!({}));
+        assert_eq!(offered.result()["capabilities"]["extensions"][TASKS], json!({}));
+        let mut ids = Vec::new();
+        for peer in peers(Era::Modern) {
+            let id = begin(&bed.driver, peer, "job", json!({}));
+            assert!(!id.ends_with("task-1"), "the own ids of servers are equal: {id}");
+            let working = about(&bed.driver, "tasks/get", &id);
+            assert_eq!(
+                (text(working.result(), "/status"), text(working.result(), "/taskId")),
+                ("working".into(), id.clone())
+            );
+            bed.driver.call(&peer.name_of("finish"), json!({ "task": "task-1" })).result();
+            let done = about(&bed.driver, "tasks/get", &id);
+            assert_eq!(text(done.result(), "/result/content/0/text"), "task-1 is done");
+            assert!(done.raw.contains(r#""x-unknown":1e2"#), "{}", done.raw);
+            assert_eq!(bed.conf.ledger("tasks/get", peer.name).len(), 2);
+            assert_eq!(about(&bed.driver, "tasks/cancel", &id).result()["resultType"], "complete");
+            ids.push(id);
+        }
+        assert_ne!(ids[0], ids[1]);
+    }
+}
+
+#[test]
+fn input_for_a_task_passes_as_it_is() {
+    for client in of_era(Era::Modern) {
+        let bed = bed(client, declared());
+        for peer in peers(Era::Modern) {
+            let id = begin(&bed.driver, peer, "must", json!({ "ask": true }));
+            let asks = about(&bed.driver, "tasks/get", &id);
+            assert_eq!(text(asks.result(), "/inputRequests/q/method"), "elicitation/create");
+            let meta = bed.driver.meta();
+            let params =
+                format!(r#"{{"taskId":"{id}","inputResponses":{{"q":{{"n":1e2}}}},"_meta":{{{meta}}}}}"#);
+            assert_eq!(bed.driver.request_raw("tasks/update", &params).result()["resultType"], "complete");
+            let resumed = about(&bed.driver, "tasks/get", &id);
+            assert!(resumed.raw.contains(r#""x-said":{"q":{"n":1e2}}"#), "{}", resumed.raw);
+        }
+    }
+}
+
+#[test]
+fn who_does_not_declare_tasks_gets_none_and_may_not_ask() {
+    for client in of_era(Era::Modern) {
+        let bed = bed(client, json!({}));
+        for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+            let refused = about(&bed.driver, method, "x");
+            assert_eq!(refused.error_code(), -32021);
+            assert_eq!(
+                refused.json["error"]["data"]["requiredCapabilities"]["extensions"][TASKS],
+                json!({}),
+                "{}",
+                refused.raw
+            );
+        }
+        for peer in peers(Era::Modern) {
+            let at_once = bed.driver.call(&peer.name_of("job"), json!({}));
+            assert_eq!(at_once.result()["resultType"], "complete");
+            let needs = bed.driver.call(&peer.name_of("must"), json!({}));
+            assert_eq!(needs.error_code(), -32021, "{}", needs.raw);
+        }
+        for method in ["tasks/list", "tasks/result"] {
+            assert_eq!(
+                about(&bed.driver, method, "x").error_code(),
+                -32601,
+                "the modern era has no {method}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_id_that_was_not_given_out_is_unknown() {
+    for client in CLIENTS {
+        let bed = bed(client, declared());
+        let peer = peers(client.0).next().expect("there is one");
+        begin(&bed.driver, peer, "job", json!({}));
+        for id in ["task-1", "task-00000000000000000000000000000000", "lp/task-1"] {
+            assert_eq!(about(&bed.driver, "tasks/get", id).error_code(), -32602, "{id}");
+        }
+        let none = bed.driver.request("tasks/get", json!({}));
+        assert_eq!(none.error_code(), -32602);
+        assert!(bed.conf.ledger("tasks/get", peer.name).is_empty(), "no server was asked");
+    }
+}
+
+#[test]
+fn somebody_elses_task_is_unknown() {
+    let keys = ["first-key-that-is-long-enough", "second-key-that-is-long-enough"];
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a").modern().args(&["--tasks"]))]);
+        config["gateway"] = json!({ "http": { "bearerTokens": keys } });
+        config
+    });
+    let gateway = Gateway::on(&conf).http();
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": declared(),
+    });
+    let ask = |key: &str, method: &str, name: &str, mut params: Value| {
+        params["_meta"] = meta.clone();
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+        let key = format!("Bearer {key}");
+        let headers = [
+            ("authorization", key.as_str()),
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", method),
+            ("mcp-name", name),
+        ];
+        gateway.client().post(&body, &headers).answer()
+    };
+    let begun = ask(keys[0], "tools/call", "a__job", json!({ "name": "a__job", "arguments": {} }));
+    let id = text(begun.result(), "/taskId");
+    let get = |key: &str| ask(key, "tasks/get", &id, json!({ "taskId": id }));
+    let cancel = ask(keys[1], "tasks/cancel", &id, json!({ "taskId": id }));
+    assert_eq!((get(keys[1]).error_code(), cancel.error_code()), (-32602, -32602));
+    assert_eq!(text(get(keys[0]).result(), "/status"), "working");
+    let other_name = ask(keys[0], "tasks/get", "task-1", json!({ "taskId": id }));
+    assert_eq!(other_name.error_code(), -32020, "the header must say what the body says");
+}
+
+#[test]
+fn a_task_of_a_server_that_left_the_file_is_gone() {
+    let conf = TempConf::with(|conf| {
+        servers([("a", conf.fake("a").modern().args(&["--tasks"])), ("b", conf.fake("b").modern())])
+    });
+    let client = Driver::start(Gateway::on(&conf), Era::Modern, Transport::Stdio, declared());
+    let peer = Peer { name: "a", era: Era::Modern, behind: Transport::Stdio };
+    client.request("tools/list", json!({})).result();
+    let id = begin(&client, &peer, "job", json!({}));
+    conf.write(&servers([("b", conf.fake("b").modern())]));
+    eventually("the server is gone", || {
+        !client.request("tools/list", json!({})).tools().iter().any(|name| name.starts_with("a__"))
+    });
+    let gone = about(&client, "tasks/get", &id);
+    assert_eq!(gone.error_code(), -32602);
+    assert!(gone.error_text().contains("server `a`"), "{}", gone.raw);
+}
