@@ -15,7 +15,6 @@ use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
-use crate::wire::members::Members;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
