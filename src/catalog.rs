@@ -3,6 +3,7 @@
 //! A catalog never changes; a change is a new one. It starts no server and knows no caller: what a caller may see is
 //! `policy`.
 
+pub mod execution;
 pub mod instructions;
 pub mod lists;
 pub mod merge;
@@ -37,6 +38,7 @@ use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -53,6 +55,8 @@ pub struct Catalog {
     prompts: HashMap<ExposedName, usize>,
     /// Of the tools that have any.
     param_headers: HashMap<ExposedName, Box<[ParamHeader]>>,
+    /// Tools that modern clients are not shown.
+    only_tasks: HashSet<ExposedName>,
     uris: UriOwners,
     instructions: String,
     /// First pages, by kind and era.
@@ -72,12 +76,14 @@ impl Catalog {
 
     /// The catalog of `merged`, which was made from `parts`; `own` stands at the head of its instructions.
     #[must_use]
-    pub fn new(parts: &[Part<'_>], merged: Merged, own: Option<&str>) -> Self {
+    pub fn new(parts: &[Part<'_>], mut merged: Merged, own: Option<&str>) -> Self {
+        let only_tasks = execution::settle(parts, &mut merged);
         let instructions = instructions::merged(own, &lines(parts, &merged));
         Self {
             tools: index(&merged.tools),
             prompts: index(&merged.prompts),
             param_headers: param_headers(&merged.tools),
+            only_tasks,
             uris: UriOwners::new(parts, &merged),
             instructions,
             pages: Default::default(),
@@ -89,6 +95,12 @@ impl Catalog {
     #[must_use]
     pub fn resolve_tool(&self, name: &str) -> Option<&Route> {
         self.tools.get(name).map(|at| &self.merged.tools[*at].route)
+    }
+
+    /// True for a tool that a client of `era` is not shown, because it runs only as a task of the other one.
+    #[must_use]
+    pub fn is_hidden(&self, name: &str, era: Era) -> bool {
+        era == Era::Modern && !self.only_tasks.is_empty() && self.only_tasks.contains(name)
     }
 
     /// The arguments of the tool `name` that modern HTTP repeats in headers.
@@ -214,7 +226,10 @@ impl Catalog {
     fn page(&self, kind: ListKind, era: Era, after: &str, page_size: usize) -> Arc<[u8]> {
         let frame = Frame { kind, era, page_size, missing: &self.merged.missing };
         let page = match kind {
-            ListKind::Tools => render::page(frame, exposed_after(&self.merged.tools, after)),
+            ListKind::Tools => {
+                let shown = exposed_after(&self.merged.tools, after);
+                render::page(frame, shown.filter(|(name, _)| !self.is_hidden(name, era)))
+            }
             ListKind::Prompts => render::page(frame, exposed_after(&self.merged.prompts, after)),
             ListKind::Resources => render::page(frame, owned_after(&self.merged.resources, after)),
             ListKind::Templates => render::page(frame, owned_after(&self.merged.templates, after)),

@@ -203,7 +203,7 @@ impl Gateway {
             Message::Notification { method, params } => {
                 self.notification(session, method, params.map(RawValue::get))
             }
-            Message::Response { id, outcome } => answered(session, id, *outcome),
+            Message::Response { id, outcome } => answered(&self.core, session, id, *outcome),
         }
     }
 
@@ -256,6 +256,7 @@ impl Gateway {
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),
+            ("tasks/list", Era::Legacy) => return tasks::list::answer(&self.core, incoming, exchange),
             (method, _) if method.starts_with("tasks/") => tasks::dispatch(&snapshot, incoming, exchange),
             ("tools/list", _) => return self.list(&snapshot, ListKind::Tools, incoming, exchange, waited),
             ("prompts/list", _) => {
@@ -370,12 +371,9 @@ impl Gateway {
 }
 
 /// The client answers a question of a server.
-fn answered(session: &Session, id: &RawValue, outcome: Outcome<'_>) {
+fn answered(core: &Core, session: &Session, id: &RawValue, outcome: Outcome<'_>) {
     let Some(reply) = session.take_reply(id.get()) else { return };
-    match outcome {
-        Outcome::Result(raw) => reply(&format!(r#""result":{}"#, raw.get())),
-        Outcome::Error(raw) => reply(&format!(r#""error":{}"#, raw.get())),
-    }
+    reply(&tasks::heard::inward(core, session, outcome));
 }
 
 fn send_failure(id: &str, failure: &Failure, sink: &Sink) {

@@ -100,6 +100,9 @@ pub enum LeftOutReason {
     /// The server has it twice; the first is shown.
     #[error("the server lists it twice")]
     ListedTwice,
+    /// Left out for modern clients alone.
+    #[error("to clients of 2026-07-28, because it runs only as a task of 2025-11-25")]
+    OnlyAsTask,
 }
 
 /// The outcome of [`merge`].

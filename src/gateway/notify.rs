@@ -11,6 +11,7 @@ use crate::gateway::ask;
 use crate::gateway::core::Core;
 use crate::gateway::isolation;
 use crate::gateway::logging;
+use crate::gateway::tasks::heard;
 use crate::name::ServerName;
 use crate::wire::members::Members;
 use crate::wire::message::read_text;
@@ -39,7 +40,11 @@ impl Listener for Ears {
                 }
             }
             "notifications/elicitation/complete" => page_done(&core, method, params),
-            "notifications/message" => log_line(&core, &source, params.map(RawValue::get)),
+            "notifications/message" => {
+                let params = params.map(|raw| heard::outward(&core, &source, raw.get()));
+                log_line(&core, &source, params.as_deref());
+            }
+            "notifications/tasks/status" => heard::status(&core, &source, method, params.map(RawValue::get)),
             // Unknown ones are ignored, as the protocol asks; updates of resources come with subscriptions.
             _ => {}
         }
@@ -74,7 +79,8 @@ impl Listener for Ears {
         {
             isolation::note_asking(&core, shared, method);
         }
-        ask::pass_on(&core, source, &link, id, method, params.map(RawValue::get));
+        let params = params.map(|raw| heard::outward(&core, &source, raw.get()));
+        ask::pass_on(&core, source, &link, id, method, params.as_deref());
     }
 }
 

@@ -61,6 +61,16 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, format!("unknown tool `{}`{hint}", shortened(name)))
     }
 
+    /// A tool that needs what the client's revision does not have.
+    #[must_use]
+    pub fn only_as_task(name: &str) -> Self {
+        let text = format!(
+            "tool `{}` runs only as a task of protocol revision 2025-11-25, and this client speaks another one",
+            shortened(name)
+        );
+        Self::new(code::INVALID_PARAMS, text)
+    }
+
     /// No prompt of this name.
     #[must_use]
     pub fn unknown_prompt(name: &str) -> Self {

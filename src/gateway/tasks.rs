@@ -4,7 +4,9 @@
 //! have nothing in common but the name (`ext-tasks` of 2026-07-28, `basic/utilities/tasks` of 2025-11-25), so a client
 //! is never shown a task of the other one.
 
+pub mod heard;
 pub mod ids;
+pub mod list;
 pub mod table;
 pub mod tracked;
 

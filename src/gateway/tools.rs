@@ -20,6 +20,9 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: E
     };
     let failure = || Failure::unknown_tool(&name, snapshot.catalog.suggest_tool(&name));
     let Some(route) = snapshot.catalog.resolve_tool(&name) else { return unknown(failure(), exchange) };
+    if snapshot.catalog.is_hidden(&name, exchange.era()) {
+        return refuse(Failure::only_as_task(&name), exchange);
+    }
     let own_name = quoted(&route.own_name);
     let passage = Passage {
         method: "tools/call",

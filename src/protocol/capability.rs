@@ -13,7 +13,7 @@ use crate::wire::members::write_object;
 const OFFERED: &str = r#""tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"logging":{}"#;
 
 /// Tasks of 2025-11-25.
-const LEGACY_TASKS: &str = r#""tasks":{"cancel":{},"requests":{"tools":{"call":{}}}}"#;
+const LEGACY_TASKS: &str = r#""tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}"#;
 
 /// What a client of `era` is offered, as JSON text. `apps` says whether views of MCP Apps would work.
 #[must_use]

@@ -16,6 +16,7 @@ use serde_json::Value;
 use serde_json::json;
 
 const TASKS: &str = "io.modelcontextprotocol/tasks";
+const RELATED: &str = "/_meta/io.modelcontextprotocol~1related-task/taskId";
 
 fn declared() -> Value {
     json!({ "elicitation": { "form": {} }, "extensions": { TASKS: {} } })
@@ -197,4 +198,172 @@ fn a_task_of_a_server_that_left_the_file_is_gone() {
     let gone = about(&client, "tasks/get", &id);
     assert_eq!(gone.error_code(), -32602);
     assert!(gone.error_text().contains("server `a`"), "{}", gone.raw);
+}
+
+#[test]
+fn a_legacy_client_and_a_legacy_server_have_tasks() {
+    for client in of_era(Era::Legacy) {
+        let bed = bed(client, declared());
+        let mut ids = Vec::new();
+        for peer in peers(Era::Legacy) {
+            let id = begin(&bed.driver, peer, "job", json!({}));
+            assert!(!id.ends_with("task-1"), "the own ids of servers are equal: {id}");
+            let working = about(&bed.driver, "tasks/get", &id);
+            assert_eq!(text(working.result(), "/status"), "working");
+            assert_eq!(text(working.result(), "/taskId"), id);
+            assert!(working.raw.contains(r#""x-unknown":1e2"#), "{}", working.raw);
+            let waits = bed.driver.begin("tasks/result", json!({ "taskId": id }));
+            eventually("the server waits for its task", || {
+                !bed.conf.ledger("tasks/result", peer.name).is_empty()
+            });
+            bed.driver.call(&peer.name_of("finish"), json!({ "task": "task-1" })).result();
+            let done = bed.driver.answer(&waits);
+            assert_eq!(done.text(), "task-1 is done");
+            assert_eq!(text(done.result(), RELATED), id);
+            ids.push(id);
+        }
+        assert_ne!(ids[0], ids[1]);
+        let id = begin(&bed.driver, peers(Era::Legacy).next().expect("one"), "must", json!({}));
+        assert_eq!(text(about(&bed.driver, "tasks/cancel", &id).result(), "/status"), "cancelled");
+    }
+}
+
+#[test]
+fn the_list_has_the_tasks_of_this_session_as_they_are_now() {
+    for client in of_era(Era::Legacy) {
+        let bed = bed(client, declared());
+        let ids: Vec<String> =
+            peers(Era::Legacy).map(|peer| begin(&bed.driver, peer, "job", json!({}))).collect();
+        let quiet = json!({ "task": "task-1" });
+        bed.driver.call(&PEERS[0].name_of("finish"), quiet).result();
+        let list = bed.driver.request("tasks/list", json!({}));
+        assert_eq!(list.keys("tasks", "taskId"), ids);
+        assert_eq!(list.keys("tasks", "status"), ["completed", "working"]);
+        let rest = bed.driver.request("tasks/list", json!({ "cursor": ids[0] }));
+        assert_eq!(rest.keys("tasks", "taskId"), ids[1..]);
+        assert_eq!(bed.driver.request("tasks/list", json!({ "cursor": "x" })).error_code(), -32602);
+    }
+}
+
+#[test]
+fn the_status_of_a_task_is_told_to_the_session_that_began_it() {
+    let conf = TempConf::with(|conf| servers([("lp", conf.fake("lp").args(&["--tasks"]))]));
+    let gateway = Gateway::on(&conf).http();
+    let (owner, other) = (gateway.legacy(), gateway.legacy());
+    let listen = [("accept", "text/event-stream")];
+    let (mut told, not_told) = (owner.send("GET", &listen), other.send("GET", &listen));
+    let params = json!({ "name": "lp__job", "arguments": {}, "task": {} });
+    let begun = owner.request("tools/call", params);
+    let id = text(begun.result(), "/task/taskId");
+    other.call("lp__finish", json!({ "task": "task-1" })).result();
+    let status = told.wait("the status", |message| message.method() == "notifications/tasks/status");
+    assert_eq!(
+        (text(&status.json, "/params/taskId"), text(&status.json, "/params/status")),
+        (id.clone(), "completed".into())
+    );
+    assert_eq!(other.request("tasks/list", json!({})).keys("tasks", "taskId"), Vec::<String>::new());
+    assert_eq!(owner.request("tasks/list", json!({})).keys("tasks", "taskId"), [id]);
+    drop(not_told);
+}
+
+#[test]
+fn a_question_of_a_task_and_its_answer_name_it_in_the_words_of_their_reader() {
+    let conf = TempConf::with(|conf| servers([("lp", conf.fake("lp").args(&["--tasks"]))]));
+    let client = Driver::start(Gateway::on(&conf), Era::Legacy, Transport::Stdio, declared());
+    let peer = Peer { name: "lp", era: Era::Legacy, behind: Transport::Stdio };
+    client.request("tools/list", json!({})).result();
+    let id = begin(&client, &peer, "job", json!({}));
+    let related =
+        |id: &str| format!(r#""_meta":{{"io.modelcontextprotocol/related-task":{{"taskId":"{id}"}}}}"#);
+    let own = related("task-1");
+    let ask = format!(
+        r#""method":"elicitation/create","params":{{"message":"?","requestedSchema":{{"type":"object","properties":{{}}}},{own}}}"#
+    );
+    let call =
+        client.begin("tools/call", json!({ "name": "lp__play", "arguments": { "steps": [{ "ask": ask }] } }));
+    let asked = client.wait("the question", |message| message.method() == "elicitation/create");
+    assert_eq!(text(&asked.json["params"], RELATED), id);
+    client.respond(asked.id(), &format!(r#""result":{{"action":"decline",{}}}"#, related(&id)));
+    let said = client.answer(&call);
+    assert!(said.text().contains("task-1") && !said.text().contains(&id), "{}", said.raw);
+}
+
+#[test]
+fn a_call_cannot_become_a_task_of_the_other_era() {
+    for client in of_era(Era::Legacy) {
+        let bed = bed(client, declared());
+        for peer in peers(Era::Modern) {
+            let params = json!({ "name": peer.name_of("job"), "arguments": {}, "task": { "ttl": 1000 } });
+            let refused = bed.driver.request("tools/call", params);
+            assert_eq!(refused.error_code(), -32601, "{}", refused.raw);
+            assert!(refused.error_text().contains(peer.name) && refused.error_text().contains("`task`"));
+            assert!(bed.conf.ledger("task", peer.name).is_empty());
+            let at_once = bed.driver.call(&peer.name_of("job"), json!({}));
+            assert!(at_once.result().get("content").is_some(), "{}", at_once.raw);
+        }
+    }
+    for client in of_era(Era::Modern) {
+        let bed = bed(client, declared());
+        for peer in peers(Era::Legacy) {
+            let at_once = bed.driver.call(&peer.name_of("job"), json!({}));
+            assert_eq!(at_once.result()["resultType"], "complete", "{}", at_once.raw);
+            let refused = bed.driver.call(&peer.name_of("must"), json!({}));
+            assert_eq!(refused.error_code(), -32602, "{}", refused.raw);
+            assert!(refused.error_text().contains("2025-11-25"), "{}", refused.raw);
+            assert!(bed.conf.ledger("task", peer.name).is_empty());
+        }
+    }
+}
+
+#[test]
+fn each_era_is_shown_what_it_can_call() {
+    for client in CLIENTS {
+        let bed = bed(client, declared());
+        let list = bed.driver.request("tools/list", json!({}));
+        let tools = list.result()["tools"].as_array().expect("a list");
+        for peer in &PEERS {
+            let shown = |own: &str| tools.iter().find(|tool| tool["name"] == peer.name_of(own).as_str());
+            let both = [client.0, peer.era];
+            assert_eq!(shown("must").is_some(), both != [Era::Modern, Era::Legacy], "{both:?}");
+            let execution = shown("job").expect("it is shown").get("execution");
+            assert_eq!(execution.is_some(), both == [Era::Legacy, Era::Legacy], "{both:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_without_tasks_shows_none() {
+    let tool = r#"{"name":"odd","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}"#;
+    let conf = TempConf::with(|conf| {
+        let script = conf.dir().join("script");
+        let lists = json!({ "tools/list": format!(r#""result":{{"tools":[{tool}]}}"#) });
+        std::fs::write(&script, lists.to_string()).expect("the folder is writable");
+        servers([("a", conf.fake("a").args(&["--script", &script.display().to_string()]))])
+    });
+    for client in [conf.legacy(), conf.modern()] {
+        let list = client.request("tools/list", json!({}));
+        assert_eq!(list.tools(), ["a__odd"]);
+        assert!(!list.raw.contains("execution"), "{}", list.raw);
+    }
+}
+
+#[test]
+fn a_server_that_runs_a_task_is_not_idle() {
+    let conf = TempConf::with(|conf| {
+        let brief = |name: &str| conf.fake(name).args(&["--tasks"]).set("idleTimeout", "300ms");
+        servers([("lp", brief("lp")), ("other", brief("other"))])
+    });
+    let client = Driver::start(Gateway::on(&conf), Era::Legacy, Transport::Stdio, declared());
+    let peer = Peer { name: "lp", era: Era::Legacy, behind: Transport::Stdio };
+    client.request("tools/list", json!({})).result();
+    let id = begin(&client, &peer, "job", json!({}));
+    // What has nothing to do since then is stopped, and this one is not.
+    let pid: u32 = client.call("other__pid", json!({})).text().parse().expect("a number");
+    eventually("another server is idle", || !conf.processes().contains(&pid));
+    let spawned = conf.spawns("lp");
+    let pid: u32 = client.call("lp__pid", json!({})).text().parse().expect("a number");
+    assert_eq!(text(about(&client, "tasks/get", &id).result(), "/status"), "working");
+    assert_eq!(conf.spawns("lp"), spawned, "the same process still has it");
+    client.call("lp__finish", json!({ "task": "task-1" })).result();
+    eventually("it is stopped once the task is over", || !conf.processes().contains(&pid));
 }

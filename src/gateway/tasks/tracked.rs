@@ -162,7 +162,7 @@ fn read(task: &str) -> Option<Said> {
 }
 
 /// A task without what belongs to the message that it came in.
-fn bare(task: &str) -> Option<String> {
+pub(in crate::gateway) fn bare(task: &str) -> Option<String> {
     let members = Members::parse_with_duplicates(task).ok()?;
     members.get("status")?;
     let mut out = Vec::with_capacity(task.len());

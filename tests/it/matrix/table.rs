@@ -165,7 +165,7 @@ pub fn completion() -> Row {
 
 pub fn tasks() -> Row {
     let none = NotOffered("the two kinds of tasks have nothing in common");
-    let mut row = Row::new("tasks", [Works, Works, none, Pending("tasks")], of_tasks::works);
+    let mut row = Row::new("tasks", [Works, Works, none, none], of_tasks::works);
     row.server = |_, _| vec!["--tasks".into()];
     row.refused = of_tasks::refused;
     row

@@ -33,6 +33,20 @@ fn unknown_methods_of_clients_are_refused_and_unknown_notifications_ignored() {
 }
 
 #[test]
+fn unknown_members_of_envelopes_are_left_out_and_harm_nobody() {
+    for client in CLIENTS {
+        let bed = Bed::start(client, json!({}), |_, _| Vec::new());
+        for peer in &PEERS {
+            let kind = if peer.era == Era::Modern { r#""resultType":"complete","# } else { "" };
+            let members = format!(r#""x-odd":[1e400],"result":{{{kind}"content":[]}},"y":{{"id":1}}"#);
+            let answer = bed.driver.call(&peer.name_of("members"), json!({ "members": members }));
+            assert_eq!(answer.result()["content"], json!([]), "{client:?}: {peer:?}");
+            assert!(!answer.raw.contains("x-odd"), "{client:?}: {}", answer.raw);
+        }
+    }
+}
+
+#[test]
 fn unknown_questions_of_legacy_servers_are_refused_and_pings_answered() {
     for client in CLIENTS {
         let bed = Bed::start(client, json!({}), |_, _| Vec::new());
