@@ -22,6 +22,14 @@ use std::time::Duration;
 
 /// Listens until killed.
 pub fn serve(server: &Arc<Server>, address: &str) {
+    for stream in bind(server, address).incoming().flatten() {
+        let server = Arc::clone(server);
+        std::thread::spawn(move || converse(&server, &stream));
+    }
+}
+
+/// Binds, and tells the port.
+pub fn bind(server: &Server, address: &str) -> TcpListener {
     let listener = TcpListener::bind(address).expect("the address can be bound");
     let port = listener.local_addr().expect("a bound listener has an address").port();
     crate::complain(&format!("port {port}"));
@@ -30,21 +38,24 @@ pub fn serve(server: &Arc<Server>, address: &str) {
         std::fs::write(&aside, port.to_string()).expect("the port file can be written");
         std::fs::rename(&aside, path).expect("the port file can be named");
     }
-    for stream in listener.incoming().flatten() {
-        let server = Arc::clone(server);
-        std::thread::spawn(move || converse(&server, &stream));
-    }
+    listener
 }
 
 /// One request.
-struct Request {
-    method: String,
-    headers: Vec<String>,
-    body: String,
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// What is asked for.
+    pub path: String,
+    /// The lines of the header.
+    pub headers: Vec<String>,
+    /// The body.
+    pub body: String,
 }
 
 impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().filter_map(|line| line.split_once(':'));
         found.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
@@ -106,14 +117,16 @@ impl Response {
     }
 }
 
-fn chunk(stream: &mut TcpStream, text: &[u8]) {
+/// Writes a part of a body that is written in parts.
+pub fn chunk(stream: &mut TcpStream, text: &[u8]) {
     let mut bytes = format!("{:x}\r\n", text.len()).into_bytes();
     bytes.extend_from_slice(text);
     bytes.extend_from_slice(b"\r\n");
     let _ = stream.write_all(&bytes).and_then(|()| stream.flush());
 }
 
-fn plain(stream: &mut TcpStream, status: &str, extra: &str, body: &[u8]) {
+/// Writes a whole response.
+pub fn plain(stream: &mut TcpStream, status: &str, extra: &str, body: &[u8]) {
     let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
     let mut bytes =
         format!("HTTP/1.1 {status}\r\n{kind}content-length: {}\r\n{extra}\r\n", body.len()).into_bytes();
@@ -133,7 +146,8 @@ fn converse(server: &Arc<Server>, stream: &TcpStream) {
     }
 }
 
-fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+/// Reads a request.
+pub fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     let mut first = String::new();
     reader.read_line(&mut first).ok().filter(|n| *n > 0)?;
     let mut headers = Vec::new();
@@ -147,6 +161,7 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     }
     let mut request = Request {
         method: first.split(' ').next().unwrap_or_default().to_owned(),
+        path: first.split(' ').nth(1).unwrap_or_default().to_owned(),
         headers,
         body: String::new(),
     };

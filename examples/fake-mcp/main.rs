@@ -6,6 +6,7 @@
 mod http;
 mod lists;
 mod message;
+mod old_sse;
 mod options;
 mod roots;
 mod script;
@@ -13,6 +14,7 @@ mod server;
 mod stdio;
 mod tasks;
 mod tools;
+mod ws;
 
 use crate::options::Options;
 use crate::server::Server;
@@ -40,9 +42,12 @@ fn main() {
     let server = Arc::new(Server::new(options));
     server.note("spawn", "");
     begin(&server);
-    match server.options.http.clone() {
-        Some(address) => http::serve(&server, &address),
-        None => stdio::serve(&server),
+    let options = &server.options;
+    match (&options.http, &options.old_sse, &options.ws) {
+        (Some(address), _, _) => http::serve(&server, address),
+        (_, Some(address), _) => old_sse::serve(&server, address),
+        (_, _, Some(address)) => ws::serve(&server, address),
+        _ => stdio::serve(&server),
     }
 }
 

@@ -43,6 +43,12 @@ pub struct Options {
     pub prompts: usize,
     /// Address to listen on instead of stdio.
     pub http: Option<String>,
+    /// Address to speak HTTP+SSE of 2024-11-05 on instead of stdio.
+    pub old_sse: Option<String>,
+    /// Address to listen on for WebSockets instead of stdio.
+    pub ws: Option<String>,
+    /// A fault of the two: `foreign` and `no-endpoint`, `plain` (no subprotocol).
+    pub fault: String,
     /// Where the port is written once bound.
     pub port_file: Option<PathBuf>,
     /// HTTP answers are always event streams.
@@ -109,6 +115,9 @@ impl Options {
                 "--resources" => options.resources = count(&value()),
                 "--prompts" => options.prompts = count(&value()),
                 "--http" => options.http = Some(value()),
+                "--old-sse" => options.old_sse = Some(value()),
+                "--ws" => options.ws = Some(value()),
+                "--fault" => options.fault = value(),
                 "--port-file" => options.port_file = Some(value().into()),
                 "--bearer" => options.bearer = Some(value()),
                 "--exit-at-start" => options.exit_at_start = Some(count(&value()) as i32),
@@ -159,6 +168,9 @@ impl Default for Options {
             resources: 2,
             prompts: 1,
             http: None,
+            old_sse: None,
+            ws: None,
+            fault: String::new(),
             port_file: None,
             sse: false,
             pretty: false,

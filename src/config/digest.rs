@@ -5,6 +5,7 @@
 use crate::config::model::Server;
 use crate::config::model::Stdio;
 use crate::config::model::Transport;
+use crate::config::model::Wire;
 use sha2::Digest;
 use sha2::Sha256;
 use std::path::Path;
@@ -34,7 +35,11 @@ pub fn entry_digest(server: &Server) -> String {
             }
         }
         Transport::Http(remote) => {
-            parts.text("http");
+            parts.text(match remote.wire {
+                Wire::Streamable | Wire::Either => "http",
+                Wire::Sse => "sse",
+                Wire::WebSocket => "ws",
+            });
             parts.text(&remote.url.written);
             parts.list(remote.headers.iter().map(|(name, _)| name.as_bytes()));
         }

@@ -41,7 +41,7 @@ pub struct ConfigFile {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
 pub struct Entry {
-    /// `stdio` for a process, `http` for Streamable HTTP. May be left out.
+    /// `stdio` for a process, `http` for Streamable HTTP, `sse` for the old HTTP+SSE, `ws` for a WebSocket. May be left out.
     #[schemars(rename = "type")]
     pub kind: Option<Kind>,
     /// The program to start, without arguments. There is no shell.
@@ -127,6 +127,12 @@ pub enum Kind {
     Http,
     /// The same.
     StreamableHttp,
+    /// The old HTTP+SSE of 2024-11-05.
+    Sse,
+    /// A WebSocket.
+    Ws,
+    /// The same.
+    Websocket,
 }
 
 /// An era of the protocol.

@@ -118,7 +118,7 @@ impl Server {
 pub enum Transport {
     /// A child process speaking on its stdin and stdout.
     Stdio(Stdio),
-    /// A Streamable HTTP endpoint.
+    /// An endpoint in the network.
     Http(Http),
 }
 
@@ -145,13 +145,29 @@ pub struct EnvValue {
     pub declared: bool,
 }
 
-/// A Streamable HTTP endpoint.
+/// An endpoint in the network.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Http {
-    /// The endpoint, `http` or `https`, checked to parse.
+    /// What is spoken there.
+    pub wire: Wire,
+    /// The endpoint, checked to parse: `http` or `https`, for a WebSocket `ws` or `wss`.
     pub url: Expanded,
     /// Headers sent with every request, lower-case names, in file order; `authorization` included.
     pub headers: Vec<(String, Secret)>,
+}
+
+/// What is spoken with an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wire {
+    /// Streamable HTTP.
+    #[default]
+    Streamable,
+    /// Streamable HTTP, or else the old HTTP+SSE: the entry does not say.
+    Either,
+    /// HTTP+SSE of 2024-11-05.
+    Sse,
+    /// A WebSocket.
+    WebSocket,
 }
 
 /// Which tools of a server are shown. Patterns know `*` and `?`.
@@ -266,6 +282,8 @@ pub struct Limits {
     pub private_connections: usize,
     /// Calls of one caller that wait for an answer of a user.
     pub parked_per_caller: usize,
+    /// Resources that one client is subscribed to.
+    pub subscriptions_per_client: usize,
 }
 
 impl Default for Limits {
@@ -282,6 +300,7 @@ impl Default for Limits {
             page_size: 5_000,
             private_connections: 64,
             parked_per_caller: 64,
+            subscriptions_per_client: 1_000,
         }
     }
 }

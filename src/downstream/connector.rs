@@ -1,6 +1,7 @@
-//! The connector of the binary: a child for a command, a pooled HTTP client for a URL.
+//! The connector of the binary: a child for a command, a pooled HTTP client or a WebSocket for a URL.
 
 use crate::config::model::Transport;
+use crate::config::model::Wire;
 use crate::downstream::connect::BoxFuture;
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::Connection;
@@ -9,10 +10,12 @@ use crate::downstream::error::StartError;
 use crate::downstream::http;
 use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::client::HttpClientError;
+use crate::downstream::http::found::Found;
 use crate::downstream::process;
 use crate::downstream::process::reaper::Reaper;
 use crate::downstream::stdio;
 use crate::downstream::stdio::lifeline::Child;
+use crate::downstream::ws;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -21,6 +24,8 @@ use std::sync::OnceLock;
 pub struct Connector {
     /// Made with the first URL: reading the system's certificates takes milliseconds that a stdio gateway need not pay.
     client: Arc<OnceLock<HttpClient>>,
+    /// What was found out about URLs.
+    found: Arc<Found>,
     /// Ends children of a gateway that is killed; only the binary has one.
     reaper: Option<Reaper>,
 }
@@ -35,7 +40,8 @@ impl Connector {
 
 impl Connect for Connector {
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>> {
-        let (client, reaper) = (Arc::clone(&self.client), self.reaper.clone());
+        let (client, found) = (Arc::clone(&self.client), Arc::clone(&self.found));
+        let reaper = self.reaper.clone();
         Box::pin(async move {
             let server = Arc::clone(&order.server);
             match &server.transport {
@@ -44,7 +50,7 @@ impl Connect for Connector {
                         Child::take(process::spawn(child, &server.name)?, reaper.as_ref());
                     stdio::open(&order, stdout, stdin, Some(child)).await
                 }
-                Transport::Http(_) => {
+                Transport::Http(remote) => {
                     let unusable = |error: HttpClientError| StartError::Unreachable {
                         server: server.name.clone(),
                         why: error.to_string(),
@@ -59,7 +65,10 @@ impl Connect for Connector {
                             why: "no client".into(),
                         });
                     };
-                    http::connect(order, client).await
+                    match remote.wire {
+                        Wire::WebSocket => ws::connect(order, client).await,
+                        _ => http::connect(order, client, &found).await,
+                    }
                 }
             }
         })

@@ -41,6 +41,8 @@ pub enum StartError {
         server: ServerName,
         /// What was asked.
         method: &'static str,
+        /// The HTTP status, where there was one and it was an error.
+        status: Option<u16>,
         /// What it said.
         why: String,
     },

@@ -13,6 +13,7 @@ use crate::downstream::private::Own;
 use crate::downstream::private::Privates;
 use crate::downstream::request::Request;
 use crate::downstream::surroundings::Surroundings;
+use crate::downstream::updates::Updates;
 use crate::name::ServerName;
 use crate::policy::permit::Permit;
 use crate::protocol::version::Era;
@@ -60,6 +61,8 @@ pub(super) struct Shared {
     pub(super) privates: Privates,
     /// Whose it is, when it is such a connection itself.
     pub(super) own: Option<Own>,
+    /// Resources whose updates are wanted.
+    pub(super) updates: Updates,
     /// Why it is not idle although it has no calls.
     pub(super) holds: Holds,
 }
@@ -237,6 +240,18 @@ impl ServerHandle {
         self.shared.relist.notify_one();
     }
 
+    /// Somebody wants to hear of updates of the resource `uri`: it is started for that.
+    pub fn want_updates(&self, uri: &str) {
+        self.shared.updates.want(uri);
+        self.want();
+    }
+
+    /// The resources whose updates are wanted.
+    #[must_use]
+    pub fn updates(&self) -> &Updates {
+        &self.shared.updates
+    }
+
     /// Sends a notification if it is running: a server that is not has nothing to know. `params` is JSON text.
     pub fn notify(&self, method: &str, params: &str) {
         if let Some(link) = self.ready_link() {
@@ -339,6 +354,7 @@ impl Shared {
             around,
             asks: AtomicBool::new(false),
             privates: Privates::default(),
+            updates: Updates::default(),
             holds: Holds::default(),
             own,
         }

@@ -1,16 +1,19 @@
 //! Servers that are reached over Streamable HTTP, of either era.
 //!
 //! [`connect`] makes the connection; `http/era.rs` says the first words, `http/talk.rs` carries requests, `http/listen.rs`
-//! hears what a legacy server says unasked. The old HTTP+SSE transport of 2024-11-05 is not spoken.
+//! hears what a legacy server says unasked. The old HTTP+SSE transport of 2024-11-05 is `http/old.rs`; WebSockets are not
+//! here.
 
 pub mod client;
-mod endpoint;
+pub mod endpoint;
 mod era;
+pub mod found;
 mod link;
 mod listen;
 mod mark;
+pub mod old;
 mod parcel;
-mod reply;
+pub mod reply;
 mod roots;
 mod session;
 mod sse;
@@ -18,8 +21,10 @@ mod talk;
 #[cfg(test)]
 mod tests;
 
+use crate::config::model::Http;
 use crate::config::model::StopGrace;
 use crate::config::model::Transport;
+use crate::config::model::Wire;
 use crate::downstream::connect::BoxFuture;
 use crate::downstream::connect::Connection;
 use crate::downstream::connect::Lifeline;
@@ -28,7 +33,9 @@ use crate::downstream::error::StartError;
 use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::endpoint::Endpoint;
 use crate::downstream::http::era::Met;
+use crate::downstream::http::found::Found;
 use crate::downstream::http::link::HttpLink;
+use crate::downstream::http::old::NotOpened;
 use crate::downstream::http::session::Session;
 use crate::downstream::http::talk::Talk;
 use crate::wire::pending::Pending;
@@ -44,13 +51,80 @@ const GOODBYE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// [`StartError::Unauthorized`], [`StartError::Unreachable`] or [`StartError::Refused`].
-pub async fn connect(order: Order, client: &HttpClient) -> Result<Connection, StartError> {
-    let server = &order.server;
+pub async fn connect(order: Order, client: &HttpClient, found: &Found) -> Result<Connection, StartError> {
+    let server = Arc::clone(&order.server);
     let unusable = |why: String| StartError::Unreachable { server: server.name.clone(), why };
     let Transport::Http(http) = &server.transport else {
         return Err(unusable("its entry has no `url`".into()));
     };
     let endpoint = Endpoint::new(&server.name, http, client, order.limits).map_err(unusable)?;
+    match http.wire {
+        Wire::Sse => match old::open(&endpoint, server.start_timeout).await {
+            Ok(opened) => old::connect(&order, opened).await,
+            Err(NotOpened::Unspoken(why)) => Err(unusable(format!("as an HTTP+SSE server it {why}"))),
+            Err(NotOpened::Start(error)) => Err(error),
+        },
+        Wire::Either if found.is_old(&http.url.value) => {
+            match old::open(&endpoint, server.start_timeout / 3).await {
+                Ok(opened) => old::connect(&order, opened).await,
+                Err(NotOpened::Unspoken(_)) => {
+                    found.forget(&http.url.value);
+                    either(order, endpoint, http, found).await
+                }
+                Err(NotOpened::Start(error)) => Err(error),
+            }
+        }
+        Wire::Either => either(order, endpoint, http, found).await,
+        Wire::Streamable | Wire::WebSocket => streamable(order, endpoint).await.map_err(with_hint),
+    }
+}
+
+/// Streamable HTTP, and HTTP+SSE when the answer to a POST says that it is not spoken (2025-11-25,
+/// `basic/transports`, backwards compatibility).
+async fn either(
+    order: Order,
+    endpoint: Endpoint,
+    http: &Http,
+    found: &Found,
+) -> Result<Connection, StartError> {
+    let old = endpoint.at(endpoint.url().clone());
+    let (server, method, status, why) = match streamable(order.clone(), endpoint).await {
+        Err(StartError::Refused { server, method, status: status @ Some(400 | 404 | 405), why }) => {
+            (server, method, status, why)
+        }
+        other => return other,
+    };
+    match old::open(&old, order.server.start_timeout / 3).await {
+        Ok(opened) => {
+            tracing::debug!(%server, why, "not a Streamable HTTP server; it speaks HTTP+SSE");
+            found.remember_old(&http.url.value);
+            old::connect(&order, opened).await
+        }
+        Err(NotOpened::Unspoken(besides)) => {
+            let why = format!(
+                "over Streamable HTTP {why}; as an HTTP+SSE server it {besides}; is `url` its MCP endpoint?"
+            );
+            Err(StartError::Refused { server, method, status, why })
+        }
+        Err(NotOpened::Start(error)) => Err(error),
+    }
+}
+
+/// An entry that insists on Streamable HTTP is told of the other transport where that may be what is spoken.
+fn with_hint(error: StartError) -> StartError {
+    match error {
+        StartError::Refused { server, method, status: status @ Some(404 | 405), why } => {
+            let why = format!(
+                "{why}; is `url` its MCP endpoint? for the old HTTP+SSE transport write `\"type\": \"sse\"`"
+            );
+            StartError::Refused { server, method, status, why }
+        }
+        other => other,
+    }
+}
+
+async fn streamable(order: Order, endpoint: Endpoint) -> Result<Connection, StartError> {
+    let server = &order.server;
     let Met { greeting, stamp } = era::meet(&endpoint, server, order.era, &order.declared).await?;
     let link = HttpLink::open(Talk {
         endpoint,

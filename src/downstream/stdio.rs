@@ -1,58 +1,23 @@
 //! A server that speaks lines: a child on its stdin and stdout, or any pair of byte streams.
 //!
-//! Reading and writing are two tasks, so that a server that does not read can never stop us from reading it. Starting
-//! and stopping a child is `process.rs`.
+//! Reading and writing are two tasks, so that a server that does not read can never stop us from reading it. What lines
+//! mean is `line.rs`; starting and stopping a child is `process.rs`.
 
-pub mod handshake;
 pub mod lifeline;
 
 use crate::downstream::connect::Connection;
-use crate::downstream::connect::Lifeline;
-use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
-use crate::downstream::link::Link;
+use crate::downstream::line;
+use crate::downstream::line::LineLink;
 use crate::downstream::link::Listener;
-use crate::downstream::link::Source;
-use crate::downstream::request::Request;
-use crate::downstream::request::write_number;
 use crate::downstream::stdio::lifeline::StdioLifeline;
-use crate::name::ServerName;
-use crate::protocol::version::Era;
-use crate::telemetry::clean::clean_bytes;
 use crate::wire::frame::Framer;
-use crate::wire::frame::Line;
 use crate::wire::guard::guarded;
-use crate::wire::members::Members;
-use crate::wire::members::write_string;
-use crate::wire::message;
-use crate::wire::message::Malformed;
-use crate::wire::message::Message;
-use crate::wire::outbox::Outbox;
-use crate::wire::outbox::Refused;
-use crate::wire::pending::Answer;
-use crate::wire::pending::Lost;
-use crate::wire::pending::NotAccepted;
-use crate::wire::pending::Owner;
-use crate::wire::pending::Pending;
-use crate::wire::pending::Waiter;
-use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::sync::OnceLock;
-use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
-use tokio::time::timeout;
-
-/// One line connection.
-pub struct StdioLink {
-    server: ServerName,
-    era: OnceLock<Era>,
-    pending: Pending,
-    outbox: Arc<Outbox>,
-    limits: LinkLimits,
-}
 
 /// Completes the handshake over `reader` and `writer`. `child` is what is kept alive and stopped with it.
 ///
@@ -68,230 +33,14 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let link = Arc::new(StdioLink::new(order));
-    let mut lifeline = StdioLifeline::start(&link, &order.listener, reader, writer, child);
-    let greeted = tokio::select! {
-        biased;
-        how = lifeline.ended() => {
-            let last_words = lifeline.last_words();
-            let server = order.server.name.clone();
-            Err(StartError::Ended { server, how: how.to_string(), last_words })
-        }
-        greeted = timeout(order.server.start_timeout, handshake::greet(&link, order)) => match greeted {
-            Ok(greeted) => greeted,
-            Err(_) => return Err(silent(order, &lifeline)),
-        },
-    };
-    match greeted {
-        Ok(greeting) => {
-            link.era.get_or_init(|| greeting.era);
-            Ok(Connection { link, greeting, lifeline: Box::new(lifeline) })
-        }
-        Err(error) => {
-            let grace = order.server.stop;
-            Box::new(lifeline).stop(grace).await;
-            Err(error)
-        }
-    }
-}
-
-/// Dropping the lifeline ends the child at once.
-fn silent(order: &Order, lifeline: &StdioLifeline) -> StartError {
-    StartError::Silent {
-        server: order.server.name.clone(),
-        method: "initialize",
-        after: order.server.start_timeout,
-        last_words: lifeline.last_words(),
-    }
-}
-
-impl StdioLink {
-    fn new(order: &Order) -> Self {
-        Self {
-            server: order.server.name.clone(),
-            era: OnceLock::new(),
-            pending: Pending::new(order.server.max_in_flight),
-            outbox: Arc::new(Outbox::new(order.limits.queue_bytes)),
-            limits: order.limits,
-        }
-    }
-
-    /// As [`Link::call`], in a given era: the handshake knows it before the link does.
-    fn call_in(
-        &self,
-        era: Era,
-        request: &Request<'_>,
-        waiter: Box<dyn Waiter>,
-        patience: Duration,
-    ) -> Result<(), Box<dyn Waiter>> {
-        let id = match self.pending.insert(waiter, patience) {
-            Ok(id) => id,
-            Err((waiter, NotAccepted::Closed(_))) => return Err(waiter),
-            Err((waiter, NotAccepted::Full(limit))) => {
-                let why =
-                    format!("has {limit} calls in flight already; wait for answers, or raise `maxInFlight`");
-                waiter.answer(Answer::Lost(Lost::NotSent(why.into())));
-                return Ok(());
-            }
-        };
-        let Err(refused) = self.outbox.push_marked(id, |out| request.write(out, era, id)) else {
-            return Ok(());
-        };
-        // Whoever closed the table meanwhile has answered; then there is nothing left to take.
-        let Some(waiter) = self.pending.take(id) else { return Ok(()) };
-        if refused == Refused::Closed {
-            return Err(waiter);
-        }
-        waiter.answer(Answer::Lost(Lost::NotSent(refused.to_string().into())));
-        Ok(())
-    }
-
-    /// Ends every call in flight and accepts no more.
-    fn close(&self, reason: &Arc<str>) {
-        self.outbox.close();
-        for waiter in self.pending.close(reason) {
-            waiter.answer(Answer::Lost(Lost::Closed(Arc::clone(reason))));
-        }
-    }
-
-    fn hear(self: &Arc<Self>, line: Line<'_>, listener: &dyn Listener) {
-        let bytes = match line {
-            Line::Whole(bytes) => bytes,
-            Line::TooLong(prefix) => {
-                let id = message::recover_id(&String::from_utf8_lossy(prefix));
-                let why = format!("it is longer than {} bytes", self.limits.message_bytes);
-                return self.unreadable(id.as_deref(), &why);
-            }
-        };
-        let bytes = &*message::without_returns(bytes, self.limits.depth);
-        match message::parse(bytes, self.limits.depth) {
-            Ok(Message::Response { id, outcome }) => self.answered(id, Answer::Outcome(outcome)),
-            Ok(Message::Notification { method, params }) => self.told(&method, params, listener),
-            Ok(Message::Request { id, method, params }) => {
-                if method == "ping" {
-                    return self.respond(id, r#""result":{}"#);
-                }
-                let source = Source { server: &self.server, link: &**self, call: None, whose: None };
-                listener.request(source, Arc::clone(self) as Arc<dyn Link>, id, &method, params);
-            }
-            Err(malformed) => self.garbled(bytes, &malformed),
-        }
-    }
-
-    fn answered(&self, id: &RawValue, answer: Answer<'_>) {
-        let number = id.get().parse::<u64>().ok();
-        if let Some(waiter) = number.and_then(|id| self.pending.take(id)) {
-            return waiter.answer(answer);
-        }
-        // An id that was given out is a late or second answer; one that never was belongs to the only call there is.
-        if !number.is_some_and(|id| self.pending.has_issued(id)) {
-            self.unreadable(None, &format!("it has the unknown id {}", id.get()));
-        }
-    }
-
-    fn told(&self, method: &str, params: Option<&RawValue>, listener: &dyn Listener) {
-        if method != "notifications/progress" {
-            return listener.notification(
-                Source { server: &self.server, link: self, call: None, whose: None },
-                method,
-                params,
-            );
-        }
-        let Some(params) = params else { return };
-        let token = Members::parse(params.get()).ok().and_then(|all| all.get("progressToken"));
-        if let Some(id) = token.and_then(|token| token.get().parse().ok()) {
-            self.pending.progress(id, params.get());
-        }
-    }
-
-    /// Something that is no message. If it was meant as an answer its call ends now, else it is noise.
-    fn garbled(&self, bytes: &[u8], malformed: &Malformed) {
-        let meant_as_message = memchr::memmem::find(bytes, b"\"jsonrpc\"").is_some();
-        if malformed.id.is_some() || meant_as_message {
-            return self.unreadable(malformed.id.as_deref(), &malformed.text);
-        }
-        tracing::debug!(server = %self.server, line = %clean_bytes(bytes, 200), "not a message on stdout, ignored");
-    }
-
-    /// Fails the call with our id `id`, or the only one in flight when the id cannot be told. The answer to a call
-    /// that is over already concerns no other.
-    fn unreadable(&self, id: Option<&str>, why: &str) {
-        let number = id.and_then(|id| id.parse().ok());
-        let waiter = match number.filter(|id| self.pending.has_issued(*id)) {
-            Some(issued) => self.pending.take(issued),
-            None => self.pending.take_only(),
-        };
-        tracing::warn!(server = %self.server, error = %why, "unreadable message");
-        if let Some(waiter) = waiter {
-            waiter.answer(Answer::Lost(Lost::Unreadable(why.into())));
-        }
-    }
-}
-
-impl Link for StdioLink {
-    fn era(&self) -> Era {
-        self.era.get().copied().unwrap_or(Era::Legacy)
-    }
-
-    fn call(
-        &self,
-        request: &Request<'_>,
-        waiter: Box<dyn Waiter>,
-        patience: Duration,
-    ) -> Result<(), Box<dyn Waiter>> {
-        self.call_in(self.era(), request, waiter, patience)
-    }
-
-    fn cancel(&self, owner: Owner, call: &str, reason: Option<&str>) -> bool {
-        let Some((id, waiter)) = self.pending.take_of(owner, call) else { return false };
-        self.abandon(id, reason.unwrap_or("the caller cancelled it"));
-        waiter.answer(Answer::Lost(Lost::Cancelled));
-        true
-    }
-
-    fn abandon(&self, id: u64, reason: &str) {
-        if self.outbox.retract(id) {
-            return;
-        }
-        self.outbox.push_urgent(|out| {
-            out.extend_from_slice(
-                br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"#,
-            );
-            write_number(out, id);
-            out.extend_from_slice(br#","reason":"#);
-            write_string(out, reason);
-            out.extend_from_slice(b"}}");
-        });
-    }
-
-    fn notify(&self, method: &str, params: &str) {
-        let _ = self.outbox.push(|out| {
-            out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
-            write_string(out, method);
-            out.extend_from_slice(br#","params":"#);
-            out.extend_from_slice(params.as_bytes());
-            out.push(b'}');
-        });
-    }
-
-    fn respond(&self, id: &RawValue, answer: &str) {
-        let _ = self.outbox.push(|out| {
-            out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-            out.extend_from_slice(id.get().as_bytes());
-            out.push(b',');
-            out.extend_from_slice(answer.as_bytes());
-            out.push(b'}');
-        });
-    }
-
-    fn pending(&self) -> &Pending {
-        &self.pending
-    }
+    let link = Arc::new(LineLink::new(order));
+    let lifeline = Box::new(StdioLifeline::start(&link, &order.listener, reader, writer, child));
+    line::open(link, lifeline, order, false).await
 }
 
 /// Reads until the server closes its end.
-async fn read_from<R: AsyncRead + Unpin>(mut reader: R, link: Arc<StdioLink>, listener: Arc<dyn Listener>) {
-    let mut framer = Framer::new(link.limits.message_bytes);
+async fn read_from<R: AsyncRead + Unpin>(mut reader: R, link: Arc<LineLink>, listener: Arc<dyn Listener>) {
+    let mut framer = Framer::new(link.limits().message_bytes);
     loop {
         match reader.read(framer.space()).await {
             Ok(0) | Err(_) => break,

@@ -1,6 +1,6 @@
-//! What all servers of a gateway share: how connections are made, who listens, how much is allowed.
+//! What all servers of one gateway share: who connects, who listens, and the bounds.
 //!
-//! It belongs to no server, and nothing in it changes.
+//! It holds and does nothing; `task.rs` uses it.
 
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::LinkLimits;

@@ -5,6 +5,7 @@
 
 pub mod backoff;
 mod sweep;
+mod wanted;
 
 use crate::catalog::lists::ServerLists;
 use crate::config::model::EraChoice;
@@ -15,6 +16,7 @@ use crate::downstream::connect::Lifeline;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
 use crate::downstream::error::words;
+use crate::downstream::follow::follow;
 use crate::downstream::handle::Ready;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::handle::Shared;
@@ -30,6 +32,7 @@ use crate::downstream::task::backoff::Backoff;
 use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::finish;
 use crate::downstream::task::sweep::sweep;
+use crate::downstream::task::wanted::wanted;
 use crate::protocol::capability;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
@@ -95,7 +98,7 @@ enum Over {
 
 impl ServerTask {
     async fn run(mut self) {
-        while self.wanted().await {
+        while wanted(&self.shared, self.unused).await {
             match self.start().await {
                 Some(Ok(connection)) => self.live(connection).await,
                 Some(Err(error)) => self.failed(&error),
@@ -110,31 +113,6 @@ impl ServerTask {
 
     fn entry(&self) -> Arc<Server> {
         self.shared.entry.borrow().clone()
-    }
-
-    fn is_retired(&self) -> bool {
-        self.shared.retired.borrow().is_some()
-    }
-
-    /// Waits until somebody wants the server. `false` when it is retired, or nobody will want it soon.
-    async fn wanted(&mut self) -> bool {
-        loop {
-            if self.is_retired() {
-                return false;
-            }
-            if matches!(&*self.shared.lock(), State::Starting { .. }) {
-                return true;
-            }
-            let woken = self.shared.wake.notified();
-            let Some(own) = &self.shared.own else {
-                woken.await;
-                continue;
-            };
-            let linger = if self.unused { Duration::ZERO } else { own.linger() };
-            if timeout(linger, woken).await.is_err() && self.shared.leave() {
-                return false;
-            }
-        }
     }
 
     /// One attempt, within the start timeout. `None` when the server was retired meanwhile.
@@ -206,6 +184,7 @@ impl ServerTask {
         };
         let failed = State::Failed { lost: lost.clone(), reason, until: Instant::now() + pause };
         let before = self.shared.set(failed);
+        self.shared.updates.refuse_awaited(&error.to_string());
         // Whoever waits for lists looks again.
         self.shared.lists.send_modify(|_| {});
         answer_waiting(before, &lost);
@@ -311,7 +290,7 @@ impl ServerTask {
                 _ = tick.tick() => sweep(&**link),
             }
             let pending = link.pending();
-            if pending.issued() != issued || !pending.is_empty() {
+            if pending.issued() != issued || !pending.is_empty() || !self.shared.updates.is_empty() {
                 (issued, busy) = (pending.issued(), Instant::now());
             }
             let unused =
@@ -355,15 +334,16 @@ impl ServerTask {
         }
     }
 
-    /// Has a modern server tell when its lists change, once they were read. Never ends.
+    /// Has a server tell of wanted resources, and a modern one of its lists, once they were read. Never ends.
     async fn listen(&self, link: &Arc<dyn Link>) {
-        if link.era() == Era::Legacy || self.shared.own.is_some() {
-            return std::future::pending().await;
+        self.shared.updates.start_over();
+        if link.era() == Era::Legacy {
+            return follow(&**link, &self.shared.updates).await;
         }
         let mut lists = self.shared.lists.subscribe();
         let known = lists.wait_for(Option::is_some).await.ok().and_then(|lists| lists.clone());
         let Some(lists) = known else { return std::future::pending().await };
-        keep_listening(&**link, &lists, || self.shared.relist.notify_one()).await;
+        keep_listening(&**link, &lists, &self.shared.updates, || self.shared.relist.notify_one()).await;
     }
 
     /// Calls in flight have until `drain` to finish; then everything ends.

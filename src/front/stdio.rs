@@ -101,7 +101,7 @@ fn accept(gateway: &Gateway, session: &Arc<Session>, sink: &Sink, line: Line<'_>
             return gateway.refuse(&Malformed { id, code: code::INVALID_REQUEST, text }, sink);
         }
     };
-    let bytes = &*message::without_returns(bytes, bounds.depth);
+    let bytes = &*message::without_breaks(bytes, bounds.depth);
     match message::parse(bytes, bounds.depth) {
         Ok(message) => gateway.accept(session, &message, sink),
         Err(malformed) => gateway.refuse(&malformed, sink),

@@ -9,7 +9,6 @@ use crate::downstream::private::Key;
 use crate::downstream::private::Who;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
-use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::protocol::capability;
@@ -18,13 +17,14 @@ use crate::protocol::version::Era;
 use crate::telemetry::event;
 use std::borrow::Cow;
 
-/// The connection for one request, to which it is bound from here on.
+/// The connection for one request, to which it is bound from here on. `capabilities` is what its client declared and can
+/// be relayed, as JSON text.
 ///
 /// # Errors
 /// The failure to answer when the caller must have its own and cannot.
 pub(super) fn connection<'a>(
     shared: &'a ServerHandle,
-    incoming: &Incoming<'_>,
+    capabilities: &str,
     exchange: &Exchange,
 ) -> Result<Cow<'a, ServerHandle>, Failure> {
     let session = exchange.session();
@@ -33,7 +33,7 @@ pub(super) fn connection<'a>(
         return Ok(Cow::Borrowed(shared));
     }
     let handle =
-        shared.private(key(shared, incoming, exchange)?).map_err(|why| Failure::no_connection(&why))?;
+        shared.private(key(shared, capabilities, exchange)?).map_err(|why| Failure::no_connection(&why))?;
     session.bind(exchange.id(), &handle);
     if session.is_closed() {
         shared.release(session.key());
@@ -41,12 +41,9 @@ pub(super) fn connection<'a>(
     Ok(Cow::Owned(handle))
 }
 
-fn key(shared: &ServerHandle, incoming: &Incoming<'_>, exchange: &Exchange) -> Result<Key, Failure> {
+fn key(shared: &ServerHandle, capabilities: &str, exchange: &Exchange) -> Result<Key, Failure> {
     let session = exchange.session();
-    let capabilities = match &incoming.modern {
-        None => capability::of_one_client(session.relayable(), Era::Legacy),
-        Some(modern) => capability::of_one_client(modern.capabilities.unwrap_or("{}"), Era::Modern),
-    };
+    let capabilities = capability::of_one_client(capabilities, exchange.era());
     let who = match (shared.server().sharing, session.caller()) {
         (Sharing::PerCall, _) => Who::Call(session.key(), exchange.id().into()),
         _ if !session.is_lone() => Who::Session(session.key()),

@@ -89,13 +89,13 @@ pub fn parse(bytes: &[u8], depth: usize) -> Result<Message<'_>, Malformed> {
     envelope.check()
 }
 
-/// A line whose CRs, which a line may hold, are blanks. In what is no message they are left: they may stand in a string.
+/// A message whose CRs and LFs are blanks. In what is no message they are left: they may stand in a string.
 #[must_use]
-pub fn without_returns(line: &[u8], depth: usize) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\r', line).is_none() || parse(line, depth).is_err() {
+pub fn without_breaks(line: &[u8], depth: usize) -> Cow<'_, [u8]> {
+    if memchr::memchr2(b'\r', b'\n', line).is_none() || parse(line, depth).is_err() {
         return Cow::Borrowed(line);
     }
-    Cow::Owned(line.iter().map(|byte| if *byte == b'\r' { b' ' } else { *byte }).collect())
+    Cow::Owned(line.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect())
 }
 
 /// A request as one line; params with line breaks are straightened.

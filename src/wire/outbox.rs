@@ -139,7 +139,9 @@ impl Outbox {
         Ok(())
     }
 
-    async fn next_batch(&self, batch: &mut Vec<u8>) -> bool {
+    /// Everything that is queued, a frame per line, once there is some; `false` when the queue is closed and empty.
+    /// Exactly one task may run it, instead of [`Outbox::write_to`].
+    pub async fn next_batch(&self, batch: &mut Vec<u8>) -> bool {
         loop {
             if let Some(ready) = self.take(batch) {
                 return ready;

@@ -29,8 +29,8 @@ pub const LAYERS: [&str; 15] = [
 
 /// Children that use an item of the module they stand in, and why that is not moved into a child of its own.
 const USES_ITS_PARENT: [(&str, &str, &str); 3] = [
-    ("downstream::stdio::handshake", "downstream::stdio::StdioLink", "a call before the era is known"),
-    ("downstream::stdio::lifeline", "downstream::stdio::StdioLink", "the tasks it owns run on the link"),
+    ("downstream::line::handshake", "downstream::line::LineLink", "a call before the era is known"),
+    ("downstream::line::lifeline", "downstream::line::LineLink", "the tasks it owns run on the link"),
     ("downstream::stdio::lifeline", "downstream::stdio::read_from", "the reading task it owns"),
 ];
 

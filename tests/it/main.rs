@@ -2,6 +2,7 @@
 
 mod support;
 
+mod apps;
 mod ask;
 mod cache;
 mod call;
@@ -11,6 +12,7 @@ mod config;
 mod crash;
 mod docs;
 mod fake;
+mod fallback;
 mod fidelity;
 mod held;
 mod http;
@@ -26,5 +28,8 @@ mod reload;
 mod rounds;
 mod sharing;
 mod shutdown;
+mod sse_behind;
 mod subscribe;
 mod tasks;
+mod updates;
+mod ws_behind;

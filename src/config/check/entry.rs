@@ -20,6 +20,7 @@ use crate::config::model::EraChoice;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
 use crate::config::model::Transport;
+use crate::config::model::Wire;
 use crate::config::syntax::Value;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
@@ -73,12 +74,13 @@ fn server(
 ) -> Option<Server> {
     let transport = match kind::check(entry, findings) {
         Some(Kind::Stdio) => process::check(entry, scope, findings).map(Transport::Stdio),
-        Some(Kind::Http) => remote::check(entry, scope, findings).map(Transport::Http),
+        Some(Kind::Http(wire)) => remote::check(entry, wire, scope, findings).map(Transport::Http),
         None => None,
     };
+    let old = matches!(&transport, Some(Transport::Http(http)) if http.wire == Wire::Sse);
     let life = life::check(entry, defaults, findings);
     let (prefix, era, tools) =
-        (prefix(entry, findings), era(entry, findings), filter::check(entry, findings));
+        (prefix(entry, findings), era(entry, old, findings), filter::check(entry, findings));
     refuse_what_is_missing(entry, findings);
     Some(Server {
         name,
@@ -119,11 +121,17 @@ fn prefix(entry: &Entry<'_>, findings: &mut Findings) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn era(entry: &Entry<'_>, findings: &mut Findings) -> EraChoice {
+fn era(entry: &Entry<'_>, old: bool, findings: &mut Findings) -> EraChoice {
     let Some(given) = entry.get(Key::Era) else { return EraChoice::Auto };
     match given.node.text() {
         Some("auto") => EraChoice::Auto,
         Some("legacy") => EraChoice::Always(Era::Legacy),
+        Some("modern") if old => {
+            let text =
+                format!("`{}` cannot be `modern`: HTTP+SSE is a transport of 2024-11-05", given.written);
+            findings.error(given.node.start, text);
+            EraChoice::Auto
+        }
         Some("modern") => EraChoice::Always(Era::Modern),
         _ => {
             let text = format!("`{}` must be `auto`, `legacy` or `modern`", given.written);

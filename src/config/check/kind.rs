@@ -5,7 +5,9 @@
 use crate::config::check::read;
 use crate::config::dialect::alias::Key;
 use crate::config::dialect::entry::Entry;
+use crate::config::dialect::entry::Given;
 use crate::config::finding::Findings;
+use crate::config::model::Wire;
 use crate::config::suggest::did_you_mean;
 
 const OF_ENDPOINTS: [Key; 5] =
@@ -17,8 +19,8 @@ const OF_PROCESSES: [Key; 4] = [Key::Args, Key::Cwd, Key::EnvFile, Key::InheritE
 pub enum Kind {
     /// A child process.
     Stdio,
-    /// Streamable HTTP.
-    Http,
+    /// An endpoint.
+    Http(Wire),
 }
 
 /// What the transport of an entry is; `None` when there is none to use, which is told.
@@ -26,7 +28,7 @@ pub fn check(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {
     let kind = decide(entry, findings)?;
     let (keys, other): (&[Key], _) = match kind {
         Kind::Stdio => (&OF_ENDPOINTS, "a process"),
-        Kind::Http => (&OF_PROCESSES, "an endpoint"),
+        Kind::Http(_) => (&OF_PROCESSES, "an endpoint"),
     };
     for given in keys.iter().filter_map(|key| entry.get(*key)) {
         findings.warn(given.at, format!("`{}` has no effect on {other}", given.written));
@@ -39,7 +41,7 @@ fn decide(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {
     let Some(given) = entry.get(Key::Kind) else {
         return match (command, url) {
             (Some(_), None) => Some(Kind::Stdio),
-            (None, Some(_)) => Some(Kind::Http),
+            (None, Some(url)) => Some(Kind::Http(of_url(&url))),
             (Some(_), Some(url)) => {
                 let text = format!("both `command` and `{}` are given", url.written);
                 findings.error(entry.at, text).hint("say which with `\"type\": \"stdio\"` or `\"http\"`");
@@ -52,7 +54,7 @@ fn decide(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {
     let kind = named(word, given.node.start, findings)?;
     let (needed, there) = match kind {
         Kind::Stdio => ("command", command.is_some()),
-        Kind::Http => ("url", url.is_some()),
+        Kind::Http(_) => ("url", url.is_some()),
     };
     if !there {
         findings.error(entry.at, format!("`{}` is `{word}`, but there is no `{needed}`", given.written));
@@ -68,28 +70,37 @@ fn decide(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {
 fn named(word: &str, at: usize, findings: &mut Findings) -> Option<Kind> {
     let folded: String =
         word.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect();
-    let unsupported = |hint: &str, findings: &mut Findings| {
-        findings.error(at, format!("transport `{word}` is not supported yet")).hint(hint);
-        None
-    };
     match folded.as_str() {
         "stdio" | "local" => Some(Kind::Stdio),
-        "http" | "streamablehttp" | "streamable" | "httpstream" | "remote" => Some(Kind::Http),
-        "sse" => {
-            unsupported("most such servers also answer Streamable HTTP: try `\"type\": \"http\"`", findings)
+        "http" | "streamablehttp" | "streamable" | "httpstream" | "remote" => {
+            Some(Kind::Http(Wire::Streamable))
         }
-        "ws" | "websocket" | "tcp" => unsupported("use `stdio` or `http`", findings),
+        "sse" | "httpsse" => Some(Kind::Http(Wire::Sse)),
+        "ws" | "wss" | "websocket" => Some(Kind::Http(Wire::WebSocket)),
+        "tcp" => {
+            findings.error(at, "transport `tcp` is not supported yet").hint("use `command` or `url`");
+            None
+        }
         "builtin" | "platform" | "frontend" | "inlinepython" => {
             findings
                 .error(at, format!("`{word}` is a part of another program and cannot be started from here"));
             None
         }
         _ => {
-            let near = did_you_mean(word, ["stdio", "http", "streamable-http"]);
-            let hint = near.unwrap_or_else(|| "use `stdio` or `http`".to_owned());
+            let near = did_you_mean(word, ["stdio", "http", "streamable-http", "sse", "websocket"]);
+            let hint = near.unwrap_or_else(|| "use `stdio`, `http`, `sse` or `ws`".to_owned());
             findings.error(at, format!("unknown transport `{word}`")).hint(hint);
             None
         }
+    }
+}
+
+/// Without a `type` the scheme tells a WebSocket; of HTTP it is found out what is spoken.
+fn of_url(url: &Given<'_>) -> Wire {
+    let text = url.node.text().unwrap_or_default().trim_start().to_ascii_lowercase();
+    match text.starts_with("ws:") || text.starts_with("wss:") {
+        true => Wire::WebSocket,
+        false => Wire::Either,
     }
 }
 

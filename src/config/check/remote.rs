@@ -11,18 +11,19 @@ use crate::config::expand::Style;
 use crate::config::finding::Findings;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
+use crate::config::model::Wire;
 use crate::config::syntax::Value;
 use reqwest::Url;
 
 /// Reads the endpoint of an entry; `None` when something is wrong, which is told.
-pub fn check(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Http> {
+pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Http> {
     // Variables of `env` are known here too, although no child gets them.
     scope.own = own_variables(entry);
-    let url = endpoint(entry, scope, findings);
+    let url = endpoint(entry, wire, scope, findings);
     let headers = headers::check(entry, scope, findings);
     let possible = authorization_is_possible(entry, findings);
     let (url, headers) = (url?, headers?);
-    possible.then_some(Http { url, headers })
+    possible.then_some(Http { wire, url, headers })
 }
 
 fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {
@@ -31,7 +32,12 @@ fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {
     plain.filter(|(_, value)| !value.contains("${")).collect()
 }
 
-fn endpoint(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Expanded> {
+fn endpoint(
+    entry: &Entry<'_>,
+    wire: Wire,
+    scope: &mut Scope<'_>,
+    findings: &mut Findings,
+) -> Option<Expanded> {
     let given = entry.get(Key::Url)?;
     let (key, at) = (given.written, given.node.start);
     let written = read::text(given, findings)?;
@@ -46,13 +52,14 @@ fn endpoint(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -
             return None;
         }
     };
-    if !matches!(parsed.scheme(), "http" | "https") {
-        let text = format!("`{key}` begins with `{}:`, which is not supported yet", parsed.scheme());
-        findings.error(at, text).hint("use `http:` or `https:`");
+    let (schemes, hint) = match wire {
+        Wire::WebSocket => (["ws", "wss"], "use `ws:` or `wss:`"),
+        _ => (["http", "https"], "use `http:` or `https:`, or `\"type\": \"ws\"` for a WebSocket"),
+    };
+    if !schemes.contains(&parsed.scheme()) {
+        let text = format!("`{key}` begins with `{}:`, which does not fit", parsed.scheme());
+        findings.error(at, text).hint(hint);
         return None;
-    }
-    if entry.get(Key::Kind).is_none() && parsed.path().trim_end_matches('/').ends_with("/sse") {
-        findings.warn(at, format!("`{key}` looks like the old SSE transport; Streamable HTTP is used"));
     }
     Some(url)
 }

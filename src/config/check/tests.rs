@@ -9,6 +9,7 @@ use crate::config::model::Server;
 use crate::config::model::Sharing;
 use crate::config::model::Stdio;
 use crate::config::model::Transport;
+use crate::config::model::Wire;
 use crate::protocol::version::Era;
 use std::path::Path;
 use std::path::PathBuf;
@@ -107,12 +108,32 @@ fn every_spelling_of_a_url_is_read() {
 }
 
 #[test]
+fn what_is_spoken_follows_from_the_type_and_the_scheme() {
+    for (text, wire) in [
+        (r#"{"url": "https://h/mcp"}"#, Wire::Either),
+        (r#"{"url": "wss://h/mcp"}"#, Wire::WebSocket),
+        (r#"{"type": "http", "url": "https://h/sse"}"#, Wire::Streamable),
+        (r#"{"type": "sse", "url": "https://h/sse"}"#, Wire::Sse),
+        (r#"{"transport": "sse", "url": "https://h/sse"}"#, Wire::Sse),
+        (r#"{"type": "ws", "url": "ws://h"}"#, Wire::WebSocket),
+        (r#"{"type": "WebSocket", "url": "wss://h"}"#, Wire::WebSocket),
+    ] {
+        assert_eq!(http(text).wire, wire, "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_be_reached_is_said_and_only_that_entry_is_left_out() {
     for (text, told) in [
-        (r#"{"type": "sse", "url": "https://h/sse"}"#, "transport `sse` is not supported yet"),
-        (r#"{"type": "ws", "url": "ws://h"}"#, "transport `ws` is not supported yet"),
+        (r#"{"type": "sse", "command": "x"}"#, "`type` is `sse`, but there is no `url`"),
+        (r#"{"type": "ws", "url": "https://h"}"#, "`url` begins with `https:`, which does not fit"),
+        (r#"{"type": "sse", "url": "wss://h"}"#, "`url` begins with `wss:`, which does not fit"),
+        (
+            r#"{"type": "sse", "url": "https://h", "era": "modern"}"#,
+            "`era` cannot be `modern`: HTTP+SSE is a transport of 2024-11-05",
+        ),
         (r#"{"tcp": "h:1"}"#, "transport `tcp` is not supported yet"),
-        (r#"{"url": "unix:///s#/p"}"#, "`url` begins with `unix:`, which is not supported yet"),
+        (r#"{"url": "unix:///s#/p"}"#, "`url` begins with `unix:`, which does not fit"),
         (
             r#"{"type": "builtin", "name": "x"}"#,
             "`builtin` is a part of another program and cannot be started from here",

@@ -22,7 +22,7 @@ fn server() -> impl Strategy<Value = Server> {
         |(name, program, era, seconds, prefix)| Server {
             name: ServerName::new(["a", "b", "c", "d", "e"][name]).unwrap(),
             transport: match program {
-                0 => Transport::Http(Http { url: Expanded::plain("http://h/"), headers: Vec::new() }),
+                0 => Transport::Http(Http { url: Expanded::plain("http://h/"), ..Http::default() }),
                 other => Transport::Stdio(Stdio {
                     command: Expanded { value: other.to_string(), written: "${X}".into() },
                     ..Stdio::default()

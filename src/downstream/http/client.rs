@@ -25,6 +25,8 @@ pub struct HttpClient {
     outside: Client,
     /// Towards this machine, where a proxy would not find the server.
     local: Client,
+    /// How certificates are checked.
+    tls: ClientConfig,
 }
 
 /// The client could not be made.
@@ -60,7 +62,13 @@ impl HttpClient {
                 .pool_idle_timeout(POOL_IDLE)
                 .user_agent(concat!("mcp-manifold/", env!("CARGO_PKG_VERSION")))
         };
-        Ok(Self { outside: builder().build()?, local: builder().no_proxy().build()? })
+        Ok(Self { outside: builder().build()?, local: builder().no_proxy().build()?, tls })
+    }
+
+    /// How certificates are checked, for connections that are made elsewhere.
+    #[must_use]
+    pub fn tls(&self) -> &ClientConfig {
+        &self.tls
     }
 
     /// The client for `url`.

@@ -51,21 +51,7 @@ impl Endpoint {
     ) -> Result<Self, String> {
         let url =
             Url::parse(&http.url.value).map_err(|error| format!("its `url` cannot be read: {error}"))?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &http.headers {
-            let Ok(key) = HeaderName::from_bytes(name.as_bytes()) else {
-                return Err(format!("`{name}` is not the name of a header"));
-            };
-            let Ok(mut value) = HeaderValue::from_str(value.expose()) else {
-                return Err(format!(
-                    "the value of the header `{name}` holds a character that cannot be sent"
-                ));
-            };
-            value.set_sensitive(true);
-            if !mark::is_reserved(&key) {
-                headers.append(key, value);
-            }
-        }
+        let headers = headers_of(http)?;
         let client = client.towards(&url).clone();
         Ok(Self { server: server.clone(), limits, client, url, headers })
     }
@@ -76,6 +62,19 @@ impl Endpoint {
     /// [`Failure`] when no answer came; an answer with any status is an answer.
     pub async fn post(&self, marks: HeaderMap, body: Bytes) -> Result<Response, Failure> {
         self.send(Method::POST, marks, Some(body)).await
+    }
+
+    /// Where this is.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The same with another address, which has the same origin: the headers go there too.
+    #[must_use]
+    pub fn at(&self, url: Url) -> Self {
+        let (server, headers) = (self.server.clone(), self.headers.clone());
+        Self { server, limits: self.limits, client: self.client.clone(), url, headers }
     }
 
     /// Opens a stream, or asks to.
@@ -103,6 +102,27 @@ impl Endpoint {
         }
         request.send().await.map_err(|error| Failure::of(&error))
     }
+}
+
+/// The headers of an entry, without those that belong to the protocol.
+///
+/// # Errors
+/// Which of them cannot be sent, in words.
+pub fn headers_of(http: &Http) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &http.headers {
+        let Ok(key) = HeaderName::from_bytes(name.as_bytes()) else {
+            return Err(format!("`{name}` is not the name of a header"));
+        };
+        let Ok(mut value) = HeaderValue::from_str(value.expose()) else {
+            return Err(format!("the value of the header `{name}` holds a character that cannot be sent"));
+        };
+        value.set_sensitive(true);
+        if !mark::is_reserved(&key) {
+            headers.append(key, value);
+        }
+    }
+    Ok(headers)
 }
 
 impl Failure {

@@ -28,6 +28,7 @@ use crate::wire::members::Members;
 use crate::wire::message::Message;
 use crate::wire::message::Outcome;
 use crate::wire::message::read_text;
+use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderValue;
 use serde_json::value::RawValue;
@@ -139,15 +140,13 @@ fn modern_one(
 pub async fn initialize(endpoint: &Endpoint, declared: &str) -> Result<Met, StartError> {
     let params = legacy::initialize_params(declared);
     let answer = ask(endpoint, mark::plain(), INITIALIZE, &params).await;
-    let Answer { heard, session } = answer.map_err(|failure| out_of_reach(endpoint, failure.why))?;
+    let Answer { heard, session, status } = answer.map_err(|failure| out_of_reach(endpoint, failure.why))?;
     let raw = match heard {
         Heard::Result(raw) => raw,
-        Heard::Error(raw) => return Err(refused(endpoint, INITIALIZE, said(&raw))),
+        Heard::Error(raw) => return Err(turned_away(endpoint, status, said(&raw))),
         Heard::Refused(refusal) => {
             let why = passing(endpoint, &refusal)?;
-            let hint = "; is `url` its MCP endpoint? the old HTTP+SSE transport is not spoken here";
-            let hint = if matches!(refusal.status.as_u16(), 404 | 405) { hint } else { "" };
-            return Err(refused(endpoint, INITIALIZE, format!("{why}{hint}")));
+            return Err(turned_away(endpoint, status, why));
         }
         Heard::Strange(why) => return Err(refused(endpoint, INITIALIZE, format!("it {why}"))),
     };
@@ -191,6 +190,7 @@ async fn confirm(endpoint: &Endpoint, stamp: &Stamp) -> Result<(), StartError> {
 struct Answer {
     heard: Heard,
     session: Option<HeaderValue>,
+    status: StatusCode,
 }
 
 enum Heard {
@@ -204,7 +204,7 @@ enum Heard {
 async fn ask(endpoint: &Endpoint, marks: HeaderMap, method: &str, params: &str) -> Result<Answer, Failure> {
     let body = format!(r#"{{"jsonrpc":"2.0","id":{ID},"method":"{method}","params":{params}}}"#);
     let response = endpoint.post(marks, body.into()).await?;
-    let session = response.headers().get(mark::SESSION).cloned();
+    let (session, status) = (response.headers().get(mark::SESSION).cloned(), response.status());
     let depth = endpoint.limits.depth;
     let heard = match Reply::of(response, endpoint.limits.message_bytes).await {
         Reply::Refused(mut refusal) => {
@@ -231,7 +231,7 @@ async fn ask(endpoint: &Endpoint, marks: HeaderMap, method: &str, params: &str) 
             }
         },
     };
-    Ok(Answer { heard, session })
+    Ok(Answer { heard, session, status })
 }
 
 /// The answer in `text`; `None` for what a server says besides.
@@ -297,7 +297,13 @@ fn said(raw: &str) -> String {
 }
 
 fn refused(endpoint: &Endpoint, method: &'static str, why: String) -> StartError {
-    StartError::Refused { server: endpoint.server.clone(), method, why }
+    StartError::Refused { server: endpoint.server.clone(), method, status: None, why }
+}
+
+/// A refusal of `initialize`; its status tells whether another transport may be spoken.
+fn turned_away(endpoint: &Endpoint, status: StatusCode, why: String) -> StartError {
+    let status = (!status.is_success()).then_some(status.as_u16());
+    StartError::Refused { server: endpoint.server.clone(), method: INITIALIZE, status, why }
 }
 
 fn out_of_reach(endpoint: &Endpoint, why: String) -> StartError {

@@ -37,6 +37,12 @@ pub fn plain() -> HeaderMap {
     marks
 }
 
+/// The headers of a GET that opens a stream outside any session.
+#[must_use]
+pub fn streaming() -> HeaderMap {
+    HeaderMap::from_iter([(ACCEPT, EVENTS)])
+}
+
 /// The headers of a legacy POST.
 #[must_use]
 pub fn legacy(stamp: &Stamp) -> HeaderMap {

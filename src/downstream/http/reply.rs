@@ -3,6 +3,7 @@
 //! It bounds what is read. It does not know which call waits for it.
 
 use crate::downstream::http::endpoint::Failure;
+use crate::downstream::http::sse::Event;
 use crate::downstream::http::sse::Events;
 use crate::wire::members::Members;
 use crate::wire::message;
@@ -98,24 +99,36 @@ impl Messages {
                 Some(mut response) => read_whole(&mut response, *limit).await.map(Some),
                 None => Ok(None),
             },
-            Self::Events(response, events) => loop {
-                while let Some(event) = events.pop() {
-                    let is_message = event.kind.is_empty() || event.kind == b"message";
+            Self::Events(..) => loop {
+                match self.next_event().await? {
                     // An event without text only carries an id (2025-11-25, resumable streams).
-                    if is_message && !event.text.is_empty() {
+                    Some(event) if event.is_message() && !event.text.is_empty() => {
                         return Ok(Some(event.text));
                     }
-                }
-                match response.chunk().await {
-                    Ok(Some(chunk)) => {
-                        events
-                            .push(&chunk)
-                            .map_err(|_| too_long("an event of its stream", events.limit()))?;
-                    }
-                    Ok(None) => return Ok(None),
-                    Err(error) => return Err(cut(&error)),
+                    Some(_) => {}
+                    None => return Ok(None),
                 }
             },
+        }
+    }
+
+    /// The next event of any kind, or `None` at the end or without a stream. Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Messages::next`].
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Broken> {
+        let Self::Events(response, events) = self else { return Ok(None) };
+        loop {
+            if let Some(event) = events.pop() {
+                return Ok(Some(event));
+            }
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    events.push(&chunk).map_err(|_| too_long("an event of its stream", events.limit()))?;
+                }
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(cut(&error)),
+            }
         }
     }
 
@@ -170,17 +183,28 @@ impl Refusal {
     /// What was answered, in words that go on after the name of the server.
     #[must_use]
     pub fn text(&self) -> String {
-        let status = format!("answered HTTP {}", self.status.as_u16());
-        if self.status.is_redirection() {
-            return format!("{status}, and redirects are not followed: put the final address into `url`");
-        }
-        match (&self.retry_after, self.status) {
-            (_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                format!("{status}: it wants credentials; give them in `headers`")
+        let text = refusal_text(self.status);
+        match &self.retry_after {
+            Some(after) if !self.wants_credentials() && !self.status.is_redirection() => {
+                format!("{text} and wants to be asked again later (`{}`)", shown(after))
             }
-            (Some(after), _) => format!("{status} and wants to be asked again later (`{}`)", shown(after)),
-            _ => status,
+            _ => text,
         }
+    }
+}
+
+/// What a status says that is not a success, in words that go on after the name of the server.
+#[must_use]
+pub fn refusal_text(status: StatusCode) -> String {
+    let text = format!("answered HTTP {}", status.as_u16());
+    if status.is_redirection() {
+        return format!("{text}, and redirects are not followed: put the final address into `url`");
+    }
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            format!("{text}: it wants credentials; give them in `headers`")
+        }
+        _ => text,
     }
 }
 

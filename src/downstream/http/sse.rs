@@ -14,6 +14,14 @@ pub struct Event {
     pub text: Vec<u8>,
 }
 
+impl Event {
+    /// True unless it says that it is something else.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        self.kind.is_empty() || self.kind == b"message"
+    }
+}
+
 /// An event or a line is longer than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong;

@@ -4,6 +4,7 @@ use crate::config::model::StopGrace;
 use crate::downstream::connect::BoxFuture;
 use crate::downstream::connect::Lifeline;
 use crate::downstream::error::words;
+use crate::downstream::line::LineLink;
 use crate::downstream::link::Listener;
 use crate::downstream::process::ChildTree;
 use crate::downstream::process::Spawned;
@@ -11,7 +12,6 @@ use crate::downstream::process::StderrRing;
 use crate::downstream::process::drain;
 use crate::downstream::process::reaper::Entry;
 use crate::downstream::process::reaper::Reaper;
-use crate::downstream::stdio::StdioLink;
 use crate::downstream::stdio::read_from;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Child {
 
 /// Owns the tasks and the child of one line connection.
 pub struct StdioLifeline {
-    link: Arc<StdioLink>,
+    link: Arc<LineLink>,
     reading: JoinSet<()>,
     writing: JoinSet<()>,
     draining: JoinSet<()>,
@@ -64,7 +64,7 @@ pub struct StdioLifeline {
 
 impl StdioLifeline {
     pub(super) fn start<R, W>(
-        link: &Arc<StdioLink>,
+        link: &Arc<LineLink>,
         listener: &Arc<dyn Listener>,
         reader: R,
         writer: W,
@@ -76,7 +76,7 @@ impl StdioLifeline {
     {
         let (mut reading, mut writing, mut draining) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         reading.spawn(read_from(reader, Arc::clone(link), Arc::clone(listener)));
-        let outbox = Arc::clone(&link.outbox);
+        let outbox = Arc::clone(link.outbox());
         writing.spawn(async move {
             // A failed write means the server is gone; the reader and the child say how.
             let _ = outbox.write_to(writer).await;

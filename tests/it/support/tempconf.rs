@@ -99,10 +99,15 @@ impl TempConf {
 
     /// Starts the fake server over HTTP.
     pub fn http_fake(&self, name: &str, args: &[&str]) -> HttpFake {
+        self.web_fake(name, "--http", args)
+    }
+
+    /// Starts the fake server with a port of its own; `how` is `--http`, `--old-sse` or `--ws`.
+    pub fn web_fake(&self, name: &str, how: &str, args: &[&str]) -> HttpFake {
         let port_file = self.dir().join(format!("{name}.port"));
         let _ = std::fs::remove_file(&port_file);
         let mut command = Command::new(fake_mcp());
-        command.args(["--name", name, "--http", "127.0.0.1:0", "--port-file"]).arg(&port_file);
+        command.args(["--name", name, how, "127.0.0.1:0", "--port-file"]).arg(&port_file);
         command.arg("--ledger").arg(self.ledger_file()).args(args).env(processes::MARK, self.mark());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("the fake server starts");
@@ -205,6 +210,16 @@ impl HttpFake {
     /// Its endpoint.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/mcp", self.port().expect("it listens"))
+    }
+
+    /// An entry of this type, which the entry does not say when it is empty, for a path of it.
+    pub fn entry_for(&self, kind: &str, scheme: &str, path: &str) -> Fake {
+        let port = self.port().expect("it listens");
+        let mut entry = json!({ "url": format!("{scheme}://127.0.0.1:{port}{path}") });
+        if !kind.is_empty() {
+            entry["type"] = json!(kind);
+        }
+        Fake { entry }
     }
 
     /// Its process.

@@ -17,6 +17,7 @@ use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
 use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::connect;
+use crate::downstream::http::found::Found;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
@@ -370,7 +371,7 @@ pub fn server(url: &str) -> Server {
     ];
     Server {
         name: ServerName::new("far").unwrap(),
-        transport: Transport::Http(Http { url: Expanded::plain(url), headers }),
+        transport: Transport::Http(Http { url: Expanded::plain(url), headers, ..Http::default() }),
         prefix: None,
         description: None,
         tools: ToolFilter::default(),
@@ -395,7 +396,7 @@ impl Rig {
         let (server, listener) = (Arc::new(server), Arc::new(Ears(ear)));
         let order =
             Order { server, era: None, listener, limits, declared: capability::DECLARED_TO_LEGACY.into() };
-        let connection = connect(order, &HttpClient::new().unwrap()).await?;
+        let connection = connect(order, &HttpClient::new().unwrap(), &Found::default()).await?;
         Ok(Self { connection, heard })
     }
 

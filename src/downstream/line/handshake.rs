@@ -1,4 +1,4 @@
-//! The first words with a line server: `initialize` first, `server/discover` where it is known or needed.
+//! The first words on a connection of lines: `initialize` first, `server/discover` where it is known or needed.
 //!
 //! A server that took `server/discover` may refuse `initialize` on the same process, so the legacy handshake comes
 //! first unless the era is known (`basic/versioning`; every known server understands `initialize`).
@@ -7,12 +7,12 @@ use crate::config::model::EraChoice;
 use crate::downstream::connect::Greeting;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
+use crate::downstream::line::LineLink;
 use crate::downstream::link::Link;
 use crate::downstream::own_call::NoResult;
 use crate::downstream::own_call::message_of;
 use crate::downstream::own_call::once;
 use crate::downstream::request::Request;
-use crate::downstream::stdio::StdioLink;
 use crate::protocol::capability;
 use crate::protocol::legacy;
 use crate::protocol::legacy::Initialized;
@@ -28,7 +28,7 @@ const INITIALIZE: &str = "initialize";
 const DISCOVER: &str = "server/discover";
 
 /// Finds out who is there.
-pub(super) async fn greet(link: &StdioLink, order: &Order) -> Result<Greeting, StartError> {
+pub(super) async fn greet(link: &LineLink, order: &Order) -> Result<Greeting, StartError> {
     match (order.server.era, order.era) {
         (EraChoice::Always(Era::Legacy), _) => initialize(link, order).await,
         (EraChoice::Always(Era::Modern), _) => discover(link, order).await,
@@ -43,7 +43,8 @@ pub(super) async fn greet(link: &StdioLink, order: &Order) -> Result<Greeting, S
     }
 }
 
-async fn initialize(link: &StdioLink, order: &Order) -> Result<Greeting, StartError> {
+/// The legacy handshake alone.
+pub(super) async fn initialize(link: &LineLink, order: &Order) -> Result<Greeting, StartError> {
     let params = legacy::initialize_params(&order.declared);
     let raw = ask(link, order, Era::Legacy, INITIALIZE, &params).await?;
     let said: Initialized = serde_json::from_str(raw.get())
@@ -64,7 +65,7 @@ async fn initialize(link: &StdioLink, order: &Order) -> Result<Greeting, StartEr
     })
 }
 
-async fn discover(link: &StdioLink, order: &Order) -> Result<Greeting, StartError> {
+async fn discover(link: &LineLink, order: &Order) -> Result<Greeting, StartError> {
     let raw = ask(link, order, Era::Modern, DISCOVER, "{}").await?;
     let said: Discovered = serde_json::from_str(raw.get())
         .map_err(|error| refused(order, DISCOVER, &format!("its answer is unreadable: {error}")))?;
@@ -85,7 +86,7 @@ async fn discover(link: &StdioLink, order: &Order) -> Result<Greeting, StartErro
 }
 
 async fn ask(
-    link: &StdioLink,
+    link: &LineLink,
     order: &Order,
     era: Era,
     method: &'static str,
@@ -104,5 +105,5 @@ async fn ask(
 }
 
 fn refused(order: &Order, method: &'static str, why: &str) -> StartError {
-    StartError::Refused { server: order.server.name.clone(), method, why: why.to_owned() }
+    StartError::Refused { server: order.server.name.clone(), method, status: None, why: why.to_owned() }
 }
