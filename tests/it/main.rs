@@ -24,6 +24,7 @@ mod matrix;
 mod param_headers;
 mod progress;
 mod reload;
+mod renewal;
 mod rounds;
 mod shutdown;
 mod sse_behind;
