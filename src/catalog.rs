@@ -3,6 +3,7 @@
 //! A catalog never changes; a change is a new one. It starts no server and knows no caller: what a caller may see is
 //! `policy`.
 
+pub mod apps;
 pub mod execution;
 pub mod instructions;
 pub mod lists;
@@ -16,6 +17,7 @@ pub mod tool_filter;
 pub mod uri_owner;
 pub mod uri_template;
 
+use crate::catalog::apps::Apps;
 use crate::catalog::instructions::Line;
 use crate::catalog::lists::ListKind;
 use crate::catalog::merge::Collision;
@@ -57,6 +59,7 @@ pub struct Catalog {
     param_headers: HashMap<ExposedName, Box<[ParamHeader]>>,
     /// Tools that modern clients are not shown.
     only_tasks: HashSet<ExposedName>,
+    apps: Apps,
     uris: UriOwners,
     instructions: String,
     /// First pages, by kind and era.
@@ -84,6 +87,7 @@ impl Catalog {
             prompts: index(&merged.prompts),
             param_headers: param_headers(&merged.tools),
             only_tasks,
+            apps: Apps::new(parts, &merged),
             uris: UriOwners::new(parts, &merged),
             instructions,
             pages: Default::default(),
@@ -91,22 +95,42 @@ impl Catalog {
         }
     }
 
-    /// Where a call of the tool `name` goes.
+    /// Where a call of the tool `name` goes: a listed name, or one that a view of MCP Apps may use.
     #[must_use]
     pub fn resolve_tool(&self, name: &str) -> Option<&Route> {
-        self.tools.get(name).map(|at| &self.merged.tools[*at].route)
+        let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name));
+        at.map(|at| &self.merged.tools[at].route)
+    }
+
+    /// What views of MCP Apps need.
+    #[must_use]
+    pub fn apps(&self) -> &Apps {
+        &self.apps
+    }
+
+    /// The names of the tools that a view could mean with `own_name`, when there are several.
+    pub fn rivals(&self, own_name: &str) -> impl Iterator<Item = &str> {
+        self.apps.rivals(own_name).iter().map(|at| self.merged.tools[*at].name.as_str())
     }
 
     /// True for a tool that a client of `era` is not shown, because it runs only as a task of the other one.
     #[must_use]
     pub fn is_hidden(&self, name: &str, era: Era) -> bool {
-        era == Era::Modern && !self.only_tasks.is_empty() && self.only_tasks.contains(name)
+        era == Era::Modern && !self.only_tasks.is_empty() && self.only_tasks.contains(self.listed_name(name))
     }
 
     /// The arguments of the tool `name` that modern HTTP repeats in headers.
     #[must_use]
     pub fn param_headers(&self, name: &str) -> &[ParamHeader] {
-        self.param_headers.get(name).map_or(&[], |headers| headers)
+        if self.param_headers.is_empty() {
+            return &[];
+        }
+        self.param_headers.get(self.listed_name(name)).map_or(&[], |headers| headers)
+    }
+
+    /// The name under which the tool is listed that a view of MCP Apps calls `name`; else `name`.
+    fn listed_name<'n>(&'n self, name: &'n str) -> &'n str {
+        self.apps.alias(name).map_or(name, |at| self.merged.tools[at].name.as_str())
     }
 
     /// Where the prompt `name` is.
@@ -115,7 +139,8 @@ impl Catalog {
         self.prompts.get(name).map(|at| &self.merged.prompts[*at].route)
     }
 
-    /// The server that reads `uri`: the one that lists it, else the one whose template it matches, else the only one
+    /// The server that reads `uri`: the one that lists it, else the one that names it as the view of a tool, else
+    /// the one whose template it matches, else the only one
     /// that uses its scheme, else the only one that has resources.
     ///
     /// # Errors
@@ -123,7 +148,7 @@ impl Catalog {
     pub fn owner_of_uri(&self, uri: &str) -> Result<&ServerName, UriError> {
         match self.merged.resources.binary_search_by(|owned| owned.uri.as_str().cmp(uri)) {
             Ok(at) => Ok(&self.merged.resources[at].server),
-            Err(_) => self.uris.find(uri),
+            Err(_) => self.apps.owner_of_view(uri).map_or_else(|| self.uris.find(uri), Ok),
         }
     }
 

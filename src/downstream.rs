@@ -6,6 +6,7 @@
 pub mod connect;
 pub mod connector;
 pub mod error;
+pub mod follow;
 pub mod handle;
 pub mod holds;
 pub mod http;
@@ -17,6 +18,8 @@ pub mod parked;
 pub mod process;
 pub mod request;
 pub mod stdio;
+pub mod surroundings;
 pub mod survey;
 pub mod task;
+pub mod updates;
 pub mod ws;

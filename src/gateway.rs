@@ -23,6 +23,7 @@ pub mod status;
 pub mod subscribe;
 pub mod tasks;
 pub mod tools;
+pub mod updates;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
@@ -31,8 +32,8 @@ use crate::config::model::Limits;
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::handle::ServerHandle;
+use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::ListLimits;
-use crate::downstream::task::Surroundings;
 use crate::gateway::core::Core;
 use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
@@ -43,6 +44,7 @@ use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
+use crate::gateway::updates::Subscriber;
 use crate::protocol::capability;
 use crate::protocol::legacy;
 use crate::protocol::modern;
@@ -176,6 +178,7 @@ impl Gateway {
     /// Ends the open subscriptions of a session, which would otherwise never be over.
     pub fn end_subscriptions(&self, session: &Session) {
         self.core.subscribers.end(Some(session));
+        self.core.unsubscribe(|_, _, one| matches!(one, Subscriber::Listen(key, _) if *key == session.key()));
     }
 
     /// Ends a session: its calls are cancelled, its questions answered for it.
@@ -183,6 +186,7 @@ impl Gateway {
         event::session_closed(self.metrics(), why);
         self.core.forget(session);
         self.end_subscriptions(session);
+        self.core.unsubscribe(|_, _, one| *one == Subscriber::Session(session.key()));
         self.core.current().parking.end(Some(session.key()));
         for (id, handle) in session.close() {
             handle.cancel(session.key(), &id, Some("the client left"));
@@ -211,6 +215,8 @@ impl Gateway {
     /// Ends one call because its client is gone or no longer wants it.
     pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
         if self.core.subscribers.cancel(session, id) {
+            let over = Subscriber::Listen(session.key(), id.into());
+            self.core.unsubscribe(|_, _, one| *one == over);
             return;
         }
         if let Some(handle) = session.give_up(id)
@@ -263,16 +269,22 @@ impl Gateway {
             ("resources/templates/list", _) => {
                 return self.list(&snapshot, ListKind::Templates, incoming, exchange, waited);
             }
+            ("resources/subscribe", Era::Legacy) => {
+                updates::subscribe(&self.core, &snapshot, incoming, exchange)
+            }
+            ("resources/unsubscribe", Era::Legacy) => {
+                updates::unsubscribe(&self.core, &snapshot, incoming, exchange)
+            }
             ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
             ("server/discover", Era::Modern) => {
                 let offered = modern::discover_result(
-                    &capability::offered(Era::Modern, false),
+                    &capability::offered(Era::Modern, snapshot.catalog.apps().are_clear()),
                     snapshot.catalog.instructions(),
                 );
                 return exchange.result(&offered);
             }
             ("subscriptions/listen", Era::Modern) => {
-                return self.core.subscribers.open(incoming, exchange, snapshot.generations);
+                return subscribe::open(&self.core, &snapshot, incoming, exchange);
             }
             ("ping", Era::Legacy) => return exchange.result(b"{}"),
             ("logging/setLevel", Era::Legacy) => return logging::set_level(&self.core, incoming, exchange),
@@ -337,11 +349,13 @@ impl Gateway {
         let version = version::negotiate_legacy(&said.protocol_version);
         let client = said.client_info.clone().unwrap_or_default();
         event::client_connected(self.metrics(), "legacy", &client.name, version);
-        let capabilities = said.capabilities.map(|raw| raw.get().to_owned());
-        exchange.session().introduce(version, said.client_info, capabilities);
+        let apps = snapshot.catalog.apps().are_clear();
+        let declared = said.capabilities.map_or("{}", RawValue::get);
+        let relayable = capability::relayable(declared, Era::Legacy, apps);
+        exchange.session().introduce(version, said.client_info, relayable);
         let offered = legacy::initialize_result(
             version,
-            &capability::offered(Era::Legacy, false),
+            &capability::offered(Era::Legacy, apps),
             snapshot.catalog.instructions(),
         );
         exchange.result(&offered);

@@ -264,6 +264,8 @@ pub struct Limits {
     pub page_size: usize,
     /// Calls of one caller that wait for an answer of a user.
     pub parked_per_caller: usize,
+    /// Resources that one client is subscribed to.
+    pub subscriptions_per_client: usize,
 }
 
 impl Default for Limits {
@@ -279,6 +281,7 @@ impl Default for Limits {
             list_pages: 1_000,
             page_size: 5_000,
             parked_per_caller: 64,
+            subscriptions_per_client: 1_000,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
 use crate::downstream::request::Request;
+use crate::downstream::updates::Updates;
 use crate::name::ServerName;
 use crate::policy::permit::Permit;
 use crate::protocol::version::Era;
@@ -47,6 +48,8 @@ pub(super) struct Shared {
     /// The drain time, once it is to be stopped.
     pub(super) retired: watch::Sender<Option<Duration>>,
     pub(super) stopped: CancellationToken,
+    /// Resources whose updates are wanted.
+    pub(super) updates: Updates,
     /// Why it is not idle although it has no calls.
     pub(super) holds: Holds,
 }
@@ -110,6 +113,7 @@ impl ServerHandle {
             lists: watch::Sender::new(lists),
             retired: watch::Sender::new(None),
             stopped: CancellationToken::new(),
+            updates: Updates::default(),
             holds: Holds::default(),
         };
         Self { server, shared: Arc::new(shared) }
@@ -239,6 +243,18 @@ impl ServerHandle {
     /// Has its lists read again, if it is running.
     pub fn relist(&self) {
         self.shared.relist.notify_one();
+    }
+
+    /// Somebody wants to hear of updates of the resource `uri`: it is started for that.
+    pub fn want_updates(&self, uri: &str) {
+        self.shared.updates.want(uri);
+        self.want();
+    }
+
+    /// The resources whose updates are wanted.
+    #[must_use]
+    pub fn updates(&self) -> &Updates {
+        &self.shared.updates
     }
 
     /// Sends a notification if it is running: a server that is not has nothing to know. `params` is JSON text.

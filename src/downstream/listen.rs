@@ -1,41 +1,88 @@
-//! One long request to a modern server that tells when its lists change.
+//! One long request to a modern server that tells when its lists or wanted resources change.
 //!
 //! `subscriptions/listen` (2026-07-28, `basic/patterns/subscriptions`) replaces unasked notifications. The stream has
-//! no deadline, counts as no call, and is opened again when it drops. What comes over it is heard like anything else
-//! the server says; updates of resources are not asked for.
+//! no deadline and counts as no call; it is opened again when it drops, and anew when other resources are wanted: the one
+//! before ends only when the new one is acknowledged. What comes over it is heard like anything else the server says.
 
 use crate::catalog::lists::ServerLists;
 use crate::downstream::link::Link;
+use crate::downstream::own_call::Back;
 use crate::downstream::own_call::NoResult;
 use crate::downstream::own_call::background;
 use crate::downstream::request::Request;
+use crate::downstream::updates::Updates;
 use crate::protocol::capability;
 use crate::protocol::code;
 use crate::wire::members::Members;
+use std::collections::BTreeSet;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
+use tokio::time::timeout;
 
 /// Longer than any process lives.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Pauses before a stream is opened again: doubling from the first to the second.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+/// How long a server may take to acknowledge a stream.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One open stream.
+struct Stream {
+    /// What it is known by, to be ended.
+    tag: String,
+    ended: oneshot::Receiver<Back>,
+    uris: BTreeSet<Box<str>>,
+}
+
+/// Why a stream is no longer listened to.
+enum Next {
+    /// It dropped; `true` when the server ended it properly.
+    Dropped(bool),
+    /// The server does not have it.
+    Unknown,
+    /// Other resources are wanted.
+    Changed,
+}
 
 /// Keeps a stream open. `opened_again` is told after each gap, in which changes may have been missed. Never ends.
-pub async fn keep_listening(link: &dyn Link, lists: &ServerLists, opened_again: impl Fn()) {
-    let Some(params) = params(lists) else { return std::future::pending().await };
-    let mut pause = PAUSES[0];
+pub async fn keep_listening(
+    link: &dyn Link,
+    lists: &ServerLists,
+    updates: &Updates,
+    opened_again: impl Fn(),
+) {
+    let mut changes = updates.changes();
+    let (mut pause, mut number, mut before) = (PAUSES[0], 0_u64, None::<Stream>);
     loop {
-        let Ok(members) = Members::parse(&params) else { return std::future::pending().await };
-        let (waiter, ended) = background();
-        let request = Request::own("subscriptions/listen", &members, capability::FULL);
-        if link.call(&request, waiter, FOR_EVER).is_err() {
-            return std::future::pending().await;
+        changes.borrow_and_update();
+        number += 1;
+        let Some(mut stream) = open(link, lists, updates, number) else {
+            end(link, before.take());
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            continue;
+        };
+        if before.is_some() || !stream.uris.is_empty() {
+            acknowledged(updates, &mut stream).await;
         }
-        match ended.await {
-            // It does not have it: then its lists are read again with every start only.
-            Ok(Err(NoResult::Error(error))) if is_unknown(&error) => return std::future::pending().await,
-            Ok(Ok(_)) => pause = PAUSES[0],
-            _ => {}
+        end(link, before.take());
+        match next(&mut stream, updates, &mut changes).await {
+            Next::Changed => {
+                before = Some(stream);
+                continue;
+            }
+            Next::Unknown => {
+                refuse(updates, &stream.uris);
+                return std::future::pending().await;
+            }
+            Next::Dropped(properly) => {
+                if properly {
+                    pause = PAUSES[0];
+                }
+                updates.start_over();
+            }
         }
         sleep(pause).await;
         pause = (pause * 2).min(PAUSES[1]);
@@ -43,8 +90,92 @@ pub async fn keep_listening(link: &dyn Link, lists: &ServerLists, opened_again: 
     }
 }
 
-/// What is asked for: the changes that the server says it tells. `None` when it tells none.
-fn params(lists: &ServerLists) -> Option<String> {
+/// Sends the request; `None` when there is nothing to listen for.
+fn open(link: &dyn Link, lists: &ServerLists, updates: &Updates, number: u64) -> Option<Stream> {
+    let uris = updates.wanted();
+    let params = params(lists, &uris)?;
+    let members = Members::parse(&params).ok()?;
+    let tag = format!("listen-{number}");
+    let (waiter, ended) = background(&tag);
+    let request = Request::own("subscriptions/listen", &members, capability::FULL);
+    // A connection that has ended says so through `ended`, because the waiter is dropped.
+    let _ = link.call(&request, waiter, FOR_EVER);
+    Some(Stream { tag, ended, uris })
+}
+
+fn end(link: &dyn Link, stream: Option<Stream>) {
+    if let Some(stream) = stream {
+        link.cancel(0, &stream.tag, Some("another subscription takes its place"));
+    }
+}
+
+/// Waits until the server has said a word on every resource, or the stream ends. What it says nothing of in time counts as
+/// refused.
+async fn acknowledged(updates: &Updates, stream: &mut Stream) {
+    let words = async {
+        for uri in &stream.uris {
+            let _ = updates.word(uri).await;
+        }
+    };
+    tokio::select! {
+        said = timeout(PATIENCE, words) => if said.is_err() { refuse(updates, &stream.uris) },
+        ended = &mut stream.ended => {
+            // Looked at once more by whoever waits for the end.
+            let (sender, again) = oneshot::channel();
+            let _ = sender.send(ended.unwrap_or(Err(NoResult::Closed)));
+            stream.ended = again;
+        }
+    }
+}
+
+async fn next(
+    stream: &mut Stream,
+    updates: &Updates,
+    changes: &mut tokio::sync::watch::Receiver<u64>,
+) -> Next {
+    loop {
+        tokio::select! {
+            ended = &mut stream.ended => return match ended {
+                Ok(Err(NoResult::Error(error))) if is_unknown(&error) => Next::Unknown,
+                Ok(Err(NoResult::Error(error))) => {
+                    stream.uris.iter().for_each(|uri| updates.settle(uri, Some(&error)));
+                    Next::Dropped(false)
+                }
+                Ok(Ok(_)) => Next::Dropped(true),
+                _ => Next::Dropped(false),
+            },
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return std::future::pending().await;
+                }
+                if updates.wanted() != stream.uris {
+                    return Next::Changed;
+                }
+            }
+        }
+    }
+}
+
+fn refuse(updates: &Updates, uris: &BTreeSet<Box<str>>) {
+    let error = format!(
+        r#"{{"code":{},"message":"the server does not tell of updates of this resource"}}"#,
+        code::INVALID_PARAMS
+    );
+    uris.iter().for_each(|uri| updates.settle(uri, Some(&error)));
+}
+
+/// The server has said what it will tell of; `params` is of `notifications/subscriptions/acknowledged`.
+pub fn hear_acknowledged(updates: &Updates, params: &str) {
+    let Ok(params) = Members::parse_with_duplicates(params) else { return };
+    let Some(honoured) = params.get("notifications") else { return };
+    let Ok(honoured) = Members::parse_with_duplicates(honoured.get()) else { return };
+    let list = honoured.get("resourceSubscriptions");
+    let list: Vec<String> = list.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    list.iter().for_each(|uri| updates.settle(uri, None));
+}
+
+/// What is asked for: the changes that the server says it tells, and the wanted resources. `None` when that is nothing.
+fn params(lists: &ServerLists, uris: &BTreeSet<Box<str>>) -> Option<String> {
     let capabilities = Members::parse(lists.capabilities.get()).ok()?;
     let tells = |family: &str| {
         let family = capabilities.get(family).and_then(|raw| Members::parse(raw.get()).ok());
@@ -55,8 +186,11 @@ fn params(lists: &ServerLists) -> Option<String> {
         ("prompts", "promptsListChanged"),
         ("resources", "resourcesListChanged"),
     ];
-    let wanted: Vec<String> =
+    let mut wanted: Vec<String> =
         wanted.iter().filter(|(family, _)| tells(family)).map(|(_, key)| format!("\"{key}\":true")).collect();
+    if !uris.is_empty() {
+        wanted.push(format!("\"resourceSubscriptions\":{}", serde_json::to_string(uris).ok()?));
+    }
     (!wanted.is_empty()).then(|| format!(r#"{{"notifications":{{{}}}}}"#, wanted.join(",")))
 }
 

@@ -62,7 +62,8 @@ pub type Back = Result<Box<RawValue>, NoResult>;
 /// Waits for one answer and hands it over.
 struct Once {
     sender: oneshot::Sender<Back>,
-    background: bool,
+    /// What a request that stays open is known by.
+    background: Option<Box<str>>,
 }
 
 impl Waiter for Once {
@@ -83,10 +84,10 @@ impl Waiter for Once {
         0
     }
     fn is_background(&self) -> bool {
-        self.background
+        self.background.is_some()
     }
-    fn is(&self, _: &str) -> bool {
-        false
+    fn is(&self, id: &str) -> bool {
+        self.background.as_deref() == Some(id)
     }
 }
 
@@ -94,14 +95,14 @@ impl Waiter for Once {
 #[must_use]
 pub fn once() -> (Box<dyn Waiter>, oneshot::Receiver<Back>) {
     let (sender, receiver) = oneshot::channel();
-    (Box::new(Once { sender, background: false }), receiver)
+    (Box::new(Once { sender, background: None }), receiver)
 }
 
-/// As [`once`], for a request that stays open and is no call.
+/// As [`once`], for a request that stays open and is no call. It can be cancelled as `tag`.
 #[must_use]
-pub fn background() -> (Box<dyn Waiter>, oneshot::Receiver<Back>) {
+pub fn background(tag: &str) -> (Box<dyn Waiter>, oneshot::Receiver<Back>) {
     let (sender, receiver) = oneshot::channel();
-    (Box::new(Once { sender, background: true }), receiver)
+    (Box::new(Once { sender, background: Some(tag.into()) }), receiver)
 }
 
 /// Sends `request` and waits for its result.

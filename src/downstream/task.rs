@@ -8,37 +8,34 @@ pub mod backoff;
 use crate::catalog::lists::ServerLists;
 use crate::config::model::EraChoice;
 use crate::config::model::Server;
-use crate::downstream::connect::Connect;
 use crate::downstream::connect::Connection;
 use crate::downstream::connect::Greeting;
 use crate::downstream::connect::Lifeline;
-use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
 use crate::downstream::error::words;
+use crate::downstream::follow::follow;
 use crate::downstream::handle::Ready;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::handle::Shared;
 use crate::downstream::handle::State;
 use crate::downstream::handle::release;
 use crate::downstream::link::Link;
-use crate::downstream::link::Listener;
 use crate::downstream::listen::keep_listening;
-use crate::downstream::survey::ListLimits;
+use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
-use crate::telemetry::metric::Metrics;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::tasks::Tasks;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio::time::interval;
 use tokio::time::sleep;
+use tokio::time::sleep_until;
 use tokio::time::timeout;
 
 /// How often calls are looked over for ended patience.
@@ -48,25 +45,10 @@ const RELIST_QUIET: Duration = Duration::from_millis(100);
 
 /// First wait before a list that could not be read is read again; it doubles, so that a server nobody uses can end.
 const RELIST_AGAIN: Duration = Duration::from_secs(1);
+/// Longer than anybody looks at an idle server.
+const LONG: Duration = Duration::from_secs(24 * 3600);
 /// What a connection that is being made may take beyond the start timeout, to say why it failed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// What all servers of a gateway share.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// Makes connections.
-    pub connector: Arc<dyn Connect>,
-    /// Hears what servers say.
-    pub listener: Arc<dyn Listener>,
-    /// Bounds the starts under way at once.
-    pub starts: Arc<Semaphore>,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// Bounds of connections.
-    pub limits: LinkLimits,
-    /// Bounds of lists.
-    pub lists: ListLimits,
-}
 
 /// Makes a server and runs its task in `tasks`. `lists` is what a saved catalog knows of it.
 #[must_use]
@@ -128,15 +110,36 @@ impl ServerTask {
 
     /// Waits until somebody wants the server. `false` when it is retired.
     async fn wanted(&self) -> bool {
+        let mut changes = self.shared.updates.changes();
         loop {
             if self.is_retired() {
                 return false;
             }
-            if matches!(&*self.shared.lock(), State::Starting { .. }) {
-                return true;
+            let Some(again) = self.due() else { return true };
+            tokio::select! {
+                () = self.shared.wake.notified() => {}
+                _ = changes.changed() => {}
+                () = sleep_until(again) => {}
             }
-            self.shared.wake.notified().await;
         }
+    }
+
+    /// When it is to be looked at again; `None` when it is to be started now: a call waits, or somebody waits for updates of
+    /// its resources.
+    fn due(&self) -> Option<Instant> {
+        let mut state = self.shared.lock();
+        let subscribed = !self.shared.updates.is_empty();
+        let begins = match &*state {
+            State::Starting { .. } => return None,
+            State::Idle if subscribed => Instant::now(),
+            State::Failed { until, .. } if subscribed => *until,
+            _ => return Some(Instant::now() + LONG),
+        };
+        if begins <= Instant::now() {
+            *state = State::starting(Vec::new());
+            return None;
+        }
+        Some(begins)
     }
 
     /// One attempt, within the start timeout. `None` when the server was retired meanwhile.
@@ -198,6 +201,7 @@ impl ServerTask {
         };
         let failed = State::Failed { lost: lost.clone(), reason, until: Instant::now() + pause };
         let before = self.shared.set(failed);
+        self.shared.updates.refuse_awaited(&error.to_string());
         // Whoever waits for lists looks again.
         self.shared.lists.send_modify(|_| {});
         answer_waiting(before, &lost);
@@ -298,7 +302,7 @@ impl ServerTask {
                 _ = tick.tick() => sweep(&**link),
             }
             let pending = link.pending();
-            if pending.issued() != issued || !pending.is_empty() {
+            if pending.issued() != issued || !pending.is_empty() || !self.shared.updates.is_empty() {
                 (issued, busy) = (pending.issued(), Instant::now());
             }
             let unused = self.entry().idle_timeout.is_some_and(|limit| busy.elapsed() >= limit);
@@ -333,15 +337,16 @@ impl ServerTask {
         }
     }
 
-    /// Has a modern server tell when its lists change, once they were read. Never ends.
+    /// Has a server tell of wanted resources, and a modern one of its lists, once they were read. Never ends.
     async fn listen(&self, link: &Arc<dyn Link>) {
+        self.shared.updates.start_over();
         if link.era() == Era::Legacy {
-            return std::future::pending().await;
+            return follow(&**link, &self.shared.updates).await;
         }
         let mut lists = self.shared.lists.subscribe();
         let known = lists.wait_for(Option::is_some).await.ok().and_then(|lists| lists.clone());
         let Some(lists) = known else { return std::future::pending().await };
-        keep_listening(&**link, &lists, || self.shared.relist.notify_one()).await;
+        keep_listening(&**link, &lists, &self.shared.updates, || self.shared.relist.notify_one()).await;
     }
 
     /// Calls in flight have until `drain` to finish; then everything ends.

@@ -14,13 +14,14 @@ use crate::config::digest::secret_digest;
 use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
+use crate::downstream::surroundings::Surroundings;
 use crate::downstream::task;
-use crate::downstream::task::Surroundings;
 use crate::gateway::lists;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::subscribe::Subscribers;
+use crate::gateway::updates::Registry;
 use crate::name::ServerName;
 use crate::policy::Policy;
 use crate::telemetry::event;
@@ -65,6 +66,7 @@ pub struct Core {
     /// One publication at a time.
     publishing: Mutex<()>,
     pub(super) subscribers: Subscribers,
+    pub(super) registry: Registry,
     configured: AtomicBool,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
     dirty: Notify,
@@ -90,6 +92,7 @@ impl Core {
             sessions: Mutex::default(),
             publishing: Mutex::default(),
             subscribers: Subscribers::default(),
+            registry: Registry::default(),
             configured: AtomicBool::new(false),
             unsaved: Mutex::default(),
             dirty: Notify::new(),
@@ -147,6 +150,10 @@ impl Core {
         let parking = Arc::clone(&before.parking);
         let next =
             Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations, tasks };
+        for handle in next.servers.values() {
+            let wanted = self.registry.wanted(&handle.server().name);
+            wanted.iter().for_each(|uri| handle.want_updates(uri));
+        }
         self.snapshot.send_replace(Arc::new(next));
         if changed {
             self.changed.notify_one();

@@ -6,10 +6,14 @@ use crate::downstream::request::Request;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::relay::quoted;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::LEVELS;
 use crate::protocol::version::Era;
+use crate::wire::members::Edit;
 use crate::wire::members::Members;
+use crate::wire::members::write_object;
+use crate::wire::message::read_text;
 use std::time::Duration;
 
 /// How long a server may take to accept a level. Nobody waits for it.
@@ -45,4 +49,34 @@ pub(super) fn tell(core: &Core, handle: &ServerHandle) {
     let Ok(members) = Members::parse(&params) else { return };
     let (waiter, _nobody_waits) = once();
     let _ = link.call(&Request::own("logging/setLevel", &members, "{}"), waiter, PATIENCE);
+}
+
+/// A log message (its params) whose `logger` names the server first, so that a person can tell servers apart. `None` when
+/// it cannot be read.
+pub(super) fn attributed(params: &str, server: &str) -> Option<String> {
+    let members = Members::parse_with_duplicates(params).ok()?;
+    let own = match members.get("logger") {
+        Some(raw) => Some(read_text(raw).ok()?),
+        None => None,
+    };
+    let named = own.as_ref().map_or_else(|| server.to_owned(), |own| format!("{server}/{own}"));
+    let named = quoted(&named);
+    let edit = |key: &str| if key == "logger" { Edit::Replace(named.as_bytes()) } else { Edit::Keep };
+    let added = [("logger", named.as_bytes())];
+    let mut out = Vec::with_capacity(params.len() + named.len() + 16);
+    write_object(&mut out, &members, edit, if own.is_none() { &added } else { &[] });
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_message_says_which_server_it_is_of() {
+        let own = r#"{"level":"info","logger":"db","data":1e2}"#;
+        assert_eq!(attributed(own, "s").unwrap(), r#"{"level":"info","logger":"s/db","data":1e2}"#);
+        assert_eq!(attributed(r#"{"data":null}"#, "s").unwrap(), r#"{"data":null,"logger":"s"}"#);
+        assert_eq!(attributed(r#"{"logger":7}"#, "s"), None);
+    }
 }

@@ -6,6 +6,7 @@ use crate::catalog::lists::ServerLists;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
+use crate::downstream::listen::hear_acknowledged;
 use crate::gateway::ask;
 use crate::gateway::core::Core;
 use crate::gateway::logging;
@@ -37,13 +38,27 @@ impl Listener for Ears {
                     source.link.pending().retract(id.get());
                 }
             }
+            "notifications/resources/updated" => {
+                if let Some(params) = params {
+                    core.tell_update(source.server, params.get());
+                }
+            }
+            "notifications/subscriptions/acknowledged" => {
+                if let (Some(params), Some(handle)) = (params, core.current().server(source.server)) {
+                    hear_acknowledged(handle.updates(), params.get());
+                }
+            }
             "notifications/elicitation/complete" => page_done(&core, method, params),
             "notifications/message" => {
+                let server = core.current().server(source.server).cloned();
+                let label = server.as_ref().and_then(|handle| handle.server().label());
                 let params = params.map(|raw| heard::outward(&core, &source, raw.get()));
-                log_line(&core, &source, params.as_deref());
+                let params = params.as_deref();
+                let named = params.zip(label).and_then(|(raw, label)| logging::attributed(raw, label));
+                log_line(&core, &source, named.as_deref().or(params));
             }
             "notifications/tasks/status" => heard::status(&core, &source, method, params.map(RawValue::get)),
-            // Unknown ones are ignored, as the protocol asks; updates of resources come with subscriptions.
+            // Unknown ones are ignored, as the protocol asks.
             _ => {}
         }
     }

@@ -93,7 +93,7 @@ pub(super) fn send(
     let once = || exchange.session().log_level_name();
     let log_level = if incoming.modern.is_some() { with_this } else { once() };
     let session = Arc::clone(exchange.session());
-    let capabilities = capabilities_of(incoming, &session);
+    let capabilities = capabilities_of(snapshot, incoming, &session);
     let way =
         Way { snapshot, route, permit: &permit, handle, passage, capabilities: &capabilities, log_level };
     let asks = *capabilities != *"{}" || comes_back(incoming);
@@ -112,11 +112,13 @@ pub(super) fn send(
 }
 
 /// What the client behind a request declared ∩ what can be relayed, as JSON text.
-fn capabilities_of<'a>(incoming: &Incoming<'a>, session: &'a Session) -> Cow<'a, str> {
+fn capabilities_of<'a>(snapshot: &Snapshot, incoming: &Incoming<'a>, session: &'a Session) -> Cow<'a, str> {
     let Some(modern) = &incoming.modern else { return Cow::Borrowed(session.relayable()) };
     match modern.capabilities {
         None | Some("{}") => Cow::Borrowed("{}"),
-        Some(declared) => Cow::Owned(capability::relayable(declared, Era::Modern)),
+        Some(declared) => {
+            Cow::Owned(capability::relayable(declared, Era::Modern, snapshot.catalog.apps().are_clear()))
+        }
     }
 }
 

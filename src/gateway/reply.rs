@@ -60,6 +60,13 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, format!("unknown tool `{}`{hint}", shortened(name)))
     }
 
+    /// A view of MCP Apps calls a tool by a name that tools of several servers have.
+    #[must_use]
+    pub fn ambiguous_tool(name: &str, rivals: &[&str]) -> Self {
+        let rivals = rivals.iter().map(|rival| format!("`{rival}`")).collect::<Vec<_>>().join(" or ");
+        Self::new(code::INVALID_PARAMS, format!("tool `{}` could be {rivals}", shortened(name)))
+    }
+
     /// A tool that needs what the client's revision does not have.
     #[must_use]
     pub fn only_as_task(name: &str) -> Self {
@@ -100,6 +107,15 @@ impl Failure {
              send the request anew, without it"
         );
         Self::new(code::INVALID_PARAMS, text)
+    }
+
+    /// More subscriptions than one client may have.
+    #[must_use]
+    pub fn too_many_subscriptions(limit: usize) -> Self {
+        let text = format!(
+            "this client has {limit} subscriptions (`gateway.limits.subscriptionsPerClient`); end some of them first"
+        );
+        Self::new(code::INVALID_REQUEST, text)
     }
 
     /// A second request with an id that is still in flight.

@@ -32,7 +32,7 @@ pub(super) fn read(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
 }
 
 /// Legacy has a code of its own for this; the modern era does not (`changelog` of 2026-07-28).
-fn not_found(uri: &str, why: &UriError, era: Era) -> Failure {
+pub(super) fn not_found(uri: &str, why: &UriError, era: Era) -> Failure {
     let code = match era {
         Era::Legacy => code::RESOURCE_NOT_FOUND,
         Era::Modern => code::INVALID_PARAMS,

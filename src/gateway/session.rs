@@ -7,10 +7,8 @@ use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
-use crate::protocol::capability;
 use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
-use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Members;
 use crate::wire::members::write_string;
@@ -107,11 +105,9 @@ impl Session {
         &self.caller
     }
 
-    /// Notes what the client said in `initialize`.
-    pub fn introduce(&self, version: &'static str, client: Option<ClientInfo>, capabilities: Option<String>) {
-        let _ = self.relayable.set(
-            capabilities.map_or_else(|| "{}".into(), |all| capability::relayable(&all, Era::Legacy)).into(),
-        );
+    /// Notes what the client said in `initialize`, and what can be relayed of what it declared, as JSON text.
+    pub fn introduce(&self, version: &'static str, client: Option<ClientInfo>, relayable: String) {
+        let _ = self.relayable.set(relayable.into());
         let mut state = self.lock();
         state.version = Some(version);
         state.client = client;

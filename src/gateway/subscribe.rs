@@ -1,14 +1,21 @@
-//! `subscriptions/listen`: a modern client's open request that is told when lists change.
+//! `subscriptions/listen`: a modern client's open request that is told when lists or resources change.
 //!
-//! Source: 2026-07-28, `basic/patterns/subscriptions`. Every message carries the id of the request. Updates of single
-//! resources are not subscribed to here yet: the acknowledgement leaves them out, as the protocol allows.
+//! Source: 2026-07-28, `basic/patterns/subscriptions`. Every message carries the id of the request. Who wants which
+//! resource is kept in `updates.rs`.
 
+use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
+use crate::gateway::snapshot::Snapshot;
+use crate::gateway::updates::Subscriber;
+use crate::gateway::updates::permitted;
+use crate::gateway::updates::word;
 use crate::wire::members::Members;
+use crate::wire::pending::Owner;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -22,32 +29,89 @@ const KINDS: [(&str, &str); 3] = [
 
 /// The open requests of all clients.
 #[derive(Debug, Default)]
-pub struct Subscribers(Mutex<Vec<Subscriber>>);
+pub struct Subscribers(Mutex<Vec<Open>>);
 
 #[derive(Debug)]
-struct Subscriber {
+struct Open {
     exchange: Exchange,
     wants: [bool; 3],
     seen: Generations,
+    /// Nothing is told before the acknowledgement.
+    acknowledged: bool,
+}
+
+/// Acknowledges the request and keeps it open; when it wants resources, their servers say a word first.
+pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
+    let (wants, uris) = match wanted(incoming) {
+        Ok(wanted) => wanted,
+        Err(failure) => return exchange.fail(&failure),
+    };
+    let (key, id) = (exchange.session().key(), Box::<str>::from(exchange.id()));
+    let who = Subscriber::Listen(key, id.clone());
+    let limit = snapshot.config.settings.limits.subscriptions_per_client;
+    let mut asked = Vec::new();
+    for uri in uris {
+        let Ok(server) = snapshot.catalog.owner_of_uri(&uri) else { continue };
+        let Some(handle) = permitted(snapshot, &exchange, server, &uri) else { continue };
+        if core.registry.add(server, &uri, &who, limit) {
+            handle.want_updates(&uri);
+            asked.push((handle, uri));
+        }
+    }
+    core.subscribers.keep(exchange, wants, snapshot.generations);
+    if asked.is_empty() {
+        return core.subscribers.acknowledge(key, &id, &[]);
+    }
+    let core = Arc::clone(core);
+    core.clone().tasks.spawn(async move {
+        let words = asked.into_iter().map(async |(handle, uri)| (word(&handle, &uri).await, handle, uri));
+        let mut honoured = Vec::new();
+        for (word, handle, uri) in futures_util::future::join_all(words).await {
+            match word {
+                Ok(()) => honoured.push(uri),
+                Err(why) => {
+                    let server = &handle.server().name;
+                    tracing::info!(%server, uri, why, "a subscription is not honoured");
+                    core.unsubscribe(|at, of, one| at == server && *of == *uri && *one == who);
+                }
+            }
+        }
+        core.subscribers.acknowledge(key, &id, &honoured);
+    });
 }
 
 impl Subscribers {
-    /// Acknowledges the request and keeps it open.
-    pub(super) fn open(&self, incoming: &Incoming<'_>, exchange: Exchange, now: Generations) {
-        let wants = match wanted(incoming) {
-            Ok(wants) => wants,
-            Err(failure) => return exchange.fail(&failure),
-        };
-        let honoured = KINDS.iter().zip(wants).filter(|(_, wanted)| *wanted);
-        let honoured: Vec<String> = honoured.map(|((key, _), _)| format!("\"{key}\":true")).collect();
-        let params = format!(r#"{{{},"notifications":{{{}}}}}"#, tag(&exchange), honoured.join(","));
+    fn keep(&self, exchange: Exchange, wants: [bool; 3], seen: Generations) {
+        self.lock().push(Open { exchange, wants, seen, acknowledged: false });
+    }
+
+    /// Tells the client of the request `id` (JSON text) what it will hear of, unless it is gone.
+    fn acknowledge(&self, session: Owner, id: &str, uris: &[String]) {
+        let mut open = self.lock();
+        let Some(subscriber) = open.iter_mut().find(|one| one.is(session, id)) else { return };
+        subscriber.acknowledged = true;
+        let honoured = KINDS.iter().zip(subscriber.wants).filter(|(_, wanted)| *wanted);
+        let mut honoured: Vec<String> = honoured.map(|((key, _), _)| format!("\"{key}\":true")).collect();
+        if !uris.is_empty() {
+            let uris = serde_json::to_string(uris).unwrap_or_default();
+            honoured.push(format!("\"resourceSubscriptions\":{uris}"));
+        }
+        let exchange = &subscriber.exchange;
+        let params = format!(r#"{{{},"notifications":{{{}}}}}"#, tag(exchange), honoured.join(","));
         exchange.notify("notifications/subscriptions/acknowledged", Some(&params));
-        self.lock().push(Subscriber { exchange, wants, seen: now });
+    }
+
+    /// Tells one open request of a changed resource.
+    pub(super) fn tell_update(&self, session: Owner, id: &str, params: &str) {
+        let open = self.lock();
+        if let Some(one) = open.iter().find(|one| one.acknowledged && one.is(session, id)) {
+            one.exchange.notify("notifications/resources/updated", Some(params));
+        }
     }
 
     /// Tells everybody what changed since they were told last.
     pub(super) fn tell(&self, now: Generations) {
-        for subscriber in &mut *self.lock() {
+        for subscriber in self.lock().iter_mut().filter(|one| one.acknowledged) {
             let before = std::mem::replace(&mut subscriber.seen, now);
             let params = format!("{{{}}}", tag(&subscriber.exchange));
             let changed = before.differs(now).into_iter().zip(subscriber.wants).zip(KINDS);
@@ -60,9 +124,7 @@ impl Subscribers {
     /// The client no longer wants the request `id`. `false` when there is none.
     pub(super) fn cancel(&self, session: &Session, id: &str) -> bool {
         let mut open = self.lock();
-        let at = open
-            .iter()
-            .position(|one| one.exchange.session().key() == session.key() && one.exchange.id() == id);
+        let at = open.iter().position(|one| one.is(session.key(), id));
         let found = at.map(|at| open.swap_remove(at));
         drop(open);
         found.map(|subscriber| subscriber.exchange.forget()).is_some()
@@ -72,8 +134,7 @@ impl Subscribers {
     pub(super) fn end(&self, session: Option<&Session>) {
         let mut open = self.lock();
         let all = std::mem::take(&mut *open);
-        let theirs =
-            |one: &Subscriber| session.is_none_or(|session| one.exchange.session().key() == session.key());
+        let theirs = |one: &Open| session.is_none_or(|session| one.exchange.session().key() == session.key());
         let (ended, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(theirs);
         *open = kept;
         drop(open);
@@ -83,7 +144,7 @@ impl Subscribers {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Subscriber>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Open>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -93,9 +154,20 @@ fn tag(exchange: &Exchange) -> String {
     format!(r#""_meta":{{"io.modelcontextprotocol/subscriptionId":{}}}"#, exchange.id())
 }
 
-fn wanted(incoming: &Incoming<'_>) -> Result<[bool; 3], Failure> {
+impl Open {
+    fn is(&self, session: Owner, id: &str) -> bool {
+        self.exchange.session().key() == session && self.exchange.id() == id
+    }
+}
+
+fn wanted(incoming: &Incoming<'_>) -> Result<([bool; 3], Vec<String>), Failure> {
     let bad = |why: &str| Failure::bad_params(incoming.method, format!("`notifications` {why}"));
     let raw = incoming.params.get("notifications").ok_or_else(|| bad("is missing"))?;
     let filter = Members::parse(raw.get()).map_err(|_| bad("is not an object"))?;
-    Ok(KINDS.map(|(key, _)| filter.get(key).is_some_and(|raw| raw.get() == "true")))
+    let uris = filter.get("resourceSubscriptions").map(|raw| serde_json::from_str(raw.get()));
+    let uris: Vec<String> = match uris {
+        None => Vec::new(),
+        Some(uris) => uris.map_err(|_| bad("has `resourceSubscriptions` that is no list of texts"))?,
+    };
+    Ok((KINDS.map(|(key, _)| filter.get(key).is_some_and(|raw| raw.get() == "true")), uris))
 }

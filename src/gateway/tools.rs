@@ -18,7 +18,10 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: E
         Ok(name) => name,
         Err(failure) => return refuse(failure, exchange),
     };
-    let failure = || Failure::unknown_tool(&name, snapshot.catalog.suggest_tool(&name));
+    let failure = || match snapshot.catalog.rivals(&name).collect::<Vec<_>>() {
+        none if none.is_empty() => Failure::unknown_tool(&name, snapshot.catalog.suggest_tool(&name)),
+        rivals => Failure::ambiguous_tool(&name, &rivals),
+    };
     let Some(route) = snapshot.catalog.resolve_tool(&name) else { return unknown(failure(), exchange) };
     if snapshot.catalog.is_hidden(&name, exchange.era()) {
         return refuse(Failure::only_as_task(&name), exchange);

@@ -10,7 +10,7 @@ use crate::wire::members::Members;
 use crate::wire::members::write_object;
 
 /// What every client is offered: always the same superset, so that an answer never waits for a server.
-const OFFERED: &str = r#""tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"logging":{}"#;
+const OFFERED: &str = r#""tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{}"#;
 
 /// Tasks of 2025-11-25.
 const LEGACY_TASKS: &str = r#""tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}"#;
@@ -33,29 +33,35 @@ pub fn offered(era: Era, apps: bool) -> String {
 
 /// Declared to legacy servers, once per connection. Requests from servers are relayed for these, but for roots: one
 /// client's folders would change what a server allows to all of them, so the gateway itself answers that it has none.
-pub const DECLARED_TO_LEGACY: &str = FULL;
+pub const DECLARED_TO_LEGACY: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{},"extensions":{"io.modelcontextprotocol/ui":{"mimeTypes":["text/html;profile=mcp-app"]}}}"#;
 
 /// Capabilities of a client that can be relayed to a modern server, because their requests travel inside results.
 const RELAYABLE: [&str; 3] = ["elicitation", "sampling", "roots"];
 
 /// The full set that lists are read with: some servers list more tools to more capable clients.
-pub const FULL: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{}}"#;
+pub const FULL: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{},"io.modelcontextprotocol/ui":{"mimeTypes":["text/html;profile=mcp-app"]}}}"#;
 
-/// What a client of `era` declared ∩ what can be relayed, as JSON text. Of extensions: those in `extension.rs`.
+/// What a client of `era` declared ∩ what can be relayed, as JSON text. Of extensions: those in `extension.rs`,
+/// and MCP Apps only if their views would work.
 ///
 /// ```
 /// use mcp_manifold::protocol::capability::relayable;
 /// use mcp_manifold::protocol::version::Era;
-/// assert_eq!(relayable(r#"{"roots":{},"extensions":{"x":{}}}"#, Era::Modern), r#"{"roots":{}}"#);
+/// assert_eq!(relayable(r#"{"roots":{},"extensions":{"x":{}}}"#, Era::Modern, true), r#"{"roots":{}}"#);
 /// let tasks = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
-/// assert_eq!(relayable(tasks, Era::Modern), tasks);
-/// assert_eq!(relayable(tasks, Era::Legacy), "{}");
+/// assert_eq!(relayable(tasks, Era::Modern, true), tasks);
+/// assert_eq!(relayable(tasks, Era::Legacy, true), "{}");
 /// ```
 #[must_use]
-pub fn relayable(declared: &str, era: Era) -> String {
+pub fn relayable(declared: &str, era: Era, apps: bool) -> String {
     let Ok(members) = Members::parse(declared) else { return "{}".into() };
     let mut out = Vec::new();
-    let passing: &[&str] = if era == Era::Modern { &[TASKS, UI] } else { &[UI] };
+    let passing: &[&str] = match (era, apps) {
+        (Era::Modern, true) => &[TASKS, UI],
+        (Era::Modern, false) => &[TASKS],
+        (Era::Legacy, true) => &[UI],
+        (Era::Legacy, false) => &[],
+    };
     let extensions = members.get(MEMBER).and_then(|declared| extension::only(declared, passing));
     let keep = |key: &str| match &extensions {
         Some(extensions) if key == MEMBER => Edit::Replace(extensions),

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod apps;
 mod ask;
 mod cache;
 mod call;
@@ -30,4 +31,5 @@ mod shutdown;
 mod sse_behind;
 mod subscribe;
 mod tasks;
+mod updates;
 mod ws_behind;

@@ -17,7 +17,7 @@ fn conf(entry: impl Fn(&TempConf) -> crate::support::tempconf::Fake) -> Arc<Temp
 
 /// Opens a subscription to changed tools and waits for the acknowledgement.
 fn listen(client: &StdioClient) -> Value {
-    let wanted = json!({ "notifications": { "toolsListChanged": true, "resourceSubscriptions": ["x:y"] } });
+    let wanted = json!({ "notifications": { "toolsListChanged": true, "someDaySomethingElse": true } });
     let id = client.begin("subscriptions/listen", wanted);
     let ack = client.wait("the acknowledgement", |message| {
         message.method() == "notifications/subscriptions/acknowledged" && is_tagged(message, &id)

@@ -74,6 +74,8 @@ pub struct Limits {
     pub page_size: Option<u32>,
     /// Calls of one caller that wait for an answer of a user. Default 64.
     pub parked_per_caller: Option<u32>,
+    /// Resources that one client is subscribed to. Default 1000.
+    pub subscriptions_per_client: Option<u32>,
 }
 
 /// The HTTP front.

@@ -1,0 +1,149 @@
+//! Resources of one server whose updates somebody wants, and the server's word on each.
+//!
+//! It outlives connections: every new one asks again for all that is wanted. Who wants what is `gateway/updates.rs`.
+
+use crate::protocol::code;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use tokio::sync::watch;
+
+/// What a server says to a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    /// Nothing yet.
+    Awaited,
+    /// It will tell.
+    Given,
+    /// It will not; why, as an error object (JSON text).
+    Refused(Arc<str>),
+}
+
+/// The wanted resources of one server.
+#[derive(Debug)]
+pub struct Updates {
+    table: Mutex<BTreeMap<Box<str>, Word>>,
+    /// Told when the set or a word changes.
+    changes: watch::Sender<u64>,
+}
+
+impl Default for Updates {
+    fn default() -> Self {
+        Self { table: Mutex::default(), changes: watch::Sender::new(0) }
+    }
+}
+
+impl Updates {
+    /// Somebody wants to hear of `uri`.
+    pub fn want(&self, uri: &str) {
+        let mut table = self.lock();
+        if matches!(table.get(uri), None | Some(Word::Refused(_))) {
+            table.insert(uri.into(), Word::Awaited);
+            drop(table);
+            self.told();
+        }
+    }
+
+    /// Nobody wants to hear of `uri` any more.
+    pub fn unwant(&self, uri: &str) {
+        if self.lock().remove(uri).is_some() {
+            self.told();
+        }
+    }
+
+    /// True when nothing is wanted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// What the server should tell of: everything it did not refuse.
+    #[must_use]
+    pub fn wanted(&self) -> BTreeSet<Box<str>> {
+        let table = self.lock();
+        let wanted = table.iter().filter(|(_, word)| !matches!(word, Word::Refused(_)));
+        wanted.map(|(uri, _)| uri.clone()).collect()
+    }
+
+    /// A new connection has to be asked for everything.
+    pub fn start_over(&self) {
+        self.lock().values_mut().for_each(|word| *word = Word::Awaited);
+    }
+
+    /// The server's word on `uri`: it will tell, or why not (an error object, JSON text).
+    pub fn settle(&self, uri: &str, refused: Option<&str>) {
+        if let Some(word) = self.lock().get_mut(uri) {
+            *word = refused.map_or(Word::Given, |why| Word::Refused(why.into()));
+        }
+        self.told();
+    }
+
+    /// There is no server to say a word: it failed, and `why` says how.
+    pub fn refuse_awaited(&self, why: &str) {
+        let error = serde_json::json!({ "code": code::INTERNAL_ERROR, "message": why }).to_string();
+        let awaited = |word: &&mut Word| **word == Word::Awaited;
+        self.lock()
+            .values_mut()
+            .filter(awaited)
+            .for_each(|word| *word = Word::Refused(error.as_str().into()));
+        self.told();
+    }
+
+    /// Waits for the server's word on `uri`.
+    ///
+    /// # Errors
+    /// The error object (JSON text) when it refused; an empty text when nobody wants it any more.
+    pub async fn word(&self, uri: &str) -> Result<(), Arc<str>> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            match self.lock().get(uri) {
+                Some(Word::Given) => return Ok(()),
+                Some(Word::Refused(why)) => return Err(Arc::clone(why)),
+                Some(Word::Awaited) => {}
+                None => return Err("".into()),
+            }
+            if changes.changed().await.is_err() {
+                return Err("".into());
+            }
+        }
+    }
+
+    /// Told of every change of the set or of a word.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn told(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Box<str>, Word>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_wanted_is_asked_for_on_every_connection() {
+        let updates = Updates::default();
+        updates.want("a:1");
+        updates.want("a:2");
+        updates.settle("a:1", None);
+        updates.settle("a:2", Some("{}"));
+        assert_eq!(updates.word("a:1").await, Ok(()));
+        assert_eq!(updates.word("a:2").await, Err("{}".into()));
+        assert_eq!(updates.wanted().len(), 1);
+        updates.start_over();
+        assert_eq!(updates.wanted().len(), 2);
+        updates.unwant("a:2");
+        assert_eq!(updates.word("a:2").await, Err("".into()));
+    }
+}
