@@ -14,9 +14,11 @@ mod mark;
 pub mod old;
 mod parcel;
 pub mod reply;
+mod resume;
 mod roots;
 mod session;
 mod sse;
+mod stale;
 mod talk;
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,7 @@ mod matrix;
 mod param_headers;
 mod progress;
 mod reload;
+mod renewal;
 mod rounds;
 mod sharing;
 mod shutdown;

@@ -28,6 +28,7 @@ use crate::wire::members::Members;
 use crate::wire::message::Message;
 use crate::wire::message::Outcome;
 use crate::wire::message::read_text;
+use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderValue;
@@ -37,7 +38,7 @@ use std::time::Duration;
 const DISCOVER: &str = "server/discover";
 const INITIALIZE: &str = "initialize";
 /// The id of handshakes; calls begin with 1.
-const ID: u64 = 0;
+pub const ID: u64 = 0;
 /// Longest wait for a server that may not know `server/discover` at all; a third of its start time if that is less.
 const PROBE: Duration = Duration::from_secs(10);
 /// What a modern server is taken to have when it refused to say.
@@ -201,9 +202,26 @@ enum Heard {
     Strange(String),
 }
 
+/// Whether a server that was modern still is; what may pass says nothing.
+pub async fn is_still_modern(endpoint: &Endpoint) -> bool {
+    !matches!(discover(endpoint).await, Ok(Verdict::Legacy(_)))
+}
+
+/// The result of a request with the id [`ID`], when there is one.
+pub async fn result_of(endpoint: &Endpoint, marks: HeaderMap, body: Vec<u8>) -> Option<String> {
+    match send(endpoint, marks, body.into()).await {
+        Ok(Answer { heard: Heard::Result(raw), .. }) => Some(raw),
+        _ => None,
+    }
+}
+
 async fn ask(endpoint: &Endpoint, marks: HeaderMap, method: &str, params: &str) -> Result<Answer, Failure> {
     let body = format!(r#"{{"jsonrpc":"2.0","id":{ID},"method":"{method}","params":{params}}}"#);
-    let response = endpoint.post(marks, body.into()).await?;
+    send(endpoint, marks, body.into()).await
+}
+
+async fn send(endpoint: &Endpoint, marks: HeaderMap, body: Bytes) -> Result<Answer, Failure> {
+    let response = endpoint.post(marks, body).await?;
     let (session, status) = (response.headers().get(mark::SESSION).cloned(), response.status());
     let depth = endpoint.limits.depth;
     let heard = match Reply::of(response, endpoint.limits.message_bytes).await {
