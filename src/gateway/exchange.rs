@@ -19,6 +19,7 @@ use crate::wire::message::read_text;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A request and the way back to who asked.
 #[derive(Debug)]
@@ -172,10 +173,10 @@ impl Exchange {
         }
     }
 
-    /// True while the client has not answered a question that came because of this request.
+    /// True while the client has not answered a question that came because of this request, for at most `longest`.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.session.is_asked(&self.id)
+    pub fn is_asked(&self, longest: Duration) -> bool {
+        self.session.is_asked(&self.id, longest)
     }
 
     /// Whether a log message of `level` may go this way: a modern client asks for it with the request.
