@@ -4,20 +4,22 @@
 
 use crate::gateway::reply::Failure;
 use crate::gateway::session::LEVELS;
+use crate::gateway::session::NO_CALL;
 use crate::gateway::session::Session;
-use crate::gateway::session::write_notification;
 use crate::gateway::tasks::tracked::Tracked;
+use crate::gateway::written::write_notification;
+use crate::gateway::written::write_request;
 use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
 use crate::wire::members::write_object;
-use crate::wire::members::write_string;
 use crate::wire::message::read_text;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A request and the way back to who asked.
 #[derive(Debug)]
@@ -79,7 +81,9 @@ impl Exchange {
     #[must_use]
     pub fn ask(&self, question: &Question<'_>) -> bool {
         let wanted = Wanted::of(question.method, question.params);
-        let Some(id) = wanted.and_then(|wanted| self.session.expect_reply(&self.id, wanted, question)) else {
+        // Folders are asked for once, for the connection: the question outlives the call on whose way it is sent.
+        let call = if wanted == Some(Wanted::Roots) { NO_CALL } else { &*self.id };
+        let Some(id) = wanted.and_then(|wanted| self.session.expect_reply(call, wanted, question)) else {
             return false;
         };
         let sent = self.sink.send(Kind::Notice, |out| write_request(out, &id, question));
@@ -128,9 +132,7 @@ impl Exchange {
     pub fn forget(mut self) {
         self.settled = true;
         self.withdraw();
-        if let Sink::Mail(mailbox) = &self.sink {
-            mailbox.close();
-        }
+        self.sink.forget();
     }
 
     /// Passes progress on, under the client's own token. `params` holds the token of the hop before.
@@ -169,10 +171,10 @@ impl Exchange {
         }
     }
 
-    /// True while the client has not answered a question that came because of this request.
+    /// True while the client has not answered a question that came because of this request, for at most `longest`.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.session.is_asked(&self.id)
+    pub fn is_asked(&self, longest: Duration) -> bool {
+        self.session.is_asked(&self.id, longest)
     }
 
     /// Whether a log message of `level` may go this way: a modern client asks for it with the request.
@@ -216,14 +218,12 @@ impl Drop for Exchange {
     }
 }
 
-fn write_request(out: &mut Vec<u8>, id: &str, question: &Question<'_>) {
-    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-    out.extend_from_slice(id.as_bytes());
-    out.extend_from_slice(br#","method":"#);
-    write_string(out, question.method);
-    out.extend_from_slice(br#","params":"#);
-    out.extend_from_slice(question.params.unwrap_or("{}").as_bytes());
-    out.push(b'}');
+/// Answers the request `id` (JSON text), which no exchange has, with an error.
+pub(super) fn send_failure(id: &str, failure: &Failure, sink: &Sink) {
+    let json = failure.to_json();
+    let _ = sink.send(Kind::Error(failure.code), |out| {
+        write_answer(out, id, br#","error":"#, json.as_bytes());
+    });
 }
 
 /// Writes an answer: `member` is `,"result":` or `,"error":`.

@@ -4,6 +4,7 @@ mod support;
 
 mod apps;
 mod ask;
+mod batch;
 mod cache;
 mod call;
 mod cancel;
@@ -28,6 +29,7 @@ mod progress;
 mod reload;
 mod renewal;
 mod rounds;
+mod sharing;
 mod shutdown;
 mod sse_behind;
 mod subscribe;

@@ -53,18 +53,24 @@ pub struct Met {
     pub stamp: Option<Stamp>,
 }
 
-/// Finds out the era unless `known` or the entry tells it, and completes the handshake.
+/// Finds out the era unless `known` or the entry tells it, and completes the handshake. A legacy server is told
+/// `declared`, the capabilities of its client.
 ///
 /// # Errors
 /// [`StartError`] without `Spawn`, `Ended` and `Silent`.
-pub async fn meet(endpoint: &Endpoint, server: &Server, known: Option<Era>) -> Result<Met, StartError> {
+pub async fn meet(
+    endpoint: &Endpoint,
+    server: &Server,
+    known: Option<Era>,
+    declared: &str,
+) -> Result<Met, StartError> {
     match (server.era, known) {
-        (EraChoice::Always(Era::Legacy), _) => initialize(endpoint).await,
+        (EraChoice::Always(Era::Legacy), _) => initialize(endpoint, declared).await,
         (EraChoice::Always(Era::Modern), _) => match discover(endpoint).await? {
             Verdict::Modern(met) => Ok(*met),
             Verdict::Legacy(why) => Err(refused(endpoint, DISCOVER, why)),
         },
-        (EraChoice::Auto, Some(Era::Legacy)) => match initialize(endpoint).await {
+        (EraChoice::Auto, Some(Era::Legacy)) => match initialize(endpoint, declared).await {
             // What was remembered may be wrong by now.
             Err(error @ StartError::Refused { .. }) => match probe(endpoint, server).await {
                 Ok(Verdict::Modern(met)) => Ok(*met),
@@ -76,7 +82,7 @@ pub async fn meet(endpoint: &Endpoint, server: &Server, known: Option<Era>) -> R
             Verdict::Modern(met) => Ok(*met),
             Verdict::Legacy(why) => {
                 tracing::debug!(server = %endpoint.server, why, "not a modern server");
-                initialize(endpoint).await
+                initialize(endpoint, declared).await
             }
         },
     }
@@ -132,8 +138,8 @@ fn modern_one(
 ///
 /// # Errors
 /// [`StartError`] when the server refuses, wants credentials, or cannot be reached.
-pub async fn initialize(endpoint: &Endpoint) -> Result<Met, StartError> {
-    let params = legacy::initialize_params(capability::DECLARED_TO_LEGACY);
+pub async fn initialize(endpoint: &Endpoint, declared: &str) -> Result<Met, StartError> {
+    let params = legacy::initialize_params(declared);
     let answer = ask(endpoint, mark::plain(), INITIALIZE, &params).await;
     let Answer { heard, session, status } = answer.map_err(|failure| out_of_reach(endpoint, failure.why))?;
     let raw = match heard {

@@ -58,6 +58,8 @@ pub struct Talk {
     pub pending: Pending,
     /// Who hears what it says unasked.
     pub listener: Arc<dyn Listener>,
+    /// What the server is told that its client can do, when its session is opened again.
+    pub declared: Arc<str>,
     /// Longest time for opening a session again.
     pub patience: Duration,
     /// How it ended, once it has.
@@ -144,7 +146,8 @@ impl Talk {
     /// When that fails the connection has ended.
     pub async fn renew(&self, link: &Arc<dyn Link>, session: &Session, seen: u64) -> Result<Stamp, Trouble> {
         let open = || async {
-            let met = tokio::time::timeout(self.patience, era::initialize(&self.endpoint)).await;
+            let met =
+                tokio::time::timeout(self.patience, era::initialize(&self.endpoint, &self.declared)).await;
             let met = met.map_err(|_| "it gave no answer to `initialize`".to_owned())?;
             met.map_err(|error| error.to_string())?.stamp.ok_or_else(|| "it opened no session".to_owned())
         };
@@ -368,7 +371,7 @@ impl Talk {
     }
 
     fn source<'a>(&'a self, link: &'a Arc<dyn Link>, call: Option<u64>) -> Source<'a> {
-        Source { server: &self.endpoint.server, link: &**link, call }
+        Source { server: &self.endpoint.server, link: &**link, call, whose: None }
     }
 }
 
