@@ -1,4 +1,5 @@
-//! Every feature with every pair of eras, over stdio and HTTP, in front and behind.
+//! Every feature with every pair of eras and of transports: stdio and Streamable HTTP in front, those, HTTP+SSE and
+//! WebSockets behind.
 //!
 //! What is expected is data (`matrix/table.rs`), which the README shows. Bytes are compared in `fidelity.rs`.
 
@@ -25,7 +26,7 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Mutex;
 
-/// Tries the feature in all sixteen combinations and fails with those that are not as the table says.
+/// Tries the feature in all combinations and fails with those that are not as the table says.
 fn check(row: &Row) {
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -40,9 +41,10 @@ fn check(row: &Row) {
     let failures = failures.into_inner().expect("no panic before");
     assert!(
         failures.is_empty(),
-        "{}: {} of 16 are not as the table says:\n{}",
+        "{}: {} of {} are not as the table says:\n{}",
         row.feature,
         failures.len(),
+        CLIENTS.len() * PEERS.len(),
         failures.join("\n")
     );
 }

@@ -238,7 +238,9 @@ fn the_list_has_the_tasks_of_this_session_as_they_are_now() {
         bed.driver.call(&PEERS[0].name_of("finish"), quiet).result();
         let list = bed.driver.request("tasks/list", json!({}));
         assert_eq!(list.keys("tasks", "taskId"), ids);
-        assert_eq!(list.keys("tasks", "status"), ["completed", "working"]);
+        let status = list.keys("tasks", "status");
+        assert_eq!(status[0], "completed");
+        assert!(status[1..].iter().all(|status| status == "working"), "{status:?}");
         let rest = bed.driver.request("tasks/list", json!({ "cursor": ids[0] }));
         assert_eq!(rest.keys("tasks", "taskId"), ids[1..]);
         assert_eq!(bed.driver.request("tasks/list", json!({ "cursor": "x" })).error_code(), -32602);

@@ -1,4 +1,4 @@
-//! One client in front of four servers: either era, reached either way.
+//! One client in front of servers of both eras, reached in every way there is.
 //!
 //! What is tried on it, and what is expected, is the business of the tests.
 
@@ -25,11 +25,14 @@ pub struct Peer {
 }
 
 /// The servers of a bed.
-pub const PEERS: [Peer; 4] = [
+pub const PEERS: [Peer; 7] = [
     Peer { name: "lp", era: Era::Legacy, behind: Transport::Stdio },
     Peer { name: "lw", era: Era::Legacy, behind: Transport::Http },
     Peer { name: "mp", era: Era::Modern, behind: Transport::Stdio },
     Peer { name: "mw", era: Era::Modern, behind: Transport::Http },
+    Peer { name: "le", era: Era::Legacy, behind: Transport::Sse },
+    Peer { name: "ls", era: Era::Legacy, behind: Transport::Ws },
+    Peer { name: "ms", era: Era::Modern, behind: Transport::Ws },
 ];
 
 /// The clients of all beds.
@@ -73,10 +76,16 @@ impl Bed {
             entries[peer.name] = match peer.behind {
                 Transport::Stdio => conf.fake(peer.name).args(&all).json(),
                 Transport::Http => {
-                    let web = conf.http_fake(peer.name, &all);
-                    let entry = web.entry().json();
-                    webs.push(web);
-                    entry
+                    webs.push(conf.http_fake(peer.name, &all));
+                    webs[webs.len() - 1].entry().json()
+                }
+                Transport::Sse => {
+                    webs.push(conf.web_fake(peer.name, "--old-sse", &all));
+                    webs[webs.len() - 1].entry_for("sse", "http", "/sse").json()
+                }
+                Transport::Ws => {
+                    webs.push(conf.web_fake(peer.name, "--ws", &all));
+                    webs[webs.len() - 1].entry_for("ws", "ws", "/mcp").json()
                 }
             };
         }

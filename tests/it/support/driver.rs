@@ -38,6 +38,10 @@ pub enum Transport {
     Stdio,
     /// Streamable HTTP.
     Http,
+    /// HTTP+SSE of 2024-11-05.
+    Sse,
+    /// A WebSocket.
+    Ws,
 }
 
 /// The client.
@@ -76,6 +80,7 @@ impl Driver {
     pub fn start(gateway: Gateway, era: Era, front: Transport, capabilities: Value) -> Self {
         let link = match front {
             Transport::Stdio => Link::Stdio(gateway.stdio()),
+            Transport::Sse | Transport::Ws => panic!("no client for {front:?}"),
             Transport::Http => {
                 let gateway = gateway.http();
                 let client = if era == Era::Modern { gateway.modern() } else { gateway.client() };
