@@ -305,6 +305,8 @@ pub struct HttpSettings {
     pub max_sessions: usize,
     /// Connections at once.
     pub max_connections: usize,
+    /// Bytes of events that each stream of a legacy session keeps after they were sent, for a client that resumes it.
+    pub replay_bytes: usize,
 }
 
 impl Default for HttpSettings {
@@ -318,6 +320,7 @@ impl Default for HttpSettings {
             session_idle: Duration::from_secs(3600),
             max_sessions: 10_000,
             max_connections: 4096,
+            replay_bytes: 1 << 20,
         }
     }
 }

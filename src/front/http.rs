@@ -16,6 +16,7 @@ pub mod listen;
 pub mod media;
 pub mod modern;
 pub mod options;
+pub mod replay;
 pub mod reply;
 pub mod route;
 pub mod sessions;
@@ -84,7 +85,8 @@ impl Bound {
     pub async fn run(self, gateway: Arc<dyn Backing>, shutdown: CancellationToken) {
         let Self { listener, local, tls, options } = self;
         let settings = &options.settings;
-        let sessions = Sessions::new(Arc::clone(&gateway), settings.max_sessions, settings.session_idle);
+        let (limit, idle) = (settings.max_sessions, settings.session_idle);
+        let sessions = Sessions::new(Arc::clone(&gateway), limit, idle, settings.replay_bytes);
         let site = Site {
             backing: gateway,
             guard: Guard::new(settings, local),

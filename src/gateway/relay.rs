@@ -186,6 +186,7 @@ impl Way<'_, '_> {
             Err(why) => return refuse(Failure::bad_params(incoming.method, why), exchange),
         };
         let purpose = self.purpose(&exchange);
+        let mut given = responses.as_ref();
         let exchange = match incoming.params.get(input::STATE) {
             None => exchange,
             Some(state) => {
@@ -195,6 +196,8 @@ impl Way<'_, '_> {
                 };
                 let come_back = ComeBack { responses: responses.as_ref(), capabilities: self.capabilities };
                 let Some(anew) = parked.resume(exchange, &come_back) else { return Ok(()) };
+                // What it answered was asked before this call, and is no answer to what is asked in it.
+                given = None;
                 anew
             }
         };
@@ -202,8 +205,7 @@ impl Way<'_, '_> {
         let stripped = stripped.as_deref().and_then(|text| Members::parse(text).ok());
         let params = stripped.as_ref().unwrap_or(&incoming.params);
         let request = self.request(params, incoming.meta.as_ref(), &exchange);
-        let (parking, given) = (&self.snapshot.parking, responses.as_ref());
-        let terms = self.terms();
+        let (parking, terms) = (&self.snapshot.parking, self.terms());
         let held = HeldCall::new(parking, purpose, terms, self.handle, exchange, self.capabilities, given);
         self.handle.call(self.permit, &request, Box::new(held));
         Ok(())

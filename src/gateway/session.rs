@@ -300,16 +300,18 @@ impl Session {
         self.lock().asked.values().any(|reply| *reply.call == *call)
     }
 
-    /// The client gave its request `call` up while it was asked because of it: the questions count as answered.
+    /// The client gave its request `call` up while it was asked because of it. Who waits for the answers is told; the
+    /// questions themselves are over with the request.
     pub(super) fn withdraw(&self, call: &str) {
         let mut state = self.lock();
         if !state.in_flight.contains_key(call) {
             return;
         }
         state.given_up.insert(call.into());
-        let open = take_questions(&mut state, call);
+        let open = state.asked.values().filter(|reply| *reply.call == *call);
+        let open: Vec<TakesReply> = open.map(|reply| Arc::clone(&reply.take)).collect();
         drop(state);
-        open.into_iter().for_each(|(_, reply)| (reply.take)(OVER));
+        open.iter().for_each(|take| take(OVER));
     }
 
     /// The request is over. The ids of questions that came because of it and were not answered.

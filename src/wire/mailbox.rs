@@ -55,6 +55,8 @@ struct Inner {
     waiting: VecDeque<Letter>,
     bytes: usize,
     limit: usize,
+    /// A smaller limit, while nobody reads.
+    narrowed: Option<usize>,
     waker: Option<Waker>,
     closed: bool,
     cut: bool,
@@ -63,7 +65,15 @@ struct Inner {
 /// A box for at most `limit` waiting bytes.
 #[must_use]
 pub fn mailbox(limit: usize) -> (Mailbox, Letters) {
-    let inner = Inner { waiting: VecDeque::new(), bytes: 0, limit, waker: None, closed: false, cut: false };
+    let inner = Inner {
+        waiting: VecDeque::new(),
+        bytes: 0,
+        limit,
+        narrowed: None,
+        waker: None,
+        closed: false,
+        cut: false,
+    };
     let shared = Arc::new(Mutex::new(inner));
     (Mailbox(Arc::clone(&shared)), Letters(shared))
 }
@@ -78,7 +88,7 @@ impl Mailbox {
         if inner.closed {
             return Err(Refused::Closed);
         }
-        let full = inner.bytes > inner.limit;
+        let full = inner.bytes > inner.narrowed.unwrap_or(inner.limit);
         inner.closed = kind.is_last() || full;
         inner.cut = full;
         if !full {
@@ -111,6 +121,24 @@ impl Letters {
     /// The next letter; `None` when the box is closed and empty.
     pub async fn next(&mut self) -> Option<Letter> {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Lets at most `limit` bytes wait, until it is said again; `None` for the limit of the box.
+    pub fn narrow(&self, limit: Option<usize>) {
+        let mut inner = lock(&self.0);
+        inner.narrowed = limit.map(|limit| limit.min(inner.limit));
+    }
+
+    /// True when nothing more will be put in.
+    #[must_use]
+    pub fn are_over(&self) -> bool {
+        lock(&self.0).closed
+    }
+
+    /// Bytes of letters that wait.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        lock(&self.0).bytes
     }
 
     /// True when letters are missing at the end, because the reader was too slow.

@@ -105,6 +105,20 @@ impl Cell {
     }
 }
 
+/// The gateway as a client of the suite's servers: what it is called in the baseline, and the revision.
+#[expect(clippy::disallowed_methods, reason = "who runs a part of it says so in the environment")]
+pub fn wanted_clients() -> Vec<(&'static str, &'static str)> {
+    let words = std::env::var("MCP_MANIFOLD_CONFORMANCE_CELLS").unwrap_or_default();
+    let mut all = vec![("client-2025", LEGACY.revision), ("client-2026", MODERN.revision)];
+    all.retain(|(name, _)| words.split(',').any(|word| name.contains(word)));
+    all
+}
+
+/// The program with that gateway.
+pub fn client() -> PathBuf {
+    example("conformance_client")
+}
+
 /// The processes of a way, which end with it.
 pub struct Running {
     server: Option<Server>,
@@ -166,10 +180,13 @@ impl Drop for Server {
     }
 }
 
-/// The example, which cargo builds beside the binary under test.
 fn program() -> PathBuf {
-    let examples = Path::new(env!("CARGO_BIN_EXE_mcp-manifold")).with_file_name("examples");
-    let path = examples.join("conformance_server");
-    assert!(path.exists(), "{} is missing: run `cargo build --example conformance_server`", path.display());
+    example("conformance_server")
+}
+
+/// An example, which cargo builds beside the binary under test.
+fn example(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_mcp-manifold")).with_file_name("examples").join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build --example {name}`", path.display());
     path
 }

@@ -1,9 +1,10 @@
 //! The official conformance suite against `examples/conformance_server`, directly and through the gateway: the gateway
-//! keeps the score of the server behind it. `.ci/run conformance` runs it; by hand:
+//! keeps the score of the server behind it. And the suite's servers behind the gateway of `examples/conformance_client`:
+//! they score how it behaves towards servers. `.ci/run conformance` runs it; by hand:
 //!
 //! ```text
 //! tests/conformance/install target/conformance
-//! cargo build --example conformance_server
+//! cargo build --example conformance_server --example conformance_client
 //! MCP_MANIFOLD_CONFORMANCE=$PWD/target/conformance cargo test --test conformance -- --ignored --nocapture
 //! ```
 //!
@@ -33,6 +34,12 @@ fn the_score_is_that_of_the_server() {
         let running = cell.start();
         let report = suite.run(&cell, &running.url());
         running.save_log(&suite.results(&cell));
+        table.push(report.line());
+        differences.extend(baseline.compare(&report));
+        baseline.replace(&report);
+    }
+    for (name, revision) in cell::wanted_clients() {
+        let report = suite.run_client(name, revision, &cell::client());
         table.push(report.line());
         differences.extend(baseline.compare(&report));
         baseline.replace(&report);

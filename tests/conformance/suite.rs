@@ -14,6 +14,9 @@ use std::process::Stdio;
 /// The line above the table.
 pub const HEAD: &str = "cell                    scored   checks    unscored  checks    warnings";
 
+/// Run of clients and reported, but not scored.
+const UNSCORED_OF_CLIENTS: [&str; 1] = ["json-schema-2020-12-preservation"];
+
 /// The scenarios that do not pass cleanly: for each, the checks and what the suite says of them.
 pub type Flaws = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -45,14 +48,45 @@ impl Suite {
         let _ = std::fs::remove_dir_all(&results);
         std::fs::create_dir_all(&results).expect("the folder of results can be made");
         let log = || File::create(results.join("suite.log")).expect("the folder of results is writable");
-        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
-        let mut command = Command::new(self.modules().join(format!("node-linux-{arch}/bin/node")));
-        command.arg(self.package().join("dist/index.js")).args(["server", "--url", url]);
+        let mut command = self.node();
+        command.args(["server", "--url", url]);
         command.args(["--requirements", cell.revision()]).arg("-o").arg(&results);
         let status = command.stdin(Stdio::null()).stdout(log()).stderr(Stdio::null()).status();
         assert!(status.expect("the suite starts").code().is_some(), "the suite was killed");
-        let required = scored(&self.package().join(format!("requirements/{}.yaml", cell.revision())));
-        Report::read(cell.name(), &results, &required)
+        let required = self.scored(cell.revision(), "server");
+        assert!(required.len() >= 30, "not the requirements of servers: {required:?}");
+        Report::read(cell.name(), &results, &required, "server-")
+    }
+
+    /// Runs everything that the revision requires of clients, but for authorization, with `client` as the client.
+    pub fn run_client(&self, cell: &str, revision: &str, client: &Path) -> Report {
+        let results = self.folder.join("results").join(cell);
+        let _ = std::fs::remove_dir_all(&results);
+        std::fs::create_dir_all(&results).expect("the folder of results can be made");
+        let mut required = self.scored(revision, "client");
+        required.retain(|scenario| !scenario.starts_with("auth/"));
+        assert!(required.len() >= 4, "not the requirements of clients: {required:?}");
+        for scenario in required.iter().map(String::as_str).chain(UNSCORED_OF_CLIENTS) {
+            let log = File::create(results.join(format!("{scenario}.log"))).expect("the folder is writable");
+            let mut command = self.node();
+            command.arg("client").arg("--command").arg(client).args(["--scenario", scenario]);
+            command.args(["--spec-version", revision]).arg("-o").arg(&results);
+            let status = command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null()).status();
+            assert!(status.expect("the suite starts").code().is_some(), "the suite was killed");
+        }
+        Report::read(cell.to_owned(), &results, &required, "")
+    }
+
+    fn node(&self) -> Command {
+        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+        let mut command = Command::new(self.modules().join(format!("node-linux-{arch}/bin/node")));
+        command.arg(self.package().join("dist/index.js"));
+        command
+    }
+
+    /// The scenarios that a revision scores, of one side.
+    fn scored(&self, revision: &str, side: &str) -> Vec<String> {
+        scored(&self.package().join(format!("requirements/{revision}.yaml")), side)
     }
 
     fn modules(&self) -> PathBuf {
@@ -64,13 +98,11 @@ impl Suite {
     }
 }
 
-/// The names in the list `server` of a file of requirements.
-fn scored(file: &Path) -> Vec<String> {
+/// The names in the list of one side, `server` or `client`, of a file of requirements.
+fn scored(file: &Path, side: &str) -> Vec<String> {
     let text = std::fs::read_to_string(file).expect("the suite has the requirements");
-    let list = text.lines().skip_while(|line| *line != "server:").skip(1);
-    let items = list.map_while(|line| line.strip_prefix("  - ")).map(str::to_owned).collect::<Vec<_>>();
-    assert!(items.len() >= 30, "not the requirements: {}", file.display());
-    items
+    let list = text.lines().skip_while(|line| line.strip_suffix(':') != Some(side)).skip(1);
+    list.map_while(|line| line.strip_prefix("  - ")).map(str::to_owned).collect()
 }
 
 /// What came of one cell.
@@ -92,13 +124,13 @@ struct Tally {
 }
 
 impl Report {
-    fn read(cell: String, results: &Path, required: &[String]) -> Self {
+    fn read(cell: String, results: &Path, required: &[String], prefix: &str) -> Self {
         let (scored, unscored) = Default::default();
         let mut report = Self { cell, flaws: Flaws::new(), scored, unscored, warnings: 0 };
         let mut seen = Vec::new();
         for entry in std::fs::read_dir(results).expect("the suite made the folder").flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(scenario) = scenario(&name) else { continue };
+            let Some(scenario) = scenario(&name, prefix).filter(|_| entry.path().is_dir()) else { continue };
             let checks = std::fs::read_to_string(entry.path().join("checks.json"));
             let checks = checks.ok().and_then(|text| serde_json::from_str::<Vec<Value>>(&text).ok());
             report.add(scenario, checks.as_deref(), required.iter().any(|name| name == scenario));
@@ -156,8 +188,8 @@ impl Report {
     }
 }
 
-/// The scenario in the name of a folder: `server-NAME-2026-11-21T01-33-19-232Z`.
-fn scenario(folder: &str) -> Option<&str> {
-    let rest = folder.strip_prefix("server-")?;
+/// The scenario in the name of a folder: `server-NAME-2026-11-21T01-33-19-232Z`, for clients without the `server-`.
+fn scenario<'a>(folder: &'a str, prefix: &str) -> Option<&'a str> {
+    let rest = folder.strip_prefix(prefix)?;
     rest.get(..rest.len().checked_sub("-2026-11-21T01-33-19-232Z".len())?)
 }

@@ -204,3 +204,59 @@ fn a_page_to_open_first_is_a_question_and_the_call_is_made_anew() {
     assert_eq!(second.result()["resultType"], "input_required");
     assert_eq!(runs(&conf), 2);
 }
+
+#[test]
+fn a_page_is_answered_for_itself_and_for_no_question_of_the_call_after_it() {
+    let conf = conf(&json!({}));
+    let client = Gateway::on(&conf).stdio();
+    let error = r#""error":{"code":-32042,"message":"first","data":{"elicitations":[{"mode":"url","message":"m","url":"https://a.example/"}]}}"#;
+    let steps = json!([{ "answer": error }]);
+    let call = json!({ "name": "a__play", "arguments": { "steps": steps }, "_meta": meta() });
+    let asked = client.request("tools/call", call.clone());
+
+    let mut opened = again(&call, &asked);
+    opened["arguments"]["steps"] = json!([{ "ask": FORM }]);
+    let asked = client.request("tools/call", opened).result()["inputRequests"].clone();
+    let form = asked.as_object().and_then(|all| all.values().next()).expect("the form is asked");
+    assert_eq!(form["params"]["message"], "[a] sure?");
+
+    let asked = client.request("tools/call", call.clone());
+    let mut declined = again(&call, &asked);
+    for answer in declined["inputResponses"].as_object_mut().expect("answers").values_mut() {
+        *answer = json!({ "action": "decline" });
+    }
+    let refused = client.request("tools/call", declined);
+    assert!(refused.error_text().contains("first"), "{}", refused.raw);
+    assert_eq!(runs(&conf), 3);
+}
+
+#[test]
+fn a_server_that_does_not_wait_for_its_answer_is_told_that_none_comes() {
+    let client = Gateway::on(&conf(&json!({}))).stdio();
+    let question = format!(r#"{{"jsonrpc":"2.0","id":"mine",{FORM}}}"#);
+    let steps = json!([{ "say": question }, { "answer": r#""result":{"content":[]}"# }]);
+    let call = json!({ "name": "a__play", "arguments": { "steps": steps }, "_meta": meta() });
+    assert_eq!(client.request("tools/call", call).result()["resultType"], "complete");
+    let seen = json!({ "name": "a__seen", "arguments": {}, "_meta": meta() });
+    eventually("the server is answered", || {
+        let lines = client.request("tools/call", seen.clone()).texts();
+        lines.iter().any(|line| line.contains(r#""id":"mine""#) && line.contains("cancel"))
+    });
+}
+
+#[test]
+fn questions_of_one_name_are_told_apart() {
+    let client = Gateway::on(&conf(&json!({}))).stdio();
+    let named = |id: u8| {
+        let meta = r#""_meta":{"io.github.mcp-manifold/inputKey":"who"}"#;
+        let params =
+            format!(r#"{{"message":"{id}","requestedSchema":{{"type":"object","properties":{{}}}},{meta}}}"#);
+        json!({ "say": format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"elicitation/create","params":{params}}}"#) })
+    };
+    let steps = json!([named(1), named(2), { "ask": FORM }]);
+    let call = json!({ "name": "a__play", "arguments": { "steps": steps }, "_meta": meta() });
+    let asked = client.request("tools/call", call.clone());
+    let asked_for = asked.result()["inputRequests"].as_object().expect("questions").len();
+    assert_eq!(asked_for, 3, "{}", asked.raw);
+    assert!(client.request("tools/call", again(&call, &asked)).raw.contains("accept"));
+}

@@ -16,6 +16,7 @@ mod fallback;
 mod fidelity;
 mod held;
 mod http;
+mod http_resume;
 mod input;
 mod layering;
 mod lazy;

@@ -91,6 +91,8 @@ fn a_cancelled_call_is_not_sent_again() {
     let cancel =
         json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } });
     client.send(&cancel.to_string());
+    let withdrawn = client.wait("its end", |message| message.method() == "notifications/cancelled");
+    assert_eq!(withdrawn.json["params"]["requestId"], *form.id());
     client.send(&format!(
         r#"{{"jsonrpc":"2.0","id":{},"result":{{"action":"accept","content":{{}}}}}}"#,
         form.id()
@@ -127,4 +129,26 @@ fn a_server_that_asks_for_ever_is_given_up() {
     let error = client.answer(&call);
     assert!(error.error_text().contains("10 times"), "{}", error.raw);
     eventually("nothing is in flight", || client.answers(&call) == 1);
+}
+
+#[test]
+fn a_session_that_ends_while_it_is_asked_takes_its_call_with_it() {
+    let conf = TempConf::new();
+    let fake = conf.fake("a").args(&["--era", "modern"]).json();
+    conf.write(&json!({ "mcpServers": { "a": fake } }));
+    let gateway = Gateway::on(&conf).http();
+    let mut client = gateway.client();
+    let params = json!({
+        "protocolVersion": "2025-11-25", "capabilities": { "elicitation": {} },
+        "clientInfo": { "name": "asked", "version": "1" }
+    });
+    let hello = client.begin("initialize", params).head().expect(200);
+    client.session = hello.header("mcp-session-id").map(str::to_owned);
+    let call = json!({ "name": "a__play", "arguments": { "steps": [{ "ask": FORM }] } });
+    let mut stream = client.begin("tools/call", call).head().expect(200);
+    stream.wait("the form on the stream of its call", |message| message.method() == "elicitation/create");
+    client.send("DELETE", &[]).expect(204);
+    let other = gateway.legacy();
+    other.call("a__pid", json!({})).result();
+    assert_eq!(conf.ledger("call", "a").iter().filter(|line| line.contains("play")).count(), 1);
 }

@@ -129,6 +129,7 @@ fn http(mut section: Section<'_>, http: &mut HttpSettings, scope: &mut Scope<'_>
     section.duration("sessionIdle", &mut http.session_idle, Duration::from_secs(1), findings);
     section.count("maxSessions", &mut http.max_sessions, 1..=10_000_000, findings);
     section.count("maxConnections", &mut http.max_connections, 1..=1_000_000, findings);
+    section.count("replayBytes", &mut http.replay_bytes, 0..=1 << 30, findings);
     section.finish(findings);
 }
 

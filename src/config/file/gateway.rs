@@ -99,6 +99,9 @@ pub struct Http {
     pub max_sessions: Option<u32>,
     /// Connections at once. Default 4096.
     pub max_connections: Option<u32>,
+    /// Bytes that each stream of a session keeps after they were sent, for a client that lost its connection and resumes
+    /// the stream. Default 1048576.
+    pub replay_bytes: Option<u64>,
 }
 
 /// How this file is followed.

@@ -10,6 +10,8 @@ use http::header::AsHeaderName;
 pub static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 /// The revision spoken.
 pub static VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+/// Where a client lost a stream.
+pub static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Modern: the method of the body.
 pub static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// Modern: the tool, prompt or resource of the body.

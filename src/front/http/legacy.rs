@@ -1,7 +1,7 @@
 //! Requests of the legacy era: a session begins with `initialize`, and everything after it names that session.
 //!
-//! Source: MCP 2025-11-25, `basic/transports`. A closed connection cancels nothing here. Streams cannot be resumed: an
-//! answer whose connection is gone is lost.
+//! Source: MCP 2025-11-25, `basic/transports`. A closed connection cancels nothing here: a stream can be resumed
+//! (`replay.rs`). An answer that would have been one JSON text is lost with its connection.
 
 use crate::auth::caller::Caller;
 use crate::front::http::header;
@@ -25,6 +25,7 @@ use crate::wire::message::Message;
 use crate::wire::sink::Sink;
 use http::HeaderMap;
 use http::StatusCode;
+use std::sync::Arc;
 
 /// Accepts one message.
 ///
@@ -44,34 +45,40 @@ pub fn begin(
     let opens = matches!(&message, Message::Request { method, .. } if method == "initialize")
         && !headers.contains_key(&header::SESSION);
     let name = |refusal: Refusal| refusal.of(id.as_deref());
-    let (opening, session) = if opens {
+    let (opening, session, streams) = if opens {
         let (opening, session) = site.sessions.open(caller).map_err(|why| {
             let failure = Failure::new(code::INTERNAL_ERROR, why.to_string());
             name(Refusal::failed(StatusCode::SERVICE_UNAVAILABLE, failure))
         })?;
-        (Some(opening), session)
+        (Some(opening), session, None)
     } else {
         check_version(headers).map_err(name)?;
         let named = session_named(headers).map_err(name)?;
-        (None, site.sessions.find(named, &caller).ok_or_else(|| name(unknown_session()))?)
+        let streams = site.sessions.find(named, &caller).ok_or_else(|| name(unknown_session()))?;
+        (None, Arc::clone(streams.session()), Some(streams))
     };
     let (mailbox, letters) = mailbox(site.queue_bytes);
     site.backing.accept(&session, message, &Sink::Mail(mailbox));
     Ok(match id {
-        Some(id) => Begun::Waits(Waiting { letters, id, era: Era::Legacy, abandon: None, opening }),
+        Some(id) => Begun::Waits(Waiting { letters, id, era: Era::Legacy, abandon: None, opening, streams }),
         None => Begun::Done(reply::empty(StatusCode::ACCEPTED)),
     })
 }
 
-/// GET: the stream of messages that belong to no request.
+/// GET: the stream of messages that belong to no request, or with `Last-Event-ID` the stream of that event.
 ///
 /// # Errors
-/// As [`begin`]; 405 for a modern client, which has no such stream; 406 for one that takes no stream.
+/// As [`begin`]; 400 for a stream that cannot be resumed; 405 for a modern client, which has no such stream; 406 for one that takes no stream.
 pub fn listen(site: &Site, caller: &Caller, headers: &HeaderMap) -> Result<Reply, Refusal> {
     let named = session_of_other_method(headers)?;
     media::check_get(headers)?;
-    let letters = site.sessions.listen(named, caller, site.queue_bytes).ok_or_else(unknown_session)?;
-    Ok(reply::events(Events::of_session(letters)))
+    let last = single(headers, &header::LAST_EVENT_ID);
+    let last = last.map_err(|unclear| {
+        Refusal::new(StatusCode::BAD_REQUEST, format!("the `Last-Event-ID` header {unclear}"))
+    })?;
+    let reading = site.sessions.listen(named, caller, site.queue_bytes, last).ok_or_else(unknown_session)?;
+    let reading = reading.map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why.to_string()))?;
+    Ok(reply::events(Events::kept(reading, false)))
 }
 
 /// DELETE: the client is done.

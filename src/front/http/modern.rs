@@ -81,7 +81,14 @@ pub fn begin(
     let (mailbox, letters) = mailbox(site.queue_bytes);
     site.backing.accept(&session, message, &Sink::Mail(mailbox));
     let abandon = Abandon::new(Arc::clone(&site.backing), session, id.clone());
-    Ok(Begun::Waits(Waiting { letters, id, era: Era::Modern, abandon: Some(abandon), opening: None }))
+    Ok(Begun::Waits(Waiting {
+        letters,
+        id,
+        era: Era::Modern,
+        abandon: Some(abandon),
+        opening: None,
+        streams: None,
+    }))
 }
 
 fn check(

@@ -5,11 +5,10 @@
 
 use crate::auth::caller::Caller;
 use crate::front::http::backing::Backing;
+use crate::front::http::replay::NotResumable;
+use crate::front::http::replay::Reading;
+use crate::front::http::replay::Streams;
 use crate::gateway::session::Session;
-use crate::wire::mailbox::Letters;
-use crate::wire::mailbox::Mailbox;
-use crate::wire::mailbox::mailbox;
-use crate::wire::sink::Sink;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +23,7 @@ pub struct Sessions {
     backing: Arc<dyn Backing>,
     limit: usize,
     idle: Duration,
+    replay_bytes: usize,
     table: Mutex<Table>,
 }
 
@@ -34,9 +34,8 @@ struct Table {
 }
 
 struct Entry {
-    session: Arc<Session>,
+    streams: Arc<Streams>,
     last_used: Instant,
-    stream: Option<Mailbox>,
 }
 
 /// Why there is no new session.
@@ -60,10 +59,10 @@ pub struct Opening {
 }
 
 impl Sessions {
-    /// At most `limit` sessions, each forgotten after `idle` without use.
+    /// At most `limit` sessions, each forgotten after `idle` without use; each of their streams keeps `replay_bytes`.
     #[must_use]
-    pub fn new(backing: Arc<dyn Backing>, limit: usize, idle: Duration) -> Self {
-        Self { backing, limit, idle, table: Mutex::default() }
+    pub fn new(backing: Arc<dyn Backing>, limit: usize, idle: Duration, replay_bytes: usize) -> Self {
+        Self { backing, limit, idle, replay_bytes, table: Mutex::default() }
     }
 
     /// Opens a session of `caller`.
@@ -83,34 +82,41 @@ impl Sessions {
             return Err(NoSession::Full(self.limit));
         }
         let session = self.backing.open_session(caller);
-        let entry = Entry { session: Arc::clone(&session), last_used: Instant::now(), stream: None };
+        let streams = Arc::new(Streams::new(Arc::clone(&session), self.replay_bytes));
+        let entry = Entry { streams, last_used: Instant::now() };
         table.open.insert(id.clone(), entry);
         Ok((Opening { sessions: Arc::clone(self), id: Some(id) }, session))
     }
 
     /// The session `id` of `caller`, which is in use now.
     #[must_use]
-    pub fn find(&self, id: &str, caller: &Caller) -> Option<Arc<Session>> {
+    pub fn find(&self, id: &str, caller: &Caller) -> Option<Arc<Streams>> {
         let mut table = self.lock();
         let entry = table.get(id, caller, self.idle)?;
-        Some(Arc::clone(&entry.session))
+        Some(Arc::clone(&entry.streams))
     }
 
-    /// The stream of session `id` of `caller`; one before it ends. At most `limit` bytes wait in it.
+    /// The stream of session `id` of `caller`, or the one of the event `last`; who read it before reads no more. At most
+    /// `limit` bytes wait in it. `None` when there is no such session.
     #[must_use]
-    pub fn listen(&self, id: &str, caller: &Caller, limit: usize) -> Option<Letters> {
+    pub fn listen(
+        &self,
+        id: &str,
+        caller: &Caller,
+        limit: usize,
+        last: Option<&str>,
+    ) -> Option<Result<Reading, NotResumable>> {
         let mut table = self.lock();
         let closing = table.closing;
-        let entry = table.get(id, caller, self.idle)?;
-        let (mailbox, letters) = mailbox(limit);
+        let streams = &table.get(id, caller, self.idle)?.streams;
+        let reading = match last {
+            None => Ok(streams.listen(limit)),
+            Some(last) => streams.resume(last),
+        };
         if closing {
-            mailbox.close();
+            streams.close();
         }
-        entry.session.attach(Sink::Mail(mailbox.clone()));
-        if let Some(before) = entry.stream.replace(mailbox) {
-            before.close();
-        }
-        Some(letters)
+        Some(reading)
     }
 
     /// Ends the session `id` of `caller`. `false` when there is none.
@@ -139,7 +145,7 @@ impl Sessions {
     pub fn wind_down(&self) {
         let mut table = self.lock();
         table.closing = true;
-        table.open.values().filter_map(|entry| entry.stream.as_ref()).for_each(Mailbox::close);
+        table.open.values().for_each(|entry| entry.streams.close());
     }
 
     /// Ends all sessions.
@@ -162,10 +168,8 @@ impl Sessions {
 
     fn finish(&self, ended: impl IntoIterator<Item = Entry>) {
         for entry in ended {
-            if let Some(stream) = entry.stream {
-                stream.close();
-            }
-            self.backing.close_session(&entry.session);
+            entry.streams.close();
+            self.backing.close_session(entry.streams.session());
         }
     }
 
@@ -176,7 +180,7 @@ impl Sessions {
 
 impl Table {
     fn get(&mut self, id: &str, caller: &Caller, idle: Duration) -> Option<&mut Entry> {
-        let entry = self.open.get_mut(id).filter(|entry| entry.session.caller() == caller)?;
+        let entry = self.open.get_mut(id).filter(|entry| entry.streams.session().caller() == caller)?;
         if entry.is_expired(idle) {
             return None;
         }
@@ -187,7 +191,7 @@ impl Table {
 
 impl Entry {
     fn is_busy(&self) -> bool {
-        self.session.in_flight() > 0 || self.stream.as_ref().is_some_and(|stream| !stream.is_closed())
+        self.streams.session().in_flight() > 0 || self.streams.is_listened_to()
     }
 
     fn is_expired(&self, idle: Duration) -> bool {

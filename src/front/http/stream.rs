@@ -3,6 +3,7 @@
 //! It does not choose between them: `waiting.rs` does, by the first letter.
 
 use crate::front::http::abandon::Abandon;
+use crate::front::http::replay::Reading;
 use crate::front::http::watch::Busy;
 use crate::wire::mailbox::Letters;
 use bytes::Bytes;
@@ -45,10 +46,32 @@ enum Content {
 #[error("the stream was cut off before its answer")]
 pub struct Cut;
 
+/// What reading one event came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// An event; more may follow.
+    More,
+    /// The answer; nothing follows.
+    Last,
+    /// No event will come. `cut` says that some are missing.
+    End {
+        /// The reader was too slow.
+        cut: bool,
+    },
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Sent and forgotten.
+    Letters(Letters),
+    /// Kept for the client that loses its connection.
+    Kept(Reading),
+}
+
 /// Letters as server-sent events.
 #[derive(Debug)]
 pub struct Events {
-    letters: Letters,
+    source: Source,
     /// Bytes to be sent before the next letter.
     ahead: Vec<u8>,
     keep_alive: Pin<Box<Sleep>>,
@@ -90,11 +113,25 @@ impl Events {
         events
     }
 
+    /// A stream that can be resumed. `owes_answer` says that it is the stream of a request.
+    #[must_use]
+    pub fn kept(reading: Reading, owes_answer: bool) -> Self {
+        let mut ahead = Vec::new();
+        if !reading.prime(&mut ahead) && !reading.is_behind() {
+            ahead.extend_from_slice(COMMENT);
+        }
+        Self { ahead, owes_answer, ..Self::of(Source::Kept(reading)) }
+    }
+
     /// The stream of a session, which ends with the session.
     #[must_use]
     pub fn of_session(letters: Letters) -> Self {
+        Self::of(Source::Letters(letters))
+    }
+
+    fn of(source: Source) -> Self {
         Self {
-            letters,
+            source,
             // Something is sent at once: some proxies keep a header back until a body begins.
             ahead: COMMENT.to_vec(),
             keep_alive: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
@@ -107,17 +144,13 @@ impl Events {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         let mut piece = std::mem::take(&mut self.ahead);
         while !self.ended && piece.len() < PIECE {
-            match self.letters.poll_next(cx) {
-                Poll::Ready(Some(letter)) => {
-                    write_event(&mut piece, &letter.bytes);
-                    if letter.kind.is_last() {
-                        self.settle();
-                    }
-                }
-                Poll::Ready(None) => {
+            match self.source.poll_event(cx, &mut piece) {
+                Poll::Ready(Step::More) => {}
+                Poll::Ready(Step::Last) => self.settle(),
+                Poll::Ready(Step::End { cut }) => {
                     self.ended = true;
                     // A request that was cancelled has no answer, and its stream ends well.
-                    self.owes_answer &= self.letters.are_cut();
+                    self.owes_answer &= cut;
                 }
                 Poll::Pending => break,
             }
@@ -142,6 +175,22 @@ impl Events {
         if let Some(abandon) = self.abandon.take() {
             abandon.settle();
         }
+    }
+}
+
+impl Source {
+    fn poll_event(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Step> {
+        let letters = match self {
+            Self::Letters(letters) => letters,
+            Self::Kept(reading) => return reading.poll_event(cx, out),
+        };
+        letters.poll_next(cx).map(|letter| match letter {
+            None => Step::End { cut: letters.are_cut() },
+            Some(letter) => {
+                write_event(out, &letter.bytes);
+                if letter.kind.is_last() { Step::Last } else { Step::More }
+            }
+        })
     }
 }
 
@@ -174,7 +223,8 @@ impl http_body::Body for Body {
     }
 }
 
-fn write_event(out: &mut Vec<u8>, message: &[u8]) {
+/// Writes the message of an event and ends the event.
+pub fn write_event(out: &mut Vec<u8>, message: &[u8]) {
     out.reserve(message.len() + 8);
     out.extend_from_slice(b"data: ");
     out.extend_from_slice(message);

@@ -4,6 +4,7 @@
 
 use crate::front::http::abandon::Abandon;
 use crate::front::http::header;
+use crate::front::http::replay::Streams;
 use crate::front::http::reply;
 use crate::front::http::reply::Reply;
 use crate::front::http::sessions::Opening;
@@ -16,6 +17,7 @@ use crate::wire::mailbox::Letter;
 use crate::wire::mailbox::Letters;
 use http::HeaderValue;
 use http::StatusCode;
+use std::sync::Arc;
 
 /// What became of a message.
 pub enum Begun {
@@ -37,6 +39,8 @@ pub struct Waiting {
     pub abandon: Option<Abandon>,
     /// Set when it opens a session.
     pub opening: Option<Opening>,
+    /// Where its stream is kept for the client that loses its connection.
+    pub streams: Option<Arc<Streams>>,
 }
 
 impl Waiting {
@@ -44,7 +48,7 @@ impl Waiting {
     pub async fn reply(mut self) -> Reply {
         match tokio::time::timeout(KEEP_ALIVE, self.letters.next()).await {
             Ok(Some(letter)) if letter.kind.is_last() => self.whole(letter),
-            Ok(Some(letter)) => self.stream(Some(&letter.bytes)),
+            Ok(Some(letter)) => self.stream(Some(letter)),
             Err(_) => self.stream(None),
             // Cancelled: no answer is due, and a stream may end without one.
             Ok(None) => self.stream(None),
@@ -63,7 +67,11 @@ impl Waiting {
         reply
     }
 
-    fn stream(self, ahead: Option<&[u8]>) -> Reply {
+    fn stream(self, first: Option<Letter>) -> Reply {
+        if let Some(streams) = self.streams {
+            return reply::events(Events::kept(streams.begin(self.letters, first), true));
+        }
+        let ahead = first.as_ref().map(|letter| &*letter.bytes);
         let mut reply = reply::events(Events::of_request(self.letters, ahead, self.abandon));
         if let Some(opening) = self.opening {
             name_session(&mut reply, opening);

@@ -6,6 +6,7 @@
 
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::answer::deliver;
+use crate::gateway::ask::anew;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::parking::ComeBack;
 use crate::gateway::parking::Parked;
@@ -13,7 +14,6 @@ use crate::gateway::parking::Parking;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
 use crate::gateway::session::TakesReply;
-use crate::protocol::code;
 use crate::protocol::input;
 use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
@@ -79,9 +79,6 @@ enum Kept {
 /// Waits for the answer of the server on behalf of a held call.
 pub(in crate::gateway) struct HeldCall(Arc<Held>);
 
-/// A request that is to be sent anew: the server ended it until a page was opened.
-struct Anew;
-
 impl HeldCall {
     /// For the call of `exchange`; a client with these `capabilities` (JSON text) is asked no more than it declared.
     pub(in crate::gateway) fn new(
@@ -127,8 +124,7 @@ impl Held {
         if state.over || state.answer.is_some() || !wanted.is_declared(&state.capabilities) {
             return false;
         }
-        state.keys += 1;
-        let key = input::wanted_key(question.params).unwrap_or_else(|| format!("question-{}", state.keys));
+        let key = Self::key(&mut state, question.params);
         if let Some(answer) = state.given.remove(&key) {
             drop(state);
             (question.reply)(&answer);
@@ -146,43 +142,28 @@ impl Held {
         true
     }
 
-    /// The pages that the server wants opened first, as questions; the request is sent anew when the client comes back.
-    fn open_pages(&self, exchange: Exchange, error: &str, capabilities: &str) -> Result<(), Exchange> {
-        let pages = input::pages_of(error);
-        if pages.is_empty() || !Wanted::Url.is_declared(capabilities) {
-            return Err(exchange);
+    fn answer(&self, answer: Answer<'_>) {
+        let mut state = self.lock();
+        // The call is over, so no answer changes it any more.
+        let asked = std::mem::take(&mut state.asked);
+        let exchange = state.exchange.take();
+        if exchange.is_none() && !state.over {
+            state.answer = Some(Kept::of(&answer));
         }
-        let label = self.handle.server().label();
-        let session = exchange.session().key();
-        let handle = self.parking.park(self.purpose.clone(), session, self.terms, Arc::new(Anew));
-        let Some(handle) = handle else { return Err(exchange) };
-        let pages: Vec<(String, String)> = pages
-            .into_iter()
-            .enumerate()
-            .map(|(at, page)| {
-                let page = input::question(Wanted::Url, Some(page), label, Era::Modern, "");
-                (format!("question-{}", at + 1), page.into_owned())
-            })
-            .collect();
-        let questions = pages.iter().map(|(key, page)| (&**key, "elicitation/create", &**page));
-        exchange.result(input::input_required(questions, &handle).as_bytes());
-        Ok(())
+        state.over |= exchange.is_some();
+        let capabilities = state.capabilities.clone();
+        drop(state);
+        give_up(asked);
+        if let Some(exchange) = exchange {
+            self.finish(exchange, answer, &capabilities);
+        }
     }
 
-    fn answer(self: &Arc<Self>, answer: Answer<'_>) {
-        let mut state = self.lock();
-        let Some(exchange) = state.exchange.take() else {
-            if !state.over {
-                state.answer = Some(Kept::of(&answer));
-            }
-            return;
-        };
-        state.over = true;
-        let capabilities = std::mem::take(&mut state.capabilities);
-        drop(state);
+    fn finish(&self, exchange: Exchange, answer: Answer<'_>, capabilities: &str) {
         let exchange = match answer {
-            Answer::Outcome(Outcome::Error(error)) if wants_pages(error.get()) => {
-                match self.open_pages(exchange, error.get(), &capabilities) {
+            Answer::Outcome(Outcome::Error(error)) if Wanted::Url.is_declared(capabilities) => {
+                let (parking, purpose) = (&self.parking, self.purpose.clone());
+                match anew::ask(parking, purpose, self.terms, &self.handle, exchange, error) {
                     Ok(()) => return,
                     Err(exchange) => exchange,
                 }
@@ -190,6 +171,21 @@ impl Held {
             _ => exchange,
         };
         deliver(exchange, &self.handle, self.purpose.method, answer);
+    }
+
+    /// The name of a question in the result: the one it was given, or the next number.
+    fn key(state: &mut State, params: Option<&str>) -> String {
+        let is_free = |key: &String| state.asked.iter().all(|one| one.key != *key);
+        if let Some(key) = input::wanted_key(params).filter(is_free) {
+            return key;
+        }
+        loop {
+            state.keys += 1;
+            let key = format!("question-{}", state.keys);
+            if state.asked.iter().all(|one| one.key != key) {
+                return key;
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -228,7 +224,7 @@ impl Parked for Held {
         // The request is open again before the server hears anything: its answer may come at once.
         replies.into_iter().for_each(|(reply, answer)| reply(&answer));
         if let Some((exchange, answer)) = ready {
-            answer.give(|answer| deliver(exchange, &self.handle, self.purpose.method, answer));
+            answer.give(|answer| self.finish(exchange, answer, come_back.capabilities));
         }
         None
     }
@@ -244,7 +240,7 @@ impl Parked for Held {
         state.exchange = Some(exchange);
         let given_up = std::mem::take(&mut state.asked);
         drop(state);
-        given_up.into_iter().for_each(|asked| (asked.reply)(asked.wanted.given_up()));
+        give_up(given_up);
     }
 
     fn expire(&self) {
@@ -253,17 +249,9 @@ impl Parked for Held {
         let asked = std::mem::take(&mut state.asked);
         let (session, call) = (state.session, state.call.clone());
         drop(state);
-        asked.into_iter().for_each(|asked| (asked.reply)(asked.wanted.given_up()));
+        give_up(asked);
         self.handle.cancel(session, &call, Some("the client did not come back with an answer"));
     }
-}
-
-impl Parked for Anew {
-    fn resume(self: Arc<Self>, exchange: Exchange, _: &ComeBack<'_>) -> Option<Exchange> {
-        Some(exchange)
-    }
-
-    fn expire(&self) {}
 }
 
 impl Waiter for HeldCall {
@@ -329,7 +317,7 @@ fn given_answers(responses: &Members<'_>) -> HashMap<String, String> {
     objects.map(|(key, raw)| (key.to_owned(), format!(r#""result":{}"#, raw.get()))).collect()
 }
 
-fn wants_pages(error: &str) -> bool {
-    let code = Members::parse_with_duplicates(error).ok().and_then(|error| error.get("code"));
-    code.and_then(|code| code.get().parse().ok()) == Some(code::URL_ELICITATION_REQUIRED)
+/// The server is told that nobody answers.
+fn give_up(asked: Vec<Asked>) {
+    asked.into_iter().for_each(|asked| (asked.reply)(asked.wanted.given_up()));
 }

@@ -26,6 +26,8 @@ pub struct HttpClient {
     pub session: Option<String>,
     /// `MCP-Protocol-Version`, once agreed.
     pub version: Option<String>,
+    /// What it shows in `Authorization`.
+    pub bearer: Option<String>,
     modern: bool,
     next_id: AtomicU64,
 }
@@ -33,7 +35,7 @@ pub struct HttpClient {
 impl HttpClient {
     /// A client that has said nothing yet.
     pub fn new(addr: SocketAddr) -> Self {
-        Self { addr, session: None, version: None, modern: false, next_id: AtomicU64::new(1) }
+        Self { addr, session: None, version: None, bearer: None, modern: false, next_id: AtomicU64::new(1) }
     }
 
     /// From now on every request is a modern one.
@@ -104,6 +106,8 @@ impl HttpClient {
         }
         usual.extend(self.session.as_deref().map(|id| ("mcp-session-id", id)));
         usual.extend(self.version.as_deref().map(|version| ("mcp-protocol-version", version)));
+        let shown = self.bearer.as_ref().map(|token| format!("Bearer {token}"));
+        usual.extend(shown.as_deref().map(|shown| ("authorization", shown)));
         usual.retain(|(name, _)| !more.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
         let mut text = format!("{method} /mcp HTTP/1.1\r\n");
         for (name, value) in usual.iter().chain(more).filter(|(_, value)| !value.is_empty()) {
@@ -220,6 +224,31 @@ impl Reply {
                 return Ok(Some(Message::new(text)));
             }
         }
+    }
+
+    /// Id and data of the next event, empty where it has none; `None` at the end of the stream.
+    pub fn event(&mut self) -> Option<(String, String)> {
+        let (mut id, mut data, mut found) = (String::new(), String::new(), false);
+        loop {
+            let mut line = String::new();
+            if self.body.read_line(&mut line).expect("the stream goes on") == 0 {
+                return None;
+            }
+            match line.trim_end_matches(['\r', '\n']).split_once(':') {
+                None if found => return Some((id, data)),
+                Some(("id", value)) => (id, found) = (value.trim_start().to_owned(), true),
+                Some(("data", value)) => {
+                    data.push_str(value.strip_prefix(' ').unwrap_or(value));
+                    found = true;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The events of the rest of the stream.
+    pub fn events(mut self) -> Vec<(String, String)> {
+        std::iter::from_fn(|| self.event()).collect()
     }
 
     /// The next message of an event stream that fits.

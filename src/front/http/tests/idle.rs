@@ -4,6 +4,7 @@ use crate::auth::caller::Caller;
 use crate::front::http::backing::Backing;
 use crate::front::http::sessions::NoSession;
 use crate::front::http::sessions::Sessions;
+use crate::front::http::stream::Step;
 use crate::front::http::tests::fake::Event;
 use crate::front::http::tests::fake::Fake;
 use crate::gateway::exchange::Exchange;
@@ -29,7 +30,7 @@ struct Rig {
 /// One session, in a table for two, forgotten after an hour.
 fn rig() -> Rig {
     let (fake, events) = Fake::new();
-    let sessions = Arc::new(Sessions::new(fake as Arc<dyn Backing>, 2, 60 * MINUTE));
+    let sessions = Arc::new(Sessions::new(fake as Arc<dyn Backing>, 2, 60 * MINUTE, 100));
     let (opening, session) = sessions.open(WHO).unwrap();
     Rig { id: opening.keep(), sessions, events, session }
 }
@@ -58,7 +59,7 @@ async fn a_request_in_flight_or_a_stream_keeps_it() {
     rig.sessions.sweep();
     exchange.result(b"{}");
     advance(59 * MINUTE).await;
-    let stream = rig.sessions.listen(&rig.id, &WHO, 100).expect("its time begins with the answer");
+    let stream = rig.sessions.listen(&rig.id, &WHO, 100, None).expect("its time begins with the answer");
     advance(120 * MINUTE).await;
     rig.sessions.sweep();
     drop(stream);
@@ -86,6 +87,7 @@ async fn a_front_that_goes_down_opens_nothing() {
     let rig = rig();
     rig.sessions.wind_down();
     assert_eq!(rig.sessions.open(WHO).err(), Some(NoSession::Closing));
-    let mut stream = rig.sessions.listen(&rig.id, &WHO, 100).unwrap();
-    assert_eq!(stream.next().await, None);
+    let mut stream = rig.sessions.listen(&rig.id, &WHO, 100, None).unwrap().unwrap();
+    let step = std::future::poll_fn(|cx| stream.poll_event(cx, &mut Vec::new())).await;
+    assert_eq!(step, Step::End { cut: false });
 }
