@@ -3,6 +3,7 @@
 //! A [`ServerHandle`](handle::ServerHandle) is the cheap clone everybody else holds; one task per server
 //! (`downstream/task.rs`) owns the connection and the child's life and carries no traffic.
 
+pub mod asking;
 pub mod connect;
 pub mod connector;
 pub mod error;
@@ -15,8 +16,11 @@ pub mod link;
 pub mod listen;
 pub mod own_call;
 pub mod parked;
+pub mod private;
+mod private_ears;
 pub mod process;
 pub mod request;
+pub mod status;
 pub mod stdio;
 pub mod surroundings;
 pub mod survey;

@@ -9,9 +9,11 @@ pub mod complete;
 pub mod core;
 pub mod exchange;
 pub mod incoming;
+pub mod isolation;
 pub mod lists;
 pub mod logging;
 pub mod notify;
+mod pages;
 pub mod parking;
 pub mod prompts;
 pub mod relay;
@@ -24,6 +26,7 @@ pub mod subscribe;
 pub mod tasks;
 pub mod tools;
 pub mod updates;
+pub mod written;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
@@ -102,6 +105,7 @@ impl Gateway {
                     queue_bytes: limits.server_queue_bytes,
                 },
                 lists: ListLimits { items: limits.list_items, pages: limits.list_pages },
+                private_connections: limits.private_connections,
             };
             Core::new(around, parts.memory)
         });
@@ -172,7 +176,7 @@ impl Gateway {
     /// A session for one modern HTTP request.
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        Arc::new(Session::new(caller, self.core.current().config.settings.limits.in_flight_per_client))
+        Arc::new(Session::lone(caller, self.core.current().config.settings.limits.in_flight_per_client))
     }
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.
@@ -192,6 +196,7 @@ impl Gateway {
         for (id, handle) in session.close() {
             handle.cancel(session.key(), &id, Some("the client left"));
         }
+        self.core.current().servers.values().for_each(|handle| handle.release(session.key()));
     }
 
     /// Takes one message of a client. Every request gets exactly one answer in `sink`, now or later.
@@ -366,6 +371,7 @@ impl Gateway {
     fn notification(&self, session: &Arc<Session>, method: &str, params: Option<&str>) {
         match method {
             "notifications/initialized" => session.mark_initialized(),
+            "notifications/roots/list_changed" => isolation::roots_changed(&self.core, session, params),
             "notifications/cancelled" => {
                 let members = params.and_then(|raw| Members::parse(raw).ok());
                 let Some(members) = members else { return };

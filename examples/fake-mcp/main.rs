@@ -8,6 +8,7 @@ mod lists;
 mod message;
 mod old_sse;
 mod options;
+mod roots;
 mod script;
 mod server;
 mod stdio;

@@ -85,6 +85,8 @@ pub struct Options {
     pub odd_items: bool,
     /// Exit after the answer to a call.
     pub exit_after_call: bool,
+    /// Ask for the folders of the client.
+    pub ask_roots: bool,
     /// Do nothing but live; what a grandchild does.
     pub sleep_forever: bool,
 }
@@ -143,6 +145,7 @@ impl Options {
             "--ignore-cancel" => &mut self.ignore_cancel,
             "--odd-items" => &mut self.odd_items,
             "--exit-after-call" => &mut self.exit_after_call,
+            "--ask-roots" => &mut self.ask_roots,
             "--sleep-forever" => &mut self.sleep_forever,
             other => panic!("unknown argument {other}"),
         }
@@ -186,6 +189,7 @@ impl Default for Options {
             ignore_cancel: false,
             odd_items: false,
             exit_after_call: false,
+            ask_roots: false,
             sleep_forever: false,
         }
     }

@@ -8,6 +8,7 @@ use crate::message::Message;
 use crate::message::quote;
 use crate::options::Eras;
 use crate::options::Options;
+use crate::roots;
 use crate::script;
 use crate::script::Script;
 use crate::tasks;
@@ -179,6 +180,7 @@ impl Server {
     }
 
     fn hear(&self, message: &Message, out: &Arc<dyn Out>) {
+        roots::hear(self, &message.method, out);
         match message.method.as_str() {
             "notifications/cancelled" => {
                 let id = message.raw("requestId").unwrap_or_default();

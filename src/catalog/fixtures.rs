@@ -6,6 +6,7 @@ use crate::catalog::lists::ServerLists;
 use crate::catalog::merge::Part;
 use crate::config::model::EraChoice;
 use crate::config::model::Server;
+use crate::config::model::Sharing;
 use crate::config::model::Stdio;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
@@ -34,6 +35,7 @@ pub fn server(server: &str) -> Server {
         idle_timeout: None,
         stop: StopGrace::default(),
         max_in_flight: defaults::MAX_IN_FLIGHT,
+        sharing: Sharing::Auto,
     }
 }
 
@@ -60,6 +62,7 @@ pub fn empty() -> ServerLists {
         prompts: Vec::new(),
         resources: Vec::new(),
         templates: Vec::new(),
+        asks: false,
         incomplete: false,
     }
 }

@@ -94,6 +94,10 @@ pub struct ServerLists {
     pub resources: Vec<Item>,
     /// Its resource templates.
     pub templates: Vec<Item>,
+    /// It was seen asking its client for something (roots, sampling, elicitation): each session may want a connection of
+    /// its own.
+    #[serde(default)]
+    pub asks: bool,
     /// A list could not be read and nothing was known of it: it is not saved, and read again.
     #[serde(skip)]
     pub incomplete: bool,
@@ -134,6 +138,7 @@ impl PartialEq for ServerLists {
             && self.capabilities.get() == other.capabilities.get()
             && text(&self.server_info) == text(&other.server_info)
             && self.instructions == other.instructions
+            && self.asks == other.asks
             && ListKind::ALL.iter().all(|kind| self.of(*kind) == other.of(*kind))
     }
 }

@@ -13,8 +13,12 @@ use crate::catalog::route::Route;
 use crate::catalog::tool_filter::Filter;
 use crate::config::model::Naming;
 use crate::config::model::Server;
+use crate::config::model::Transport;
+use crate::config::model::Wire;
 use crate::name::ExposedName;
 use crate::name::ServerName;
+use crate::protocol::param_header;
+use crate::protocol::version::Era;
 use crate::wire::members::Members;
 use serde_json::value::RawValue;
 use std::borrow::Borrow;
@@ -100,6 +104,9 @@ pub enum LeftOutReason {
     /// The server has it twice; the first is shown.
     #[error("the server lists it twice")]
     ListedTwice,
+    /// Over HTTP such a tool must not be called.
+    #[error("its `x-mcp-header` breaks the rules: {0}")]
+    HeaderMark(&'static str),
     /// Left out for modern clients alone.
     #[error("to clients of 2026-07-28, because it runs only as a task of 2025-11-25")]
     OnlyAsTask,
@@ -219,6 +226,10 @@ impl<'a> Merger<'a> {
                 let spot = key_spot(item, kind).and_then(|spot| {
                     if seen.insert(&*item.key) { Ok(spot) } else { Err(LeftOutReason::ListedTwice) }
                 });
+                let spot = spot.and_then(|spot| match header_fault(source, kind, item) {
+                    Some(fault) => Err(LeftOutReason::HeaderMark(fault)),
+                    None => Ok(spot),
+                });
                 match spot {
                     Ok(spot) => {
                         let name = name_of(source.server, &item.key);
@@ -284,6 +295,13 @@ impl<'a> Merger<'a> {
 }
 
 /// Where the text of the key of `item` stands in it, quotes included.
+/// What is wrong with the header marks of a tool that is called over modern HTTP.
+fn header_fault(source: &Source<'_>, kind: ListKind, item: &Item) -> Option<&'static str> {
+    let over_http = matches!(&source.server.transport, Transport::Http(http) if http.wire != Wire::WebSocket);
+    let modern = source.lists.is_some_and(|lists| lists.era == Era::Modern);
+    if kind == ListKind::Tools && over_http && modern { param_header::fault(item.raw.get()) } else { None }
+}
+
 fn key_spot(item: &Item, kind: ListKind) -> Result<Range<usize>, LeftOutReason> {
     if item.key.len() > MAX_KEY {
         return Err(LeftOutReason::TooLong);

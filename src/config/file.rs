@@ -93,6 +93,8 @@ pub struct Entry {
     pub stop_grace: Option<StopGrace>,
     /// Calls at once; more are refused.
     pub max_in_flight: Option<u32>,
+    /// Who shares a connection to it.
+    pub sharing: Option<SharingName>,
     /// Longest time for one call without a unit, as other clients write it: seconds below 1000, else milliseconds.
     pub timeout: Option<NumberOrObject>,
 }
@@ -143,6 +145,20 @@ pub enum EraName {
     Legacy,
     /// From 2026-07-28.
     Modern,
+}
+
+/// Who shares a connection to a server.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum SharingName {
+    /// All clients, until the server asks its client for something; from then on each session has its own.
+    Auto,
+    /// All clients.
+    Shared,
+    /// Each session has its own process or connection.
+    PerSession,
+    /// Each call has its own, which ends with it.
+    PerCall,
 }
 
 /// The JSON Schema of the file (draft 7), as it is committed under `schema/`.

@@ -86,6 +86,22 @@ pub struct Server {
     pub stop: StopGrace,
     /// Calls in flight at once; more are refused at once.
     pub max_in_flight: usize,
+    /// Who shares a connection to it.
+    pub sharing: Sharing,
+}
+
+/// Who shares a connection to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sharing {
+    /// All clients, until a legacy server asks its client for something; from then on each session has its own.
+    #[default]
+    Auto,
+    /// All clients.
+    Shared,
+    /// Each session, or authenticated caller, has its own.
+    PerSession,
+    /// Each call has its own, which ends with it.
+    PerCall,
 }
 
 impl Server {
@@ -262,6 +278,8 @@ pub struct Limits {
     pub list_pages: usize,
     /// Items on one page of a list we answer.
     pub page_size: usize,
+    /// Connections of one server that belong to one session, caller or call each.
+    pub private_connections: usize,
     /// Calls of one caller that wait for an answer of a user.
     pub parked_per_caller: usize,
     /// Resources that one client is subscribed to.
@@ -280,6 +298,7 @@ impl Default for Limits {
             list_items: 20_000,
             list_pages: 1_000,
             page_size: 5_000,
+            private_connections: 64,
             parked_per_caller: 64,
             subscriptions_per_client: 1_000,
         }

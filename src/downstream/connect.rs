@@ -33,6 +33,8 @@ pub struct Order {
     pub listener: Arc<dyn Listener>,
     /// Longest message, deepest nesting, bytes queued.
     pub limits: LinkLimits,
+    /// What a legacy server is told that its client can do, as JSON text.
+    pub declared: Arc<str>,
 }
 
 /// Bounds of one connection.

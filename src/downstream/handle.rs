@@ -5,10 +5,14 @@
 
 use crate::catalog::lists::ServerLists;
 use crate::config::model::Server;
+use crate::config::model::Sharing;
 use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
+use crate::downstream::private::Own;
+use crate::downstream::private::Privates;
 use crate::downstream::request::Request;
+use crate::downstream::surroundings::Surroundings;
 use crate::downstream::updates::Updates;
 use crate::name::ServerName;
 use crate::policy::permit::Permit;
@@ -21,6 +25,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::watch;
@@ -42,12 +48,19 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     pub(super) relist: Notify,
     /// The entry, for the task; it changes when only names, filters or times of the entry changed.
-    pub(super) entry: watch::Sender<Arc<Server>>,
+    pub(super) entry: Arc<watch::Sender<Arc<Server>>>,
     /// What is known of its lists.
-    pub(super) lists: watch::Sender<Option<Arc<ServerLists>>>,
+    pub(super) lists: Arc<watch::Sender<Option<Arc<ServerLists>>>>,
     /// The drain time, once it is to be stopped.
     pub(super) retired: watch::Sender<Option<Duration>>,
     pub(super) stopped: CancellationToken,
+    pub(super) around: Surroundings,
+    /// It was seen asking its client for something.
+    pub(super) asks: AtomicBool,
+    /// Connections that are not shared.
+    pub(super) privates: Privates,
+    /// Whose it is, when it is such a connection itself.
+    pub(super) own: Option<Own>,
     /// Resources whose updates are wanted.
     pub(super) updates: Updates,
     /// Why it is not idle although it has no calls.
@@ -76,47 +89,29 @@ pub(super) struct Ready {
     pub(super) since: Instant,
 }
 
-/// The state of a server, for people and programs.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Status {
-    /// `idle`, `starting`, `ready`, `failed` or `draining`.
-    pub state: &'static str,
-    /// The process id of a running child.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
-    /// Seconds it has been ready.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ready_secs: Option<u64>,
-    /// Calls in flight or waiting.
-    pub in_flight: usize,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The era it speaks, once known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub era: Option<Era>,
-    /// Its tools, once known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tools: Option<usize>,
-}
-
 impl ServerHandle {
     /// A server that is not running. `lists` is what a saved catalog knows of it. Its task must be run.
-    pub(super) fn idle(server: Arc<Server>, lists: Option<Arc<ServerLists>>) -> Self {
-        let shared = Shared {
-            name: server.name.clone(),
-            state: Mutex::new(State::Idle),
-            wake: Notify::new(),
-            relist: Notify::new(),
-            entry: watch::Sender::new(Arc::clone(&server)),
-            lists: watch::Sender::new(lists),
-            retired: watch::Sender::new(None),
-            stopped: CancellationToken::new(),
-            updates: Updates::default(),
-            holds: Holds::default(),
-        };
+    pub(super) fn idle(server: Arc<Server>, lists: Option<Arc<ServerLists>>, around: Surroundings) -> Self {
+        let asks = lists.as_ref().is_some_and(|lists| lists.asks);
+        let entry = Arc::new(watch::Sender::new(Arc::clone(&server)));
+        let shared = Shared::new(State::Idle, entry, Arc::new(watch::Sender::new(lists)), around, None);
+        shared.asks.store(asks, Ordering::Relaxed);
         Self { server, shared: Arc::new(shared) }
+    }
+
+    /// Another connection to the same server.
+    pub(super) fn beside(&self, shared: Arc<Shared>) -> Self {
+        Self { server: Arc::clone(&self.server), shared }
+    }
+
+    /// True when every caller uses this connection. Part of every call: nothing is locked or copied.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        match self.server.sharing {
+            Sharing::Shared => true,
+            Sharing::Auto => !self.asks(),
+            Sharing::PerSession | Sharing::PerCall => false,
+        }
     }
 
     /// The entry it was made from.
@@ -275,6 +270,7 @@ impl ServerHandle {
 
     /// Stops it: new calls are refused, calls in flight have `drain` to finish. Returns at once.
     pub fn retire(&self, drain: Duration) {
+        self.shared.privates.close(drain);
         self.shared.retired.send_replace(Some(drain));
         self.shared.wake.notify_one();
     }
@@ -282,40 +278,6 @@ impl ServerHandle {
     /// Resolves when it is stopped and nothing of it is left.
     pub async fn stopped(&self) {
         self.shared.stopped.cancelled().await;
-    }
-
-    /// Where it is in its life.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        let lists = self.lists();
-        let mut status = Status {
-            state: "idle",
-            pid: None,
-            ready_secs: None,
-            in_flight: 0,
-            reason: None,
-            era: lists.as_ref().map(|lists| lists.era),
-            tools: lists.map(|lists| lists.tools.len()),
-        };
-        match &*self.lock() {
-            State::Idle => {}
-            State::Starting { waiting, .. } => (status.state, status.in_flight) = ("starting", waiting.len()),
-            State::Ready(ready) => {
-                status.state = "ready";
-                status.pid = ready.pid;
-                status.ready_secs = Some(ready.since.elapsed().as_secs());
-                status.in_flight = ready.link.pending().len();
-                status.era = Some(ready.link.era());
-            }
-            State::Failed { reason, .. } => {
-                (status.state, status.reason) = ("failed", Some(reason.to_string()))
-            }
-            State::Draining { link } => {
-                status.state = "draining";
-                status.in_flight = link.as_ref().map_or(0, |link| link.pending().len());
-            }
-        }
-        status
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -331,6 +293,7 @@ impl ServerHandle {
         let mut state = self.lock();
         let refusal = match &mut *state {
             State::Starting { waiting, .. } if waiting.len() < self.server.max_in_flight => {
+                self.shared.mark_used();
                 waiting.push(parked);
                 return;
             }
@@ -355,6 +318,7 @@ impl ServerHandle {
                 Lost::NotSent("is being stopped; it left the file or the gateway ends".into())
             }
             State::Idle | State::Ready(_) | State::Failed { .. } => {
+                self.shared.mark_used();
                 *state = State::starting(vec![parked]);
                 self.shared.wake.notify_one();
                 return;
@@ -370,6 +334,32 @@ impl ServerHandle {
 }
 
 impl Shared {
+    pub(super) fn new(
+        state: State,
+        entry: Arc<watch::Sender<Arc<Server>>>,
+        lists: Arc<watch::Sender<Option<Arc<ServerLists>>>>,
+        around: Surroundings,
+        own: Option<Own>,
+    ) -> Self {
+        let name = entry.borrow().name.clone();
+        Self {
+            name,
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            relist: Notify::new(),
+            entry,
+            lists,
+            retired: watch::Sender::new(None),
+            stopped: CancellationToken::new(),
+            around,
+            asks: AtomicBool::new(false),
+            privates: Privates::default(),
+            updates: Updates::default(),
+            holds: Holds::default(),
+            own,
+        }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

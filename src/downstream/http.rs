@@ -14,9 +14,11 @@ mod mark;
 pub mod old;
 mod parcel;
 pub mod reply;
+mod resume;
 mod roots;
 mod session;
 mod sse;
+mod stale;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -125,13 +127,14 @@ fn with_hint(error: StartError) -> StartError {
 
 async fn streamable(order: Order, endpoint: Endpoint) -> Result<Connection, StartError> {
     let server = &order.server;
-    let Met { greeting, stamp } = era::meet(&endpoint, server, order.era).await?;
+    let Met { greeting, stamp } = era::meet(&endpoint, server, order.era, &order.declared).await?;
     let link = HttpLink::open(Talk {
         endpoint,
         era: greeting.era,
         session: stamp.map(Session::new),
         pending: Pending::new(server.max_in_flight),
         listener: order.listener,
+        declared: order.declared,
         patience: server.start_timeout,
         ended: watch::Sender::new(None),
         failures: AtomicU32::new(0),

@@ -179,7 +179,7 @@ impl LineLink {
                 if method == "ping" {
                     return self.respond(id, r#""result":{}"#);
                 }
-                let source = Source { server: &self.server, link: &**self, call: None };
+                let source = Source { server: &self.server, link: &**self, call: None, whose: None };
                 listener.request(source, Arc::clone(self) as Arc<dyn Link>, id, &method, params);
             }
             Err(malformed) => self.garbled(bytes, &malformed),
@@ -200,7 +200,7 @@ impl LineLink {
     fn told(&self, method: &str, params: Option<&RawValue>, listener: &dyn Listener) {
         if method != "notifications/progress" {
             return listener.notification(
-                Source { server: &self.server, link: self, call: None },
+                Source { server: &self.server, link: self, call: None, whose: None },
                 method,
                 params,
             );

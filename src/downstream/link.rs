@@ -3,6 +3,7 @@
 //! It says nothing of how a connection comes to be (`connect.rs`) or who owns it (`task.rs`).
 
 use crate::catalog::lists::ServerLists;
+use crate::downstream::private::Key;
 use crate::downstream::request::Request;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
@@ -55,6 +56,8 @@ pub struct Source<'a> {
     pub link: &'a dyn Link,
     /// Our id of the call that it came with, where the transport says so (the response stream of an HTTP request).
     pub call: Option<u64>,
+    /// Whose the connection is; `None` for one that all share.
+    pub whose: Option<&'a Key>,
 }
 
 /// Hears what servers say unasked. Called in the order of the wire, from the task that reads; must not wait.
@@ -63,6 +66,10 @@ pub trait Listener: Send + Sync {
     fn notification(&self, source: Source<'_>, method: &str, params: Option<&RawValue>);
     /// All lists of a server were read anew.
     fn lists_read(&self, server: &ServerName, lists: &Arc<ServerLists>);
+    /// A connection that is not shared is ready; it is that of `whose`.
+    fn private_ready(&self, server: &ServerName, whose: &Key, link: &Arc<dyn Link>) {
+        let _ = (server, whose, link);
+    }
     /// A request of a legacy server; to be answered with [`Link::respond`].
     fn request(
         &self,

@@ -25,4 +25,6 @@ pub struct Surroundings {
     pub limits: LinkLimits,
     /// Bounds of lists.
     pub lists: ListLimits,
+    /// Connections of one server that belong to one session, caller or call each.
+    pub private_connections: usize,
 }

@@ -45,6 +45,7 @@ pub async fn survey(
         prompts: Vec::new(),
         resources: Vec::new(),
         templates: Vec::new(),
+        asks: false,
         incomplete: false,
     };
     for kind in ListKind::ALL {

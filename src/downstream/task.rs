@@ -4,6 +4,8 @@
 //! themselves through their handle.
 
 pub mod backoff;
+mod sweep;
+mod wanted;
 
 use crate::catalog::lists::ServerLists;
 use crate::config::model::EraChoice;
@@ -21,10 +23,17 @@ use crate::downstream::handle::Shared;
 use crate::downstream::handle::State;
 use crate::downstream::handle::release;
 use crate::downstream::link::Link;
+use crate::downstream::link::Listener;
 use crate::downstream::listen::keep_listening;
+use crate::downstream::private_ears::PrivateEars;
 use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
+use crate::downstream::task::sweep::SWEEP;
+use crate::downstream::task::sweep::finish;
+use crate::downstream::task::sweep::sweep;
+use crate::downstream::task::wanted::wanted;
+use crate::protocol::capability;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::wire::pending::Answer;
@@ -35,18 +44,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio::time::interval;
 use tokio::time::sleep;
-use tokio::time::sleep_until;
 use tokio::time::timeout;
 
-/// How often calls are looked over for ended patience.
-const SWEEP: Duration = Duration::from_millis(250);
 /// Quiet time after a server said that its lists changed.
 const RELIST_QUIET: Duration = Duration::from_millis(100);
 
 /// First wait before a list that could not be read is read again; it doubles, so that a server nobody uses can end.
 const RELIST_AGAIN: Duration = Duration::from_secs(1);
-/// Longer than anybody looks at an idle server.
-const LONG: Duration = Duration::from_secs(24 * 3600);
 /// What a connection that is being made may take beyond the start timeout, to say why it failed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -58,15 +62,16 @@ pub fn launch(
     around: &Surroundings,
     tasks: &Tasks,
 ) -> ServerHandle {
-    let handle = ServerHandle::idle(server, lists);
-    let task = ServerTask {
-        shared: Arc::clone(handle.shared()),
-        around: around.clone(),
-        backoff: Backoff::default(),
-        in_doubt: false,
-    };
-    tasks.spawn(task.run());
+    let handle = ServerHandle::idle(server, lists, around.clone());
+    tasks.spawn(run(Arc::clone(handle.shared())));
     handle
+}
+
+/// The life of one connection, shared or not, until it is retired.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let around = shared.around.clone();
+    let backoff = Backoff::default();
+    ServerTask { shared, around, backoff, in_doubt: false, unused: false, ears: None }.run().await;
 }
 
 struct ServerTask {
@@ -75,6 +80,10 @@ struct ServerTask {
     backoff: Backoff,
     /// The last start failed: what was remembered of the server may no longer hold, so it is found out anew.
     in_doubt: bool,
+    /// It ended because nobody used it.
+    unused: bool,
+    /// Hears the server on a connection that is not shared.
+    ears: Option<Arc<PrivateEars>>,
 }
 
 /// Why a connection is over.
@@ -89,14 +98,16 @@ enum Over {
 
 impl ServerTask {
     async fn run(mut self) {
-        while self.wanted().await {
+        while wanted(&self.shared, self.unused).await {
             match self.start().await {
                 Some(Ok(connection)) => self.live(connection).await,
                 Some(Err(error)) => self.failed(&error),
                 None => break,
             }
         }
+        self.shared.leave();
         self.refuse_waiting("is being stopped; it left the file or the gateway ends");
+        self.shared.privates.finished().await;
         self.shared.stopped.cancel();
     }
 
@@ -104,53 +115,11 @@ impl ServerTask {
         self.shared.entry.borrow().clone()
     }
 
-    fn is_retired(&self) -> bool {
-        self.shared.retired.borrow().is_some()
-    }
-
-    /// Waits until somebody wants the server. `false` when it is retired.
-    async fn wanted(&self) -> bool {
-        let mut changes = self.shared.updates.changes();
-        loop {
-            if self.is_retired() {
-                return false;
-            }
-            let Some(again) = self.due() else { return true };
-            tokio::select! {
-                () = self.shared.wake.notified() => {}
-                _ = changes.changed() => {}
-                () = sleep_until(again) => {}
-            }
-        }
-    }
-
-    /// When it is to be looked at again; `None` when it is to be started now: a call waits, or somebody waits for updates of
-    /// its resources.
-    fn due(&self) -> Option<Instant> {
-        let mut state = self.shared.lock();
-        let subscribed = !self.shared.updates.is_empty();
-        let begins = match &*state {
-            State::Starting { .. } => return None,
-            State::Idle if subscribed => Instant::now(),
-            State::Failed { until, .. } if subscribed => *until,
-            _ => return Some(Instant::now() + LONG),
-        };
-        if begins <= Instant::now() {
-            *state = State::starting(Vec::new());
-            return None;
-        }
-        Some(begins)
-    }
-
     /// One attempt, within the start timeout. `None` when the server was retired meanwhile.
-    async fn start(&self) -> Option<Result<Connection, StartError>> {
+    async fn start(&mut self) -> Option<Result<Connection, StartError>> {
+        self.unused = false;
         let server = self.entry();
-        let order = Order {
-            era: self.known_era(&server),
-            listener: Arc::clone(&self.around.listener),
-            limits: self.around.limits,
-            server: Arc::clone(&server),
-        };
+        let order = self.order(&server);
         let connector = Arc::clone(&self.around.connector);
         let starts = Arc::clone(&self.around.starts);
         let attempt = async {
@@ -170,6 +139,20 @@ impl ServerTask {
             result = attempt => Some(result),
             () = self.needless() => None,
         }
+    }
+
+    fn order(&mut self, server: &Arc<Server>) -> Order {
+        let inner = Arc::clone(&self.around.listener);
+        let (listener, declared): (Arc<dyn Listener>, _) = match &self.shared.own {
+            None => (inner, capability::DECLARED_TO_LEGACY.into()),
+            Some(own) => {
+                let ears = PrivateEars::new(inner, server.name.clone(), own.key.clone());
+                let ears = Arc::clone(self.ears.insert(Arc::new(ears)));
+                (ears, Arc::clone(&own.key.capabilities))
+            }
+        };
+        let era = self.known_era(server);
+        Order { era, listener, limits: self.around.limits, server: Arc::clone(server), declared }
     }
 
     /// Resolves when a start is no longer worth it: the server is retired, and no call waits or their drain is over.
@@ -238,6 +221,7 @@ impl ServerTask {
                     _ = lifeline.ended() => {}
                 }
                 lifeline.stop(self.entry().stop).await;
+                self.unused = true;
                 event::server_stopped(&self.around.metrics, &self.shared.name, "idle", &"as asked");
             }
             Over::Retired(drain) => self.drain(link, lifeline, drain).await,
@@ -252,6 +236,10 @@ impl ServerTask {
         if let State::Starting { waiting, .. } = before {
             waiting.into_iter().for_each(|parked| release(parked, &**link));
         }
+        if let (Some(own), Some(ears)) = (&self.shared.own, &self.ears) {
+            self.around.listener.private_ready(&self.shared.name, &own.key, link);
+            ears.open();
+        }
     }
 
     /// Unless a call wants it started again already.
@@ -264,7 +252,7 @@ impl ServerTask {
 
     fn ended(&mut self, began: Instant, how: &str) {
         // Before its lists were read nobody could use it: that is a start that failed.
-        let unlisted = self.shared.lists.borrow().is_none();
+        let unlisted = self.shared.own.is_none() && self.shared.lists.borrow().is_none();
         let pause = match unlisted {
             true => self.backoff.after_failed_start(),
             false => self.backoff.after_end(began.elapsed()),
@@ -305,15 +293,25 @@ impl ServerTask {
             if pending.issued() != issued || !pending.is_empty() || !self.shared.updates.is_empty() {
                 (issued, busy) = (pending.issued(), Instant::now());
             }
-            let unused = self.entry().idle_timeout.is_some_and(|limit| busy.elapsed() >= limit);
+            let unused =
+                self.idle_timeout().is_some_and(|limit| pending.is_empty() && busy.elapsed() >= limit);
             if unused && !self.shared.holds.any() {
                 return Over::Unused;
             }
         }
     }
 
+    fn idle_timeout(&self) -> Option<Duration> {
+        let entry = self.entry().idle_timeout;
+        self.shared.own.as_ref().map_or(entry, |own| own.idle_timeout(entry))
+    }
+
     /// Reads the lists after the start and whenever they changed. Never ends.
     async fn keep_lists(&self, link: &Arc<dyn Link>, greeting: &Greeting, began: Instant) {
+        if self.shared.own.is_some() {
+            event::private_connection(&self.around.metrics, &self.shared.name, began.elapsed());
+            return std::future::pending().await;
+        }
         let (mut first, mut pause) = (true, RELIST_AGAIN);
         loop {
             let before = self.shared.lists.borrow().clone();
@@ -323,8 +321,7 @@ impl ServerTask {
                 event::server_started(&self.around.metrics, &server.name, began.elapsed(), lists.tools.len());
             }
             first = false;
-            let lists = Arc::new(lists);
-            self.shared.lists.send_replace(Some(Arc::clone(&lists)));
+            let lists = self.shared.publish(lists);
             self.around.listener.lists_read(&server.name, &lists);
             if lists.incomplete {
                 let _ = timeout(pause, self.shared.relist.notified()).await;
@@ -377,22 +374,5 @@ impl Shared {
 fn answer_waiting(state: State, lost: &Lost) {
     if let State::Starting { waiting, .. } = state {
         waiting.into_iter().for_each(|parked| parked.waiter.answer(Answer::Lost(lost.clone())));
-    }
-}
-
-/// Waits until no call is in flight.
-async fn finish(link: &dyn Link) {
-    let mut tick = interval(Duration::from_millis(20));
-    while !link.pending().is_empty() {
-        tick.tick().await;
-        sweep(link);
-    }
-}
-
-/// Ends the calls whose patience has ended, and tells the server.
-fn sweep(link: &dyn Link) {
-    for (id, patience, waiter) in link.pending().expired() {
-        waiter.answer(Answer::Lost(Lost::Silent(patience)));
-        link.abandon(id, "no answer within the time limit");
     }
 }

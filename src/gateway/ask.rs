@@ -5,11 +5,15 @@
 
 mod anew;
 pub mod held;
+pub mod pushed;
 pub mod round;
 
 use crate::downstream::link::Link;
 use crate::downstream::link::Source;
+use crate::downstream::private::Key;
+use crate::gateway::core::Core;
 use crate::protocol::code;
+use crate::protocol::input::Wanted;
 use crate::wire::pending::Question;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -17,37 +21,55 @@ use std::sync::Arc;
 
 /// Passes the question on, or refuses it at once.
 pub(super) fn pass_on(
+    core: &Core,
     source: Source<'_>,
     link: &Arc<dyn Link>,
     id: &RawValue,
     method: &str,
     params: Option<&str>,
 ) {
-    if method == "roots/list" {
+    // One client's folders would change what a shared server allows to all of them.
+    if method == "roots/list" && source.whose.is_none() {
         return link.respond(id, r#""result":{"roots":[]}"#);
     }
-    if !matches!(method, "elicitation/create" | "sampling/createMessage") {
-        return refuse(
-            &**link,
-            id,
-            code::METHOD_NOT_FOUND,
-            &format!("the gateway does not answer `{method}`"),
-        );
-    }
-    let pending = link.pending();
+    let Some(wanted) = Wanted::of(method, params) else {
+        let why = format!("the gateway does not answer `{method}`");
+        return refuse(&**link, id, code::METHOD_NOT_FOUND, &why);
+    };
     let (answered_id, answering) = (id.to_owned(), Arc::clone(link));
     let reply = Arc::new(move |answer: &str| answering.respond(&answered_id, answer));
     let question = Question { id: id.get(), method, params, reply };
-    let taken = match (source.call, pending.sole_owner()) {
-        (Some(call), _) => pending.ask_call(call, &question),
-        (None, Some(owner)) => pending.ask(owner, &question),
-        (None, None) => {
-            let why = "calls of several clients are in flight, so it is not clear who is asked";
-            return refuse(&**link, id, code::INVALID_REQUEST, why);
+    match ask(core, &source, wanted, &question) {
+        Some(true) => {}
+        Some(false) => {
+            refuse(&**link, id, code::INVALID_PARAMS, &format!("the client cannot answer `{method}`"));
         }
+        None => {
+            let why = "calls of several clients are in flight, so it is not clear who is asked";
+            refuse(&**link, id, code::INVALID_REQUEST, why);
+        }
+    }
+}
+
+/// Whether the question was passed on; `None` when it is not clear to whom.
+fn ask(core: &Core, source: &Source<'_>, wanted: Wanted, question: &Question<'_>) -> Option<bool> {
+    let pending = source.link.pending();
+    let owner = source.whose.and_then(Key::session);
+    let push = || {
+        let session = owner.and_then(|owner| core.session(owner))?;
+        let server = core.current().server(source.server).map(|handle| Arc::clone(handle.server()));
+        Some(pushed::ask(&session, server.as_ref().and_then(|server| server.label()), question))
     };
-    if !taken {
-        refuse(&**link, id, code::INVALID_PARAMS, &format!("the client cannot answer `{method}`"));
+    // No call may hold the question about folders up, and it is none's in particular.
+    if wanted == Wanted::Roots && push() == Some(true) {
+        return Some(true);
+    }
+    if let Some(call) = source.call {
+        return Some(pending.ask_call(call, question));
+    }
+    match owner {
+        Some(owner) => Some(pending.ask(owner, question) || push() == Some(true)),
+        None => pending.sole_owner().map(|owner| pending.ask(owner, question)),
     }
 }
 

@@ -111,6 +111,11 @@ impl Core {
     #[must_use]
     pub fn launch(&self, entry: Arc<Server>, provisional: Option<Arc<ServerLists>>) -> ServerHandle {
         let stored = self.memory.as_ref().and_then(|memory| memory.store.load(&entry_digest(&entry)).found());
+        // Whether the entry that was there before asked its client says nothing of this one.
+        let provisional = provisional.map(|lists| match lists.asks {
+            true => Arc::new(ServerLists { asks: false, ..(*lists).clone() }),
+            false => lists,
+        });
         let lists = stored.map(|stored| Arc::new(stored.lists)).or(provisional);
         task::launch(entry, lists, &self.around, &self.tasks)
     }
@@ -258,6 +263,11 @@ impl Core {
 
     pub(super) fn forget(&self, session: &Session) {
         lock(&self.sessions).remove(&session.key());
+    }
+
+    /// The session with this number, if it has not ended. Sessions of single requests are not known here.
+    pub(super) fn session(&self, key: Owner) -> Option<Arc<Session>> {
+        lock(&self.sessions).get(&key).and_then(Weak::upgrade)
     }
 
     pub(super) fn sessions(&self) -> Vec<Arc<Session>> {

@@ -4,16 +4,17 @@
 
 use crate::gateway::reply::Failure;
 use crate::gateway::session::LEVELS;
+use crate::gateway::session::NO_CALL;
 use crate::gateway::session::Session;
-use crate::gateway::session::write_notification;
 use crate::gateway::tasks::tracked::Tracked;
+use crate::gateway::written::write_notification;
+use crate::gateway::written::write_request;
 use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
 use crate::wire::members::write_object;
-use crate::wire::members::write_string;
 use crate::wire::message::read_text;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
@@ -79,7 +80,9 @@ impl Exchange {
     #[must_use]
     pub fn ask(&self, question: &Question<'_>) -> bool {
         let wanted = Wanted::of(question.method, question.params);
-        let Some(id) = wanted.and_then(|wanted| self.session.expect_reply(&self.id, wanted, question)) else {
+        // Folders are asked for once, for the connection: the question outlives the call on whose way it is sent.
+        let call = if wanted == Some(Wanted::Roots) { NO_CALL } else { &*self.id };
+        let Some(id) = wanted.and_then(|wanted| self.session.expect_reply(call, wanted, question)) else {
             return false;
         };
         let sent = self.sink.send(Kind::Notice, |out| write_request(out, &id, question));
@@ -214,16 +217,6 @@ impl Drop for Exchange {
             let _ = self.sink.send(kind, |out| write_answer(out, &self.id, br#","error":"#, json.as_bytes()));
         }
     }
-}
-
-fn write_request(out: &mut Vec<u8>, id: &str, question: &Question<'_>) {
-    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-    out.extend_from_slice(id.as_bytes());
-    out.extend_from_slice(br#","method":"#);
-    write_string(out, question.method);
-    out.extend_from_slice(br#","params":"#);
-    out.extend_from_slice(question.params.unwrap_or("{}").as_bytes());
-    out.push(b'}');
 }
 
 /// Writes an answer: `member` is `,"result":` or `,"error":`.

@@ -1,7 +1,9 @@
 //! `logging/setLevel`: each client gets the level it asked for; servers are asked for the lowest anybody wants.
 
 use crate::downstream::handle::ServerHandle;
+use crate::downstream::link::Link;
 use crate::downstream::own_call::once;
+use crate::downstream::private::Key;
 use crate::downstream::request::Request;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
@@ -9,11 +11,13 @@ use crate::gateway::incoming::Incoming;
 use crate::gateway::relay::quoted;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::LEVELS;
+use crate::name::ServerName;
 use crate::protocol::version::Era;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
 use crate::wire::members::write_object;
 use crate::wire::message::read_text;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a server may take to accept a level. Nobody waits for it.
@@ -29,8 +33,14 @@ pub(super) fn set_level(core: &Core, incoming: &Incoming<'_>, exchange: Exchange
         let why = format!("`level` must be one of {}", LEVELS.join(", "));
         return exchange.fail(&Failure::bad_params(incoming.method, why));
     }
-    for handle in core.current().servers.values() {
-        tell(core, handle);
+    let session = Arc::clone(exchange.session());
+    for shared in core.current().servers.values() {
+        tell(core, shared);
+        for own in shared.private_of(session.key()) {
+            if let Some(link) = own.ready_link() {
+                send(&own, &*link, session.log_level());
+            }
+        }
     }
     exchange.result(b"{}");
 }
@@ -38,14 +48,27 @@ pub(super) fn set_level(core: &Core, incoming: &Incoming<'_>, exchange: Exchange
 /// Tells one running server the lowest level that anybody wants.
 pub(super) fn tell(core: &Core, handle: &ServerHandle) {
     let lowest = core.sessions().iter().filter_map(|session| session.log_level()).min();
-    let (Some(lowest), Some(link)) = (lowest, handle.ready_link()) else { return };
-    let logs = handle.lists().is_some_and(|lists| {
-        Members::parse(lists.capabilities.get()).is_ok_and(|all| all.get("logging").is_some())
-    });
-    if link.era() != Era::Legacy || !logs {
-        return;
+    if let Some(link) = handle.ready_link() {
+        send(handle, &*link, lowest);
     }
-    let params = format!(r#"{{"level":"{}"}}"#, LEVELS[lowest]);
+}
+
+/// Tells a connection that is not shared the level that its session wants.
+pub(super) fn tell_private(core: &Core, server: &ServerName, whose: &Key, link: &dyn Link) {
+    let session = whose.session().and_then(|key| core.session(key));
+    if let (Some(session), Some(handle)) = (session, core.current().server(server)) {
+        send(handle, link, session.log_level());
+    }
+}
+
+fn send(handle: &ServerHandle, link: &dyn Link, level: Option<usize>) {
+    let logs = || {
+        handle.lists().is_some_and(|lists| {
+            Members::parse(lists.capabilities.get()).is_ok_and(|all| all.get("logging").is_some())
+        })
+    };
+    let Some(level) = level.filter(|_| link.era() == Era::Legacy && logs()) else { return };
+    let params = format!(r#"{{"level":"{}"}}"#, LEVELS[level]);
     let Ok(members) = Members::parse(&params) else { return };
     let (waiter, _nobody_waits) = once();
     let _ = link.call(&Request::own("logging/setLevel", &members, "{}"), waiter, PATIENCE);

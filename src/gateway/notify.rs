@@ -7,8 +7,10 @@ use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
 use crate::downstream::listen::hear_acknowledged;
+use crate::downstream::private::Key;
 use crate::gateway::ask;
 use crate::gateway::core::Core;
+use crate::gateway::isolation;
 use crate::gateway::logging;
 use crate::gateway::tasks::followed;
 use crate::gateway::tasks::heard;
@@ -74,6 +76,12 @@ impl Listener for Ears {
         }
     }
 
+    fn private_ready(&self, server: &ServerName, whose: &Key, link: &Arc<dyn Link>) {
+        if let Some(core) = self.0.upgrade() {
+            logging::tell_private(&core, server, whose, &**link);
+        }
+    }
+
     fn request(
         &self,
         source: Source<'_>,
@@ -83,8 +91,13 @@ impl Listener for Ears {
         params: Option<&RawValue>,
     ) {
         let Some(core) = self.0.upgrade() else { return };
+        if source.whose.is_none()
+            && let Some(shared) = core.current().server(source.server)
+        {
+            isolation::note_asking(&core, shared, method);
+        }
         let params = params.map(|raw| heard::outward(&core, &source, raw.get()));
-        ask::pass_on(source, &link, id, method, params.as_deref());
+        ask::pass_on(&core, source, &link, id, method, params.as_deref());
     }
 }
 
@@ -106,11 +119,20 @@ fn log_line(core: &Core, source: &Source<'_>, params: Option<&str>) {
         pending.notice_call(call, "notifications/message", params);
         return;
     }
-    if let Some(owner) = pending.sole_owner() {
-        pending.notice(owner, "notifications/message", params);
+    let whose = source.whose.map(Key::session);
+    if let Some(owner) = whose.flatten().or_else(|| pending.sole_owner())
+        && pending.notice(owner, "notifications/message", params)
+    {
         return;
     }
     let level = params.and_then(log_level_of);
+    if let Some(session) = whose {
+        let session = session.and_then(|key| core.session(key));
+        if let Some(session) = session.filter(|session| level.is_none_or(|level| session.wants_log(&level))) {
+            session.notify("notifications/message", params);
+        }
+        return;
+    }
     if let [only] = core.sessions().as_slice()
         && pending.is_empty()
         && level.is_none_or(|level| only.wants_log(&level))

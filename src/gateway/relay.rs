@@ -12,6 +12,7 @@ use crate::gateway::ask::round;
 use crate::gateway::ask::round::Turn;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::isolation;
 use crate::gateway::parking::ComeBack;
 use crate::gateway::parking::Parking;
 use crate::gateway::parking::Purpose;
@@ -86,7 +87,6 @@ pub(super) fn send(
     let (Some(permit), Some(handle)) = (permit, snapshot.server(&route.server)) else {
         return unknown(failure(), exchange);
     };
-    exchange.session().bind(exchange.id(), handle);
     let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
     exchange.listens(incoming.progress_token(), with_this);
     // A modern server is told with every call what a legacy client said once.
@@ -101,13 +101,9 @@ pub(super) fn send(
         (true, Era::Modern) if handle.era() == Era::Legacy => way.held(incoming, exchange),
         (true, Era::Legacy) if handle.era() == Era::Modern => {
             let again = Again::new(&way, incoming, &capabilities);
-            way.go(&incoming.params, incoming.meta.as_ref(), exchange, Some(Box::new(again)));
-            Ok(())
+            way.go(incoming, exchange, Some(Box::new(again)))
         }
-        _ => {
-            way.go(&incoming.params, incoming.meta.as_ref(), exchange, None);
-            Ok(())
-        }
+        _ => way.go(incoming, exchange, None),
     }
 }
 
@@ -159,22 +155,21 @@ impl Way<'_, '_> {
         }
     }
 
-    fn go(
-        &self,
-        params: &Members<'_>,
-        meta: Option<&Members<'_>>,
-        exchange: Exchange,
-        again: Option<Box<Again>>,
-    ) {
-        let request = self.request(params, meta, &exchange);
-        let (handle, method) = (self.handle.clone(), self.passage.method);
+    fn go(&self, incoming: &Incoming<'_>, exchange: Exchange, again: Option<Box<Again>>) -> Relayed {
+        let connection = match isolation::connection(self.handle, self.capabilities, &exchange) {
+            Ok(connection) => connection,
+            Err(failure) => return refuse(failure, exchange),
+        };
+        let request = self.request(&incoming.params, incoming.meta.as_ref(), &exchange);
+        let (handle, method) = (ServerHandle::clone(&connection), self.passage.method);
         let samples = self.capabilities != "{}" && Wanted::Sampling.is_declared(self.capabilities);
         let patience = exchange.tracked().map(|tracked| tracked.patience(&handle));
         let relay = Box::new(Relay { exchange, handle, method, again, samples });
         match patience {
-            None => self.handle.call(self.permit, &request, relay),
-            Some(patience) => self.handle.call_within(self.permit, &request, relay, patience),
+            None => connection.call(self.permit, &request, relay),
+            Some(patience) => connection.call_within(self.permit, &request, relay, patience),
         }
+        Ok(())
     }
 
     /// A modern client's request to a legacy server: a new one, or one that comes back with answers.
@@ -201,13 +196,17 @@ impl Way<'_, '_> {
                 anew
             }
         };
+        let connection = match isolation::connection(self.handle, self.capabilities, &exchange) {
+            Ok(connection) => connection,
+            Err(failure) => return refuse(failure, exchange),
+        };
         let stripped = comes_back(incoming).then(|| input::without_answers(&incoming.params, &[]));
         let stripped = stripped.as_deref().and_then(|text| Members::parse(text).ok());
         let params = stripped.as_ref().unwrap_or(&incoming.params);
         let request = self.request(params, incoming.meta.as_ref(), &exchange);
         let (parking, terms) = (&self.snapshot.parking, self.terms());
-        let held = HeldCall::new(parking, purpose, terms, self.handle, exchange, self.capabilities, given);
-        self.handle.call(self.permit, &request, Box::new(held));
+        let held = HeldCall::new(parking, purpose, terms, &connection, exchange, self.capabilities, given);
+        connection.call(self.permit, &request, Box::new(held));
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Every error a client can see, in one place.
 
+use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
 use crate::protocol::code;
 use crate::wire::message::Malformed;
@@ -155,6 +156,22 @@ impl Failure {
     #[must_use]
     pub fn malformed(malformed: &Malformed) -> Self {
         Self::new(malformed.code, malformed.text.clone())
+    }
+
+    /// No connection for this caller.
+    #[must_use]
+    pub fn no_connection(why: &NoConnection) -> Self {
+        Self::new(code::INTERNAL_ERROR, why.to_string())
+    }
+
+    /// A request that belongs to nobody, for a server that everybody must have for themselves.
+    #[must_use]
+    pub fn no_session(server: &ServerName) -> Self {
+        let text = format!(
+            "server `{server}` has a connection for each session (`sharing` is `per-session`), and this request has \
+             neither a session nor a known caller: begin with `initialize`, or send a token"
+        );
+        Self::new(code::INVALID_REQUEST, text).with(json!({"server": server.as_str()}))
     }
 
     /// A call that `server` never answered, for the reader who wants to know why.

@@ -5,19 +5,19 @@
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
+use crate::gateway::pages::Pages;
+use crate::gateway::pages::page_of;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Generations;
+use crate::gateway::written::write_notification;
 use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
 use crate::wire::mailbox::Kind;
-use crate::wire::members::Members;
-use crate::wire::members::write_string;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -36,6 +36,9 @@ const NO_LEVEL: usize = usize::MAX;
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
+/// The call that a question is because of when it is none's in particular.
+pub(super) const NO_CALL: &str = "";
+
 /// Takes an answer: the member `"result":…` or `"error":…`.
 pub(super) type TakesReply = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -45,6 +48,7 @@ pub struct Session {
     key: Owner,
     caller: Caller,
     in_flight_limit: usize,
+    lone: bool,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
     /// The least severity wanted; [`NO_LEVEL`] before `logging/setLevel`. Every call of a legacy client looks at it.
@@ -65,7 +69,7 @@ struct State {
     asked: HashMap<Box<str>, Reply>,
     next_question: u64,
     /// Elicitations with a page to open that are not known to be done, oldest first (ids as JSON text).
-    pages: VecDeque<Box<str>>,
+    pages: Pages,
     seen: Generations,
     closed: bool,
 }
@@ -90,7 +94,20 @@ impl Session {
     pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
         let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
-        Self { key, caller, in_flight_limit, relayable, log_level, state: Mutex::default() }
+        let state = Mutex::default();
+        Self { key, caller, in_flight_limit, lone: false, relayable, log_level, state }
+    }
+
+    /// A session for one request of `caller`.
+    #[must_use]
+    pub fn lone(caller: Caller, in_flight_limit: usize) -> Self {
+        Self { lone: true, ..Self::new(caller, in_flight_limit) }
+    }
+
+    /// True for a session that is made for one request.
+    #[must_use]
+    pub fn is_lone(&self) -> bool {
+        self.lone
     }
 
     /// Its number, unique in this process.
@@ -140,6 +157,12 @@ impl Session {
     /// The client has sent `notifications/initialized`: it may be told things now.
     pub fn mark_initialized(&self) {
         self.lock().initialized = true;
+    }
+
+    /// True once it has.
+    #[must_use]
+    pub fn is_initialized(&self) -> bool {
+        self.lock().initialized
     }
 
     /// Sets the least severity wanted. `false` for a level that does not exist.
@@ -219,7 +242,7 @@ impl Session {
         let reply = Reply { call, asked_as, take: Arc::clone(&question.reply) };
         state.asked.insert(id.clone(), reply);
         if let Some(page) = page_of(wanted, question.params) {
-            state.note_page(page);
+            state.pages.note(page);
         }
         Some(id)
     }
@@ -285,14 +308,12 @@ impl Session {
 
     /// Notes that the client was told to open a page, so that it hears when that is done. `elicitation` is JSON text.
     pub(super) fn note_page(&self, elicitation: &str) {
-        self.lock().note_page(elicitation.into());
+        self.lock().pages.note(elicitation.into());
     }
 
     /// True when the client was told to open the page of this elicitation (JSON text); once.
     pub(super) fn take_page(&self, elicitation: &str) -> bool {
-        let mut state = self.lock();
-        let at = state.pages.iter().position(|page| **page == *elicitation);
-        at.map(|at| state.pages.remove(at)).is_some()
+        self.lock().pages.take(elicitation)
     }
 
     /// True while the client has not answered a question because of its request `call`.
@@ -355,39 +376,9 @@ impl Session {
     }
 }
 
-/// Pages that a client may be looking at; older ones are forgotten.
-const MOST_PAGES: usize = 64;
-
 /// What a server is told whose question is not answered any more.
 const OVER: &str = r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#;
 
-impl State {
-    fn note_page(&mut self, elicitation: Box<str>) {
-        if self.pages.len() >= MOST_PAGES {
-            self.pages.pop_front();
-        }
-        self.pages.push_back(elicitation);
-    }
-}
-
-/// The id of the elicitation (JSON text) that a question with a page has.
-fn page_of(wanted: Wanted, params: Option<&str>) -> Option<Box<str>> {
-    let params = params.filter(|_| wanted == Wanted::Url)?;
-    let params = Members::parse_with_duplicates(params).ok()?;
-    params.get("elicitationId").map(|id| id.get().into())
-}
-
 fn take_questions(state: &mut State, call: &str) -> Vec<(Box<str>, Reply)> {
     state.asked.extract_if(|_, reply| *reply.call == *call).collect()
-}
-
-/// Writes a notification. `params` is JSON text.
-pub fn write_notification(out: &mut Vec<u8>, method: &str, params: Option<&str>) {
-    out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"#);
-    write_string(out, method);
-    if let Some(params) = params {
-        out.extend_from_slice(br#","params":"#);
-        out.extend_from_slice(params.as_bytes());
-    }
-    out.push(b'}');
 }

@@ -1,6 +1,6 @@
 //! The state of a gateway for people and programs.
 
-use crate::downstream::handle::Status;
+use crate::downstream::status::Status;
 use crate::gateway::snapshot::Snapshot;
 use indexmap::IndexMap;
 use serde::Serialize;

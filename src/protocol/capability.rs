@@ -41,6 +41,45 @@ const RELAYABLE: [&str; 3] = ["elicitation", "sampling", "roots"];
 /// The full set that lists are read with: some servers list more tools to more capable clients.
 pub const FULL: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{},"io.modelcontextprotocol/ui":{"mimeTypes":["text/html;profile=mcp-app"]}}}"#;
 
+/// What one client declared ∩ what can be relayed, for a legacy connection of its own: in one spelling, so that equal
+/// sets are equal texts. A client of the modern era cannot tell that its roots changed.
+///
+/// ```
+/// use mcp_manifold::protocol::capability::of_one_client;
+/// use mcp_manifold::protocol::version::Era;
+/// let declared = r#"{"x":1, "roots": {"listChanged": true}, "elicitation":{"url":{},"form":{}}}"#;
+/// let text = r#"{"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true}}"#;
+/// assert_eq!(of_one_client(declared, Era::Legacy), text);
+/// assert_eq!(of_one_client(declared, Era::Modern), text.replace(r#""listChanged":true"#, ""));
+/// ```
+#[must_use]
+pub fn of_one_client(declared: &str, era: Era) -> String {
+    const DETAILS: [(&str, &[&str]); 3] =
+        [("elicitation", &["form", "url"]), ("sampling", &["tools"]), ("roots", &[])];
+    let members = Members::parse(declared).unwrap_or_else(|_| Members::empty());
+    let mut kept = Vec::new();
+    for (capability, details) in DETAILS {
+        let Some(raw) = members.get(capability).map(|raw| raw.get()).filter(|raw| *raw != "null") else {
+            continue;
+        };
+        let inner = Members::parse(raw).unwrap_or_else(|_| Members::empty());
+        let mut inside: Vec<String> = details
+            .iter()
+            .filter(|detail| inner.get(detail).is_some_and(|raw| raw.get() != "null"))
+            .map(|detail| format!(r#""{detail}":{{}}"#))
+            .collect();
+        let lasts = capability == "roots" && era == Era::Legacy;
+        if lasts && inner.get("listChanged").is_some_and(|raw| raw.get() == "true") {
+            inside.push(r#""listChanged":true"#.to_owned());
+        }
+        kept.push(format!(r#""{capability}":{{{}}}"#, inside.join(",")));
+    }
+    if let Some(views) = members.get(MEMBER).and_then(|declared| extension::only(declared, &[UI])) {
+        kept.push(format!(r#""{MEMBER}":{}"#, String::from_utf8_lossy(&views)));
+    }
+    format!("{{{}}}", kept.join(","))
+}
+
 /// What a client of `era` declared ∩ what can be relayed, as JSON text. Of extensions: those in `extension.rs`,
 /// and MCP Apps only if their views would work.
 ///

@@ -1,7 +1,7 @@
 //! `x-mcp-header`: arguments of a tool that modern HTTP repeats in headers.
 //!
 //! Source: MCP 2026-07-28, `server/tools` and `basic/transports/streamable-http`. It does not encode values for headers,
-//! and does not judge tools: an annotation that breaks the rules is taken for none.
+//! and leaves no tool out: [`fault`] only says what is wrong.
 
 use crate::wire::members::Members;
 use crate::wire::message::read_text;
@@ -13,6 +13,29 @@ const KEY: &str = "x-mcp-header";
 const PREFIX: &str = "mcp-param-";
 /// Properties inside properties are looked at down to here.
 const MAX_DEPTH: usize = 32;
+
+/// Keywords whose values are schemas, where no annotation may stand.
+const OFF_PATH: [&str; 17] = [
+    "items",
+    "prefixItems",
+    "contains",
+    "additionalItems",
+    "additionalProperties",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "propertyNames",
+    "contentSchema",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependencies",
+];
+/// Keywords whose values hold schemas under names, where no annotation may stand.
+const OFF_PATH_MAPS: [&str; 4] = ["$defs", "definitions", "patternProperties", "dependentSchemas"];
 
 /// One argument that is repeated in a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +85,61 @@ pub fn of_tool(tool: &str) -> Vec<ParamHeader> {
     found
 }
 
+/// What breaks the rules for annotations in a tool as it is listed: clients over HTTP must leave such a tool out.
+#[must_use]
+pub fn fault(tool: &str) -> Option<&'static str> {
+    let may_have = |needle: &[u8]| memchr::memmem::find(tool.as_bytes(), needle).is_some();
+    if !may_have(KEY.as_bytes()) && !may_have(b"\\u") {
+        return None;
+    }
+    let schema = Members::parse_with_duplicates(tool).ok()?.get("inputSchema")?;
+    judge(schema.get(), Place::Root, 0, &mut Vec::new()).err()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Root,
+    /// Reached over `properties` alone.
+    Property,
+    Elsewhere,
+}
+
+fn judge(schema: &str, place: Place, depth: usize, seen: &mut Vec<String>) -> Result<(), &'static str> {
+    let Ok(members) = Members::parse_with_duplicates(schema) else { return Ok(()) };
+    if depth > MAX_DEPTH {
+        return Ok(());
+    }
+    if members.get(KEY).is_some() {
+        if place != Place::Property {
+            return Err("it stands where no argument is, or where there may be many");
+        }
+        let name = annotation(schema).ok_or("its name is no token, or its argument is no plain value")?;
+        if seen.contains(&name) {
+            return Err("two arguments have the same name");
+        }
+        seen.push(name);
+    }
+    let inside = if place == Place::Elsewhere { Place::Elsewhere } else { Place::Property };
+    for (key, value) in members.iter() {
+        let value = value.get();
+        if key == "properties" {
+            judge_each(value, inside, depth, seen)?;
+        } else if OFF_PATH_MAPS.contains(&key) {
+            judge_each(value, Place::Elsewhere, depth, seen)?;
+        } else if OFF_PATH.contains(&key) {
+            let list = serde_json::from_str::<Vec<&RawValue>>(value).unwrap_or_default();
+            judge(value, Place::Elsewhere, depth + 1, seen)?;
+            list.into_iter().try_for_each(|one| judge(one.get(), Place::Elsewhere, depth + 1, seen))?;
+        }
+    }
+    Ok(())
+}
+
+fn judge_each(map: &str, place: Place, depth: usize, seen: &mut Vec<String>) -> Result<(), &'static str> {
+    let Ok(members) = Members::parse_with_duplicates(map) else { return Ok(()) };
+    members.iter().try_for_each(|(_, schema)| judge(schema.get(), place, depth + 1, seen))
+}
+
 fn collect(schema: &str, path: &mut Vec<String>, found: &mut Vec<ParamHeader>) {
     let Some(properties) = member(schema, "properties").filter(|_| path.len() < MAX_DEPTH) else { return };
     let Ok(properties) = Members::parse_with_duplicates(properties.get()) else { return };
@@ -82,7 +160,7 @@ fn annotation(schema: &str) -> Option<String> {
     let name = member(schema, KEY).and_then(|raw| read_text(raw).ok())?;
     let kind = member(schema, "type").and_then(|raw| read_text(raw).ok())?;
     let is_token = !name.is_empty() && name.bytes().all(is_token_byte);
-    let is_plain = matches!(&*kind, "string" | "integer" | "number" | "boolean");
+    let is_plain = matches!(&*kind, "string" | "integer" | "boolean");
     (is_token && is_plain).then(|| format!("{PREFIX}{}", name.to_ascii_lowercase()))
 }
 
@@ -122,6 +200,34 @@ mod tests {
             r#""a":"x-mcp-header""#,
         ] {
             assert_eq!(named(odd), [""; 0], "{odd}");
+        }
+    }
+
+    #[test]
+    fn annotations_that_break_the_rules_are_told() {
+        let fault_of = |schema: &str| fault(&format!(r#"{{"name":"t","inputSchema":{schema}}}"#));
+        let mark = r#"{"type":"string","x-mcp-header":"A"}"#;
+        for fine in [
+            format!(r#"{{"properties":{{"a":{mark}}}}}"#),
+            format!(r#"{{"properties":{{"o":{{"type":"object","properties":{{"a":{mark}}}}}}}}}"#),
+            r#"{"properties":{"x-mcp-header":{"type":"number"}}}"#.into(),
+            r#"{"properties":{"a":{"type":"object","default":{"x-mcp-header":""}}}}"#.into(),
+        ] {
+            assert_eq!(fault_of(&fine), None, "{fine}");
+        }
+        for odd in [
+            r#"{"properties":{"a":{"type":"string","x-mcp-header":""}}}"#.into(),
+            r#"{"properties":{"a":{"type":"string","x-mcp-header":"a b"}}}"#.into(),
+            r#"{"properties":{"a":{"type":"string","x-mcp-header":null}}}"#.into(),
+            r#"{"properties":{"a":{"type":"number","x-mcp-header":"A"}}}"#.into(),
+            r#"{"properties":{"a":{"type":"object","x-mcp-header":"A"}}}"#.into(),
+            format!(r#"{{"properties":{{"a":{mark},"b":{{"type":"string","x-mcp-header":"a"}}}}}}"#),
+            format!(r#"{{"properties":{{"l":{{"type":"array","items":{mark}}}}}}}"#),
+            format!(r#"{{"anyOf":[{{"properties":{{"a":{mark}}}}}]}}"#),
+            format!(r#"{{"$defs":{{"d":{mark}}}}}"#),
+            mark.to_owned(),
+        ] {
+            assert!(fault_of(&odd).is_some(), "{odd}");
         }
     }
 

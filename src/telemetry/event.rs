@@ -43,6 +43,17 @@ pub fn server_started(metrics: &Metrics, name: &ServerName, took: Duration, tool
     info!(server = %name, ms = millis(took), tools, "server started");
 }
 
+/// A connection of its own was made for one session, caller or call.
+pub fn private_connection(metrics: &Metrics, name: &ServerName, took: Duration) {
+    metrics.server_starts.up();
+    info!(server = %name, ms = millis(took), "server started for one client");
+}
+
+/// A server asked its client for something for the first time.
+pub fn server_asks(name: &ServerName, method: &str) {
+    info!(server = %name, method = clean(method, FIELD), "server asks its client, each session gets its own connection");
+}
+
 /// A server could not be started; it is tried again on a call after `retry`.
 pub fn server_failed(metrics: &Metrics, name: &ServerName, reason: &dyn Display, retry: Duration) {
     metrics.server_failures.up();

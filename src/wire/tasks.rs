@@ -20,6 +20,12 @@ impl Tasks {
         set.spawn(task);
     }
 
+    /// Waits for the end of all that were started up to here.
+    pub async fn finished(&self) {
+        let set = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        set.join_all().await;
+    }
+
     /// Ends all of them now.
     pub fn abort_all(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();

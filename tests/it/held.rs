@@ -16,7 +16,8 @@ const FORM: &str = r#""method":"elicitation/create","params":{"message":"sure?",
 /// A gateway in front of the legacy servers `a` and `b`, with these settings.
 fn conf(settings: &Value) -> Arc<TempConf> {
     let conf = TempConf::new();
-    let fake = |name: &str| conf.fake(name).args(&["--era", "legacy"]).json();
+    // Else a server that asked would have another process for the next call.
+    let fake = |name: &str| conf.fake(name).args(&["--era", "legacy"]).set("sharing", "shared").json();
     conf.write(&json!({ "gateway": settings, "mcpServers": { "a": fake("a"), "b": fake("b") } }));
     conf
 }

@@ -18,6 +18,7 @@ use crate::config::expand::Scope;
 use crate::config::finding::Findings;
 use crate::config::model::EraChoice;
 use crate::config::model::Server;
+use crate::config::model::Sharing;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
 use crate::config::syntax::Value;
@@ -94,6 +95,7 @@ fn server(
         idle_timeout: life.idle_timeout,
         stop: life.stop,
         max_in_flight: life.max_in_flight,
+        sharing: sharing(entry, findings),
     })
 }
 
@@ -139,14 +141,23 @@ fn era(entry: &Entry<'_>, old: bool, findings: &mut Findings) -> EraChoice {
     }
 }
 
+fn sharing(entry: &Entry<'_>, findings: &mut Findings) -> Sharing {
+    let Some(given) = entry.get(Key::Sharing) else { return Sharing::Auto };
+    match given.node.text() {
+        Some("auto") => Sharing::Auto,
+        Some("shared") => Sharing::Shared,
+        Some("per-session") => Sharing::PerSession,
+        Some("per-call") => Sharing::PerCall,
+        _ => {
+            let text = format!("`{}` must be `auto`, `shared`, `per-session` or `per-call`", given.written);
+            findings.error(given.node.start, text);
+            Sharing::Auto
+        }
+    }
+}
+
 /// Settings that promise a protection that is not there: refused, or told loudly.
 fn refuse_what_is_missing(entry: &Entry<'_>, findings: &mut Findings) {
-    if let Some(given) = entry.get(Key::Sharing)
-        && !matches!(given.node.text(), Some("auto" | "shared"))
-    {
-        let text = format!("`{}` can only be `auto` or `shared` for now", given.written);
-        findings.error(given.node.start, text);
-    }
     if let Some(given) = entry.get(Key::Sandbox)
         && given.node.value != Value::Bool(false)
     {

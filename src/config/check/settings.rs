@@ -93,6 +93,7 @@ fn limits(mut section: Section<'_>, limits: &mut Limits, findings: &mut Findings
     section.count("listItems", &mut limits.list_items, MANY, findings);
     section.count("listPages", &mut limits.list_pages, MANY, findings);
     section.count("pageSize", &mut limits.page_size, MANY, findings);
+    section.count("privateConnections", &mut limits.private_connections, MANY, findings);
     section.count("parkedPerCaller", &mut limits.parked_per_caller, MANY, findings);
     section.count("subscriptionsPerClient", &mut limits.subscriptions_per_client, MANY, findings);
     section.finish(findings);

@@ -6,6 +6,7 @@ use crate::config::model::Config;
 use crate::config::model::EraChoice;
 use crate::config::model::Http;
 use crate::config::model::Server;
+use crate::config::model::Sharing;
 use crate::config::model::Stdio;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
@@ -155,7 +156,10 @@ fn what_cannot_be_reached_is_said_and_only_that_entry_is_left_out() {
             r#"{"url": "http://h", "headers": {"a": "x\r\nb: y"}}"#,
             "the value of header `a` holds a line break or control character",
         ),
-        (r#"{"command": "x", "sharing": "per-session"}"#, "`sharing` can only be `auto` or `shared` for now"),
+        (
+            r#"{"command": "x", "sharing": "each"}"#,
+            "`sharing` must be `auto`, `shared`, `per-session` or `per-call`",
+        ),
         (r#"{"command": "x", "era": "new"}"#, "`era` must be `auto`, `legacy` or `modern`"),
         (r#"{"command": "x", "prefix": "a.b"}"#, "`prefix` must be at most 64 of `A-Z a-z 0-9 _ -`"),
         (r#"{"command": "x", "maxInFlight": 0}"#, "`maxInFlight` must be a whole number from 1 to 65536"),
@@ -285,6 +289,11 @@ fn every_spelling_of_a_tool_filter_is_read() {
 
 #[test]
 fn names_eras_and_descriptions_are_read() {
+    let sharing = |value: &str| server(&format!(r#"{{"command": "x", "sharing": "{value}"}}"#)).sharing;
+    assert_eq!(
+        ["auto", "shared", "per-session", "per-call"].map(sharing),
+        [Sharing::Auto, Sharing::Shared, Sharing::PerSession, Sharing::PerCall]
+    );
     let one = server(r#"{"command": "x", "protocolEra": "legacy", "toolPrefix": false, "title": "a\n b"}"#);
     assert_eq!(one.era, EraChoice::Always(Era::Legacy));
     assert_eq!(one.prefix.as_deref(), Some(""));

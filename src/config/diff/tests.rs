@@ -5,6 +5,7 @@ use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
 use crate::config::model::LeftOut;
+use crate::config::model::Sharing;
 use crate::config::model::Stdio;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
@@ -37,6 +38,7 @@ fn server() -> impl Strategy<Value = Server> {
             idle_timeout: None,
             stop: StopGrace::default(),
             max_in_flight: defaults::MAX_IN_FLIGHT,
+            sharing: if seconds == 0 { Sharing::Auto } else { Sharing::PerSession },
         },
     )
 }

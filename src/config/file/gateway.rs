@@ -72,6 +72,8 @@ pub struct Limits {
     pub list_pages: Option<u32>,
     /// Items on one page of a list to clients. Default 5000.
     pub page_size: Option<u32>,
+    /// Connections of one server that belong to one session, caller or call each. Default 64.
+    pub private_connections: Option<u32>,
     /// Calls of one caller that wait for an answer of a user. Default 64.
     pub parked_per_caller: Option<u32>,
     /// Resources that one client is subscribed to. Default 1000.

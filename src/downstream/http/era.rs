@@ -28,6 +28,7 @@ use crate::wire::members::Members;
 use crate::wire::message::Message;
 use crate::wire::message::Outcome;
 use crate::wire::message::read_text;
+use bytes::Bytes;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderValue;
@@ -37,7 +38,7 @@ use std::time::Duration;
 const DISCOVER: &str = "server/discover";
 const INITIALIZE: &str = "initialize";
 /// The id of handshakes; calls begin with 1.
-const ID: u64 = 0;
+pub const ID: u64 = 0;
 /// Longest wait for a server that may not know `server/discover` at all; a third of its start time if that is less.
 const PROBE: Duration = Duration::from_secs(10);
 /// What a modern server is taken to have when it refused to say.
@@ -52,18 +53,24 @@ pub struct Met {
     pub stamp: Option<Stamp>,
 }
 
-/// Finds out the era unless `known` or the entry tells it, and completes the handshake.
+/// Finds out the era unless `known` or the entry tells it, and completes the handshake. A legacy server is told
+/// `declared`, the capabilities of its client.
 ///
 /// # Errors
 /// [`StartError`] without `Spawn`, `Ended` and `Silent`.
-pub async fn meet(endpoint: &Endpoint, server: &Server, known: Option<Era>) -> Result<Met, StartError> {
+pub async fn meet(
+    endpoint: &Endpoint,
+    server: &Server,
+    known: Option<Era>,
+    declared: &str,
+) -> Result<Met, StartError> {
     match (server.era, known) {
-        (EraChoice::Always(Era::Legacy), _) => initialize(endpoint).await,
+        (EraChoice::Always(Era::Legacy), _) => initialize(endpoint, declared).await,
         (EraChoice::Always(Era::Modern), _) => match discover(endpoint).await? {
             Verdict::Modern(met) => Ok(*met),
             Verdict::Legacy(why) => Err(refused(endpoint, DISCOVER, why)),
         },
-        (EraChoice::Auto, Some(Era::Legacy)) => match initialize(endpoint).await {
+        (EraChoice::Auto, Some(Era::Legacy)) => match initialize(endpoint, declared).await {
             // What was remembered may be wrong by now.
             Err(error @ StartError::Refused { .. }) => match probe(endpoint, server).await {
                 Ok(Verdict::Modern(met)) => Ok(*met),
@@ -75,7 +82,7 @@ pub async fn meet(endpoint: &Endpoint, server: &Server, known: Option<Era>) -> R
             Verdict::Modern(met) => Ok(*met),
             Verdict::Legacy(why) => {
                 tracing::debug!(server = %endpoint.server, why, "not a modern server");
-                initialize(endpoint).await
+                initialize(endpoint, declared).await
             }
         },
     }
@@ -131,8 +138,8 @@ fn modern_one(
 ///
 /// # Errors
 /// [`StartError`] when the server refuses, wants credentials, or cannot be reached.
-pub async fn initialize(endpoint: &Endpoint) -> Result<Met, StartError> {
-    let params = legacy::initialize_params(capability::DECLARED_TO_LEGACY);
+pub async fn initialize(endpoint: &Endpoint, declared: &str) -> Result<Met, StartError> {
+    let params = legacy::initialize_params(declared);
     let answer = ask(endpoint, mark::plain(), INITIALIZE, &params).await;
     let Answer { heard, session, status } = answer.map_err(|failure| out_of_reach(endpoint, failure.why))?;
     let raw = match heard {
@@ -195,9 +202,26 @@ enum Heard {
     Strange(String),
 }
 
+/// Whether a server that was modern still is; what may pass says nothing.
+pub async fn is_still_modern(endpoint: &Endpoint) -> bool {
+    !matches!(discover(endpoint).await, Ok(Verdict::Legacy(_)))
+}
+
+/// The result of a request with the id [`ID`], when there is one.
+pub async fn result_of(endpoint: &Endpoint, marks: HeaderMap, body: Vec<u8>) -> Option<String> {
+    match send(endpoint, marks, body.into()).await {
+        Ok(Answer { heard: Heard::Result(raw), .. }) => Some(raw),
+        _ => None,
+    }
+}
+
 async fn ask(endpoint: &Endpoint, marks: HeaderMap, method: &str, params: &str) -> Result<Answer, Failure> {
     let body = format!(r#"{{"jsonrpc":"2.0","id":{ID},"method":"{method}","params":{params}}}"#);
-    let response = endpoint.post(marks, body.into()).await?;
+    send(endpoint, marks, body.into()).await
+}
+
+async fn send(endpoint: &Endpoint, marks: HeaderMap, body: Bytes) -> Result<Answer, Failure> {
+    let response = endpoint.post(marks, body).await?;
     let (session, status) = (response.headers().get(mark::SESSION).cloned(), response.status());
     let depth = endpoint.limits.depth;
     let heard = match Reply::of(response, endpoint.limits.message_bytes).await {

@@ -38,10 +38,11 @@ enum End {
 pub async fn listen(talk: Arc<Talk>, link: Weak<dyn Link>) {
     let Some(session) = &talk.session else { return };
     let (mut vain, mut last) = (0u32, None);
+    let mut asked_for = None;
     while talk.ended.borrow().is_none() {
         let stamp = session.stamp();
         let end = tokio::select! {
-            end = follow(&talk, &link, &stamp, &mut last) => end,
+            end = follow(&talk, &link, &stamp, &mut last, &mut asked_for) => end,
             () = session.replaced(stamp.generation) => End::Dropped(true),
         };
         match end {
@@ -64,7 +65,9 @@ pub async fn listen(talk: Arc<Talk>, link: Weak<dyn Link>) {
             tracing::debug!(server = %talk.endpoint.server, "its stream drops again and again, and is given up");
             return;
         }
-        tokio::time::sleep(LONGEST_WAIT.min(Duration::from_secs(1) * 2u32.pow(vain.saturating_sub(1)))).await;
+        let usual = Duration::from_secs(1) * 2u32.pow(vain.saturating_sub(1));
+        let pause = asked_for.filter(|_| vain == 0).unwrap_or(usual);
+        tokio::time::sleep(LONGEST_WAIT.min(pause)).await;
     }
 }
 
@@ -75,7 +78,13 @@ async fn renewed(talk: &Talk, link: &Weak<dyn Link>, session: &Session, seen: u6
     }
 }
 
-async fn follow(talk: &Talk, link: &Weak<dyn Link>, stamp: &Stamp, last: &mut Option<String>) -> End {
+async fn follow(
+    talk: &Talk,
+    link: &Weak<dyn Link>,
+    stamp: &Stamp,
+    last: &mut Option<String>,
+    asked_for: &mut Option<Duration>,
+) -> End {
     let response = match talk.endpoint.get(mark::listening(stamp, last.as_deref())).await {
         Ok(response) => response,
         Err(failure) => {
@@ -85,7 +94,13 @@ async fn follow(talk: &Talk, link: &Weak<dyn Link>, stamp: &Stamp, last: &mut Op
     };
     talk.reached();
     match Reply::of(response, talk.endpoint.limits.message_bytes).await {
-        Reply::Messages(messages) if messages.are_events() => read(talk, link, messages, last).await,
+        Reply::Messages(mut messages) if messages.are_events() => {
+            let end = read(talk, link, &mut messages, last).await;
+            // Also that of an event without a message, with which a server begins that lets go soon (2025-11-25).
+            *last = messages.last_id().map(str::to_owned).or(last.take());
+            *asked_for = messages.retry();
+            end
+        }
         Reply::Messages(_) | Reply::Strange(_) | Reply::Nothing(_) => End::Unwanted,
         Reply::Refused(mut refusal) => {
             let lost = stamp.id.is_some() && refusal.ends_session(0, talk.endpoint.limits.depth);
@@ -98,12 +113,7 @@ async fn follow(talk: &Talk, link: &Weak<dyn Link>, stamp: &Stamp, last: &mut Op
     }
 }
 
-async fn read(
-    talk: &Talk,
-    link: &Weak<dyn Link>,
-    mut messages: Box<Messages>,
-    last: &mut Option<String>,
-) -> End {
+async fn read(talk: &Talk, link: &Weak<dyn Link>, messages: &mut Messages, last: &mut Option<String>) -> End {
     let opened = Instant::now();
     let mut heard = false;
     while let Ok(Some(mut text)) = messages.next().await {
@@ -114,5 +124,5 @@ async fn read(
         talk.hear(&link, None, &mut text);
         heard = true;
     }
-    End::Dropped(heard || opened.elapsed() >= WORTH)
+    End::Dropped(heard || messages.retry().is_some() || opened.elapsed() >= WORTH)
 }

@@ -15,6 +15,7 @@ use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::header::HeaderMap;
 use reqwest::header::RETRY_AFTER;
+use std::time::Duration;
 
 /// Longest body of an error that is read, in bytes.
 const ERROR_BYTES: usize = 64 * 1024;
@@ -129,6 +130,15 @@ impl Messages {
                 Ok(None) => return Ok(None),
                 Err(error) => return Err(cut(&error)),
             }
+        }
+    }
+
+    /// How long the server wants to be left alone before a stream is opened again, if it said so.
+    #[must_use]
+    pub fn retry(&self) -> Option<Duration> {
+        match self {
+            Self::One(..) => None,
+            Self::Events(_, events) => events.retry(),
         }
     }
 

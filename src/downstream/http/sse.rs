@@ -4,6 +4,7 @@
 //! a stream is never given up for them. It does not know what an event says.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// One event with data.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,7 +36,10 @@ pub struct Events {
     at_start: bool,
     current: Event,
     has_text: bool,
+    /// The id of the event that is being read: it counts once the event is whole.
+    next_id: Option<String>,
     last_id: Option<String>,
+    retry: Option<Duration>,
     ready: VecDeque<Event>,
 }
 
@@ -50,7 +54,9 @@ impl Events {
             at_start: true,
             current: Event::default(),
             has_text: false,
+            next_id: None,
             last_id: None,
+            retry: None,
             ready: VecDeque::new(),
         }
     }
@@ -70,6 +76,12 @@ impl Events {
     #[must_use]
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
+    }
+
+    /// How long the server wants to be left alone before the stream is opened again.
+    #[must_use]
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
     }
 
     /// Reads on.
@@ -114,6 +126,7 @@ impl Events {
         let line = if first { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
         if line.is_empty() {
             let event = std::mem::take(&mut self.current);
+            self.last_id.clone_from(&self.next_id);
             if std::mem::take(&mut self.has_text) {
                 self.ready.push_back(event);
             }
@@ -126,7 +139,11 @@ impl Events {
             b"data" => return self.add_text(value),
             b"event" => self.current.kind = value.to_vec(),
             b"id" if !value.contains(&0) => {
-                self.last_id = std::str::from_utf8(value).ok().filter(|id| !id.is_empty()).map(str::to_owned);
+                self.next_id = std::str::from_utf8(value).ok().filter(|id| !id.is_empty()).map(str::to_owned);
+            }
+            b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+                let text = String::from_utf8_lossy(value);
+                self.retry = text.parse().ok().map(Duration::from_millis);
             }
             _ => {}
         }
@@ -169,6 +186,16 @@ mod tests {
             .collect();
         assert_eq!(seen, expected);
         assert_eq!(events.last_id(), Some("7"));
+        assert_eq!(events.retry(), None, "`x` is no time");
+    }
+
+    #[test]
+    fn the_id_of_an_event_counts_once_the_event_is_whole() {
+        let mut events = Events::new(100);
+        events.push(b"id: 1\nretry: 50\ndata:\n\nid: 2\ndata: cut off").unwrap();
+        assert_eq!((events.last_id(), events.retry()), (Some("1"), Some(Duration::from_millis(50))));
+        events.push(b"\n\n").unwrap();
+        assert_eq!(events.last_id(), Some("2"));
     }
 
     #[test]

@@ -11,9 +11,12 @@ use crate::downstream::http::reply;
 use crate::downstream::http::reply::Broken;
 use crate::downstream::http::reply::Refusal;
 use crate::downstream::http::reply::Reply;
+use crate::downstream::http::resume::Resumption;
 use crate::downstream::http::session::Renewed;
 use crate::downstream::http::session::Session;
 use crate::downstream::http::session::Stamp;
+use crate::downstream::http::stale;
+use crate::downstream::http::stale::Stale;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
@@ -39,6 +42,7 @@ use tokio::time::Instant;
 
 /// So many failures of the network, one after the other, and the connection is taken for dead.
 const FAILURES: u32 = 3;
+const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 /// How long a stream is still read after its answer, so that its connection can be used again.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
@@ -54,6 +58,8 @@ pub struct Talk {
     pub pending: Pending,
     /// Who hears what it says unasked.
     pub listener: Arc<dyn Listener>,
+    /// What the server is told that its client can do, when its session is opened again.
+    pub declared: Arc<str>,
     /// Longest time for opening a session again.
     pub patience: Duration,
     /// How it ended, once it has.
@@ -140,7 +146,8 @@ impl Talk {
     /// When that fails the connection has ended.
     pub async fn renew(&self, link: &Arc<dyn Link>, session: &Session, seen: u64) -> Result<Stamp, Trouble> {
         let open = || async {
-            let met = tokio::time::timeout(self.patience, era::initialize(&self.endpoint)).await;
+            let met =
+                tokio::time::timeout(self.patience, era::initialize(&self.endpoint, &self.declared)).await;
             let met = met.map_err(|_| "it gave no answer to `initialize`".to_owned())?;
             met.map_err(|error| error.to_string())?.stamp.ok_or_else(|| "it opened no session".to_owned())
         };
@@ -217,7 +224,13 @@ impl Talk {
     }
 
     async fn exchange(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) -> Result<(), Trouble> {
-        let mut messages = match self.send(link, asked, parcel).await? {
+        let reply = match self.send(link, asked, &parcel).await? {
+            Reply::Refused(refusal) => self.doubted(link, asked, &parcel, refusal).await?,
+            reply => reply,
+        };
+        // From here on the server has the request, and nothing of it waits.
+        drop(parcel);
+        let mut messages = match reply {
             Reply::Messages(messages) => messages,
             Reply::Refused(refusal) => return self.refused(asked, refusal),
             Reply::Strange(why) => return Err(unreadable(why)),
@@ -225,7 +238,7 @@ impl Talk {
                 return Err(unreadable(format!("answered HTTP {} without an answer", status.as_u16())));
             }
         };
-        let (mut until, mut odd) = (None, None);
+        let (mut until, mut odd, mut resumption) = (None, None, Resumption::default());
         loop {
             let next = match until {
                 None => messages.next().await,
@@ -234,11 +247,14 @@ impl Talk {
             let mut text = match next {
                 Ok(Some(text)) => text,
                 _ if until.is_some() => return Ok(()),
-                Ok(None) => {
-                    return Err(odd.map_or_else(|| closed("ended its answer without a result"), unreadable));
-                }
                 Err(Broken::TooLong(why)) => return Err(unreadable(why)),
-                Err(Broken::Cut(why)) => return Err(closed(&why)),
+                end => match resumption.go_on(self, &messages).await.map_err(|why| closed(&why))? {
+                    Some(more) => {
+                        messages = more;
+                        continue;
+                    }
+                    None => return Err(broken_off(end.err(), odd)),
+                },
             };
             match self.hear(link, Some(asked), &mut text) {
                 Heard::Answer => until = Some(Instant::now() + AFTERMATH),
@@ -255,11 +271,11 @@ impl Talk {
     }
 
     /// Sends a request. One that met a lost session was not looked at, and is sent once more in a new one.
-    async fn send(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) -> Result<Reply, Trouble> {
+    async fn send(&self, link: &Arc<dyn Link>, asked: Asked, parcel: &Parcel) -> Result<Reply, Trouble> {
         let limits = self.endpoint.limits;
         let Some(session) = &self.session else {
             let marks = mark::modern(&parcel.method, parcel.target.as_deref(), &parcel.params);
-            let response = self.post(marks, parcel.body).await.map_err(Trouble::Network)?;
+            let response = self.post(marks, parcel.body.clone()).await.map_err(Trouble::Network)?;
             return Ok(Reply::of(response, limits.message_bytes).await);
         };
         let stamp = session.stamp();
@@ -272,8 +288,40 @@ impl Talk {
             return Ok(Reply::Refused(refusal));
         }
         let stamp = self.renew(link, session, stamp.generation).await?;
-        let second = self.post(mark::legacy(&stamp), parcel.body).await.map_err(Trouble::Network)?;
+        let second = self.post(mark::legacy(&stamp), parcel.body.clone()).await.map_err(Trouble::Network)?;
         Ok(Reply::of(second, limits.message_bytes).await)
+    }
+
+    /// Looks whether a refusal comes from something outdated here. A call that was refused for the headers of a changed
+    /// tool is sent once more; a server that speaks the other era now ends the connection, for the next call to find out.
+    async fn doubted(
+        &self,
+        link: &Arc<dyn Link>,
+        asked: Asked,
+        parcel: &Parcel,
+        mut refusal: Refusal,
+    ) -> Result<Reply, Trouble> {
+        let limits = self.endpoint.limits;
+        match stale::doubt(self.era, &parcel.method, asked.id, &mut refusal, limits.depth) {
+            Some(Stale::Schema) => {
+                self.listener.notification(self.source(link, None), TOOLS_CHANGED, None);
+                let Some(params) = stale::restated(&self.endpoint, parcel).await else {
+                    return Ok(Reply::Refused(refusal));
+                };
+                let marks = mark::modern(&parcel.method, parcel.target.as_deref(), &params);
+                let second = self.post(marks, parcel.body.clone()).await.map_err(Trouble::Network)?;
+                Ok(Reply::of(second, limits.message_bytes).await)
+            }
+            Some(Stale::Era) if self.era == Era::Legacy || !era::is_still_modern(&self.endpoint).await => {
+                let why = "speaks another revision of the protocol now; it did not take the call, call again";
+                if let Some(waiter) = self.pending.take(asked.id) {
+                    waiter.answer(Answer::Lost(Lost::NotSent(format!("it {why}").into())));
+                }
+                self.end(&Arc::from("speaks another revision of the protocol now"));
+                Ok(Reply::Refused(refusal))
+            }
+            _ => Ok(Reply::Refused(refusal)),
+        }
     }
 
     async fn post(&self, marks: HeaderMap, body: Bytes) -> Result<Response, Failure> {
@@ -323,7 +371,15 @@ impl Talk {
     }
 
     fn source<'a>(&'a self, link: &'a Arc<dyn Link>, call: Option<u64>) -> Source<'a> {
-        Source { server: &self.endpoint.server, link: &**link, call }
+        Source { server: &self.endpoint.server, link: &**link, call, whose: None }
+    }
+}
+
+fn broken_off(how: Option<Broken>, odd: Option<String>) -> Trouble {
+    match (how, odd) {
+        (Some(Broken::Cut(why) | Broken::TooLong(why)), _) => closed(&why),
+        (None, Some(odd)) => unreadable(odd),
+        (None, None) => closed("ended its answer without a result"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Connections to a scripted server over a real socket.
 
+mod again;
 mod rig;
 
 use crate::config::model::EraChoice;

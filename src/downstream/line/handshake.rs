@@ -45,7 +45,7 @@ pub(super) async fn greet(link: &LineLink, order: &Order) -> Result<Greeting, St
 
 /// The legacy handshake alone.
 pub(super) async fn initialize(link: &LineLink, order: &Order) -> Result<Greeting, StartError> {
-    let params = legacy::initialize_params(capability::DECLARED_TO_LEGACY);
+    let params = legacy::initialize_params(&order.declared);
     let raw = ask(link, order, Era::Legacy, INITIALIZE, &params).await?;
     let said: Initialized = serde_json::from_str(raw.get())
         .map_err(|error| refused(order, INITIALIZE, &format!("its answer is unreadable: {error}")))?;

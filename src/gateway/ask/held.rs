@@ -196,6 +196,7 @@ impl Held {
 impl Parked for Held {
     fn resume(self: Arc<Self>, exchange: Exchange, come_back: &ComeBack<'_>) -> Option<Exchange> {
         let mut state = self.lock();
+        exchange.session().bind(exchange.id(), &self.handle);
         state.session = exchange.session().key();
         state.call = exchange.id().into();
         come_back.capabilities.clone_into(&mut state.capabilities);

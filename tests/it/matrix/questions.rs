@@ -72,6 +72,10 @@ pub fn sampling(cell: &Cell<'_>) {
 
 pub fn roots(cell: &Cell<'_>) {
     let given = r#"{"roots":[{"uri":"file:///a%20b","name":"a","x":1e2}]}"#;
+    // A legacy server that was not seen asking yet is shared, and is shown no folders.
+    let question = json!({ "steps": [{ "ask": r#""method":"roots/list","params":{}"# }] });
+    let first = cell.params("play", question);
+    cell.client().converse("tools/call", first, &[("roots/list", given)]);
     let (_, heard) = ask(cell, "roots/list", "{}", given);
     assert_eq!(heard, given);
 }

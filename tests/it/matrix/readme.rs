@@ -17,7 +17,6 @@ fn rendered() -> String {
         let cells = row.cells.map(|cell| match cell {
             Outcome::Works => "yes".to_owned(),
             Outcome::NotOffered(why) => format!("no: {why}"),
-            Outcome::Pending(_) => "not yet".to_owned(),
         });
         text.push_str(&format!("| {} | {} |\n", row.feature, cells.join(" | ")));
     }

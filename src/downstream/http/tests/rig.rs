@@ -7,6 +7,7 @@ use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
 use crate::config::model::Server;
+use crate::config::model::Sharing;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
@@ -22,6 +23,7 @@ use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
 use crate::downstream::request::Request;
 use crate::name::ServerName;
+use crate::protocol::capability;
 use crate::secret::Secret;
 use crate::wire::members::Members;
 use crate::wire::message::Outcome;
@@ -380,6 +382,7 @@ pub fn server(url: &str) -> Server {
         idle_timeout: None,
         stop: StopGrace::default(),
         max_in_flight: 64,
+        sharing: Sharing::Auto,
     }
 }
 
@@ -390,7 +393,9 @@ impl Rig {
 
     pub async fn try_to(server: Server, limits: LinkLimits) -> Result<Self, StartError> {
         let (ear, heard) = mpsc::unbounded_channel();
-        let order = Order { server: Arc::new(server), era: None, listener: Arc::new(Ears(ear)), limits };
+        let (server, listener) = (Arc::new(server), Arc::new(Ears(ear)));
+        let order =
+            Order { server, era: None, listener, limits, declared: capability::DECLARED_TO_LEGACY.into() };
         let connection = connect(order, &HttpClient::new().unwrap(), &Found::default()).await?;
         Ok(Self { connection, heard })
     }

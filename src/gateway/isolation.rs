@@ -1,0 +1,77 @@
+//! Which connection of a server a caller uses: the one that all share, or one of their own.
+//!
+//! The rule per server is `sharing` in its entry. How connections live and end is `downstream/private.rs`.
+
+use crate::auth::caller::Caller;
+use crate::config::model::Sharing;
+use crate::downstream::handle::ServerHandle;
+use crate::downstream::private::Key;
+use crate::downstream::private::Who;
+use crate::gateway::core::Core;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::reply::Failure;
+use crate::gateway::session::Session;
+use crate::protocol::capability;
+use crate::protocol::input::Wanted;
+use crate::protocol::version::Era;
+use crate::telemetry::event;
+use std::borrow::Cow;
+
+/// The connection for one request, to which it is bound from here on. `capabilities` is what its client declared and can
+/// be relayed, as JSON text.
+///
+/// # Errors
+/// The failure to answer when the caller must have its own and cannot.
+pub(super) fn connection<'a>(
+    shared: &'a ServerHandle,
+    capabilities: &str,
+    exchange: &Exchange,
+) -> Result<Cow<'a, ServerHandle>, Failure> {
+    let session = exchange.session();
+    if shared.is_for_all() {
+        session.bind(exchange.id(), shared);
+        return Ok(Cow::Borrowed(shared));
+    }
+    let handle =
+        shared.private(key(shared, capabilities, exchange)?).map_err(|why| Failure::no_connection(&why))?;
+    session.bind(exchange.id(), &handle);
+    if session.is_closed() {
+        shared.release(session.key());
+    }
+    Ok(Cow::Owned(handle))
+}
+
+fn key(shared: &ServerHandle, capabilities: &str, exchange: &Exchange) -> Result<Key, Failure> {
+    let session = exchange.session();
+    let capabilities = capability::of_one_client(capabilities, exchange.era());
+    let who = match (shared.server().sharing, session.caller()) {
+        (Sharing::PerCall, _) => Who::Call(session.key(), exchange.id().into()),
+        _ if !session.is_lone() => Who::Session(session.key()),
+        (Sharing::PerSession, Caller::Anonymous) => return Err(Failure::no_session(&shared.server().name)),
+        (_, caller) => Who::Caller(caller.clone()),
+    };
+    Ok(Key { who, capabilities: capabilities.into() })
+}
+
+/// A server asked something over the connection that all share: from now on each session may get its own.
+pub(super) fn note_asking(core: &Core, shared: &ServerHandle, method: &str) {
+    if Wanted::of(method, None).is_none() || !shared.note_asking() {
+        return;
+    }
+    event::server_asks(&shared.server().name, method);
+    if let Some(lists) = shared.lists() {
+        core.note_lists(&shared.server().name, &lists);
+    }
+}
+
+/// The client's folders changed: the servers that can ask only it for them are told.
+pub(super) fn roots_changed(core: &Core, session: &Session, params: Option<&str>) {
+    for shared in core.current().servers.values() {
+        for handle in shared.private_of(session.key()) {
+            let knows = handle.key().is_some_and(|key| Wanted::Roots.is_declared(&key.capabilities));
+            if let Some(link) = handle.ready_link().filter(|link| knows && link.era() == Era::Legacy) {
+                link.notify("notifications/roots/list_changed", params.unwrap_or("{}"));
+            }
+        }
+    }
+}
