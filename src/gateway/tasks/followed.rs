@@ -44,7 +44,8 @@ pub(in crate::gateway) fn wanted(
     })?;
     let caller = exchange.session().caller();
     let found = named.iter().take(limit).filter_map(|id| snapshot.tasks.find(id, caller, Era::Modern));
-    Ok(found.collect())
+    // There is one stream per server, on the connection that all share.
+    Ok(found.filter(|task| task.on.is_none()).collect())
 }
 
 /// Has `handle` tell of `task`, which is its own. `true` once it says that it will.
@@ -66,6 +67,9 @@ pub(in crate::gateway) fn leave(core: &Core, tasks: &[Task]) {
 
 /// `notifications/tasks`: to the clients that listen to this task, under the ids they know.
 pub(in crate::gateway) fn told(core: &Core, source: &Source<'_>, method: &str, params: Option<&str>) {
+    if source.whose.is_some() {
+        return;
+    }
     let Some((raw, own_id)) = params.and_then(|raw| Some((raw, ids::of(raw)?))) else { return };
     let snapshot = core.current();
     let mut heard = false;

@@ -19,10 +19,12 @@ pub(in crate::gateway) fn status(core: &Core, source: &Source<'_>, method: &str,
     let Some(raw) = params else { return };
     let snapshot = core.current();
     let own_id = ids::of(raw);
-    let task = own_id.and_then(|own_id| snapshot.tasks.of_server(source.server, &own_id, None));
+    let task = own_id.and_then(|own_id| snapshot.tasks.of_server(source.server, &own_id, source.whose));
     let Some(task) = task.filter(|task| task.era == Era::Legacy) else { return };
     let shown = ids::replace(raw, Place::Top, |own| (*own == *task.own_id).then(|| task.id.clone()));
-    if let Some(handle) = snapshot.server(source.server) {
+    let shared = snapshot.server(source.server);
+    let own = source.whose.and_then(|key| shared?.open(key));
+    if let Some(handle) = own.as_ref().or(shared) {
         tracked::note(&snapshot.tasks, &task, handle, &shown, raw);
     }
     let session = core.sessions().into_iter().find(|session| session.key() == task.holder.session);
@@ -37,7 +39,7 @@ pub(in crate::gateway) fn outward<'a>(core: &Core, source: &Source<'_>, params: 
         return Cow::Borrowed(params);
     }
     let tasks = &core.current().tasks;
-    let known = |own: &str| tasks.of_server(source.server, own, None).map(|task| task.id);
+    let known = |own: &str| tasks.of_server(source.server, own, source.whose).map(|task| task.id);
     ids::replace(params, Place::Related, known)
 }
 
