@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod batch;
 pub mod complete;
 pub mod core;
 pub mod exchange;
@@ -55,12 +56,8 @@ use crate::protocol::version;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
-use crate::wire::mailbox::Kind;
-use crate::wire::members::Members;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
-use crate::wire::message::Outcome;
-use crate::wire::message::read_text;
 use crate::wire::sink::Sink;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -207,14 +204,31 @@ impl Gateway {
             Message::Notification { method, params } => {
                 self.notification(session, method, params.map(RawValue::get))
             }
-            Message::Response { id, outcome } => answered(&self.core, session, id, *outcome),
+            Message::Response { id, outcome } => ask::answered(&self.core, session, id.get(), *outcome),
         }
+    }
+
+    /// Takes a batch of a client, which one revision has. `true` when an array of answers arrives in `sink`.
+    ///
+    /// # Errors
+    /// [`Malformed`] for what is no batch, and for every batch of a client of another revision.
+    pub fn accept_batch(
+        &self,
+        session: &Arc<Session>,
+        bytes: &[u8],
+        depth: usize,
+        sink: &Sink,
+    ) -> Result<bool, Malformed> {
+        batch::each(session, bytes, depth, sink, |message, sink| match message {
+            Ok(message) => self.accept(session, &message, sink),
+            Err(malformed) => self.refuse(&malformed, sink),
+        })
     }
 
     /// Answers a message that could not be read.
     pub fn refuse(&self, malformed: &Malformed, sink: &Sink) {
         let failure = Failure::malformed(malformed);
-        send_failure(malformed.id.as_deref().unwrap_or("null"), &failure, sink);
+        exchange::send_failure(malformed.id.as_deref().unwrap_or("null"), &failure, sink);
     }
 
     /// Ends one call because its client is gone or no longer wants it.
@@ -241,11 +255,11 @@ impl Gateway {
     ) {
         let incoming = match Incoming::read(method, params) {
             Ok(incoming) => incoming,
-            Err(failure) => return send_failure(id, &failure, sink),
+            Err(failure) => return exchange::send_failure(id, &failure, sink),
         };
         let exchange = match Exchange::open(session, id, incoming.era(), sink) {
             Ok(exchange) => exchange,
-            Err(failure) => return send_failure(id, &failure, sink),
+            Err(failure) => return exchange::send_failure(id, &failure, sink),
         };
         if let Err(failure) = incoming.check_modern() {
             return exchange.fail(&failure);
@@ -371,28 +385,12 @@ impl Gateway {
             "notifications/initialized" => session.mark_initialized(),
             "notifications/roots/list_changed" => isolation::roots_changed(&self.core, session, params),
             "notifications/cancelled" => {
-                let members = params.and_then(|raw| Members::parse(raw).ok());
-                let Some(members) = members else { return };
-                let reason = members.get("reason").and_then(|raw| read_text(raw).ok());
-                if let Some(id) = members.get("requestId") {
-                    self.cancel(session, id.get(), reason.as_deref().unwrap_or("the client cancelled it"));
+                if let Some((id, reason)) = params.and_then(incoming::cancelled) {
+                    self.cancel(session, id, &reason);
                 }
             }
             // Unknown notifications are ignored, as the protocol asks.
             _ => {}
         }
     }
-}
-
-/// The client answers a question of a server.
-fn answered(core: &Core, session: &Session, id: &RawValue, outcome: Outcome<'_>) {
-    let Some(reply) = session.take_reply(id.get()) else { return };
-    reply(&tasks::heard::inward(core, session, outcome));
-}
-
-fn send_failure(id: &str, failure: &Failure, sink: &Sink) {
-    let json = failure.to_json();
-    let _ = sink.send(Kind::Error(failure.code), |out| {
-        exchange::write_answer(out, id, br#","error":"#, json.as_bytes());
-    });
 }

@@ -3,6 +3,7 @@
 //! It knows JSON-RPC and nothing of MCP methods: what a `tools/call` is stands in `protocol.rs` and `gateway.rs`.
 //! Payloads are borrowed raw text (`serde_json::value::RawValue`); nothing is parsed deeper than it must be.
 
+pub mod batch;
 pub mod frame;
 pub mod guard;
 pub mod mailbox;

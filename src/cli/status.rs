@@ -84,6 +84,9 @@ fn print(answer: &Value) {
             text(server, "era")
         );
         output::result(&row);
+        if let Some(open) = server.get("privateConnections").and_then(Value::as_u64) {
+            output::result(&format!("  {open} more for single sessions or calls"));
+        }
         if let Some(reason) = server.get("reason").and_then(Value::as_str) {
             output::result(&format!("  {}", clean(reason, 500)));
         }

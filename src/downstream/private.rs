@@ -205,6 +205,12 @@ impl ServerHandle {
         Ok(private)
     }
 
+    /// The connection of `key`, if there is one.
+    #[must_use]
+    pub fn open(&self, key: &Key) -> Option<Self> {
+        self.shared().privates.lock().open.get(key).cloned()
+    }
+
     /// The connections of one session.
     #[must_use]
     pub fn private_of(&self, session: Owner) -> Vec<Self> {

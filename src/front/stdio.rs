@@ -6,6 +6,7 @@ use crate::auth::caller::Caller;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
 use crate::protocol::code;
+use crate::wire::batch;
 use crate::wire::frame::Framer;
 use crate::wire::frame::Line;
 use crate::wire::guard::guarded;
@@ -101,6 +102,12 @@ fn accept(gateway: &Gateway, session: &Arc<Session>, sink: &Sink, line: Line<'_>
             return gateway.refuse(&Malformed { id, code: code::INVALID_REQUEST, text }, sink);
         }
     };
+    if batch::is_batch(bytes) {
+        if let Err(malformed) = gateway.accept_batch(session, bytes, bounds.depth, sink) {
+            gateway.refuse(&malformed, sink);
+        }
+        return;
+    }
     let bytes = &*message::without_breaks(bytes, bounds.depth);
     match message::parse(bytes, bounds.depth) {
         Ok(message) => gateway.accept(session, &message, sink),

@@ -12,8 +12,11 @@ use crate::downstream::link::Link;
 use crate::downstream::link::Source;
 use crate::downstream::private::Key;
 use crate::gateway::core::Core;
+use crate::gateway::session::Session;
+use crate::gateway::tasks;
 use crate::protocol::code;
 use crate::protocol::input::Wanted;
+use crate::wire::message::Outcome;
 use crate::wire::pending::Question;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -76,4 +79,10 @@ fn ask(core: &Core, source: &Source<'_>, wanted: Wanted, question: &Question<'_>
 fn refuse(link: &dyn Link, id: &RawValue, code: i32, why: &str) {
     let error = json!({"code": code, "message": why});
     link.respond(id, &format!(r#""error":{error}"#));
+}
+
+/// The client answers a question of a server, which went to it as `id` (JSON text).
+pub(super) fn answered(core: &Core, session: &Session, id: &str, outcome: Outcome<'_>) {
+    let Some(reply) = session.take_reply(id) else { return };
+    reply(&tasks::heard::inward(core, session, outcome));
 }

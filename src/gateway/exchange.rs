@@ -19,6 +19,7 @@ use crate::wire::message::read_text;
 use crate::wire::pending::Question;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A request and the way back to who asked.
 #[derive(Debug)]
@@ -131,9 +132,7 @@ impl Exchange {
     pub fn forget(mut self) {
         self.settled = true;
         self.withdraw();
-        if let Sink::Mail(mailbox) = &self.sink {
-            mailbox.close();
-        }
+        self.sink.forget();
     }
 
     /// Passes progress on, under the client's own token. `params` holds the token of the hop before.
@@ -172,10 +171,10 @@ impl Exchange {
         }
     }
 
-    /// True while the client has not answered a question that came because of this request.
+    /// True while the client has not answered a question that came because of this request, for at most `longest`.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.session.is_asked(&self.id)
+    pub fn is_asked(&self, longest: Duration) -> bool {
+        self.session.is_asked(&self.id, longest)
     }
 
     /// Whether a log message of `level` may go this way: a modern client asks for it with the request.
@@ -217,6 +216,14 @@ impl Drop for Exchange {
             let _ = self.sink.send(kind, |out| write_answer(out, &self.id, br#","error":"#, json.as_bytes()));
         }
     }
+}
+
+/// Answers the request `id` (JSON text), which no exchange has, with an error.
+pub(super) fn send_failure(id: &str, failure: &Failure, sink: &Sink) {
+    let json = failure.to_json();
+    let _ = sink.send(Kind::Error(failure.code), |out| {
+        write_answer(out, id, br#","error":"#, json.as_bytes());
+    });
 }
 
 /// Writes an answer: `member` is `,"result":` or `,"error":`.

@@ -78,3 +78,11 @@ impl<'a> Incoming<'a> {
         (scalar && token.len() <= MAX_ID).then_some(token)
     }
 }
+
+/// Which request (its id as JSON text) a client no longer wants, and why.
+pub(super) fn cancelled(params: &str) -> Option<(&str, Cow<'_, str>)> {
+    let members = Members::parse(params).ok()?;
+    let reason = members.get("reason").and_then(|raw| read_text(raw).ok());
+    let id = members.get("requestId")?.get();
+    Some((id, reason.unwrap_or(Cow::Borrowed("the client cancelled it"))))
+}

@@ -28,12 +28,17 @@ pub(super) fn connection<'a>(
     exchange: &Exchange,
 ) -> Result<Cow<'a, ServerHandle>, Failure> {
     let session = exchange.session();
-    if shared.is_for_all() {
+    // A task is where it was begun.
+    let task = exchange.tracked().and_then(|tracked| tracked.on());
+    if task.map_or_else(|| shared.is_for_all(), |on| on.is_none()) {
         session.bind(exchange.id(), shared);
         return Ok(Cow::Borrowed(shared));
     }
-    let handle =
-        shared.private(key(shared, capabilities, exchange)?).map_err(|why| Failure::no_connection(&why))?;
+    let key = match task.flatten() {
+        Some(key) => key.clone(),
+        None => key(shared, capabilities, exchange)?,
+    };
+    let handle = shared.private(key).map_err(|why| Failure::no_connection(&why))?;
     session.bind(exchange.id(), &handle);
     if session.is_closed() {
         shared.release(session.key());

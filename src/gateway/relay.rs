@@ -39,6 +39,7 @@ use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What became of a request: sent on, or given back with the failure to answer.
 pub(super) type Relayed = Result<(), Box<NotRelayed>>;
@@ -164,7 +165,8 @@ impl Way<'_, '_> {
         let (handle, method) = (ServerHandle::clone(&connection), self.passage.method);
         let samples = self.capabilities != "{}" && Wanted::Sampling.is_declared(self.capabilities);
         let patience = exchange.tracked().map(|tracked| tracked.patience(&handle));
-        let relay = Box::new(Relay { exchange, handle, method, again, samples });
+        let longest = self.terms().longest;
+        let relay = Box::new(Relay { exchange, handle, method, again, samples, longest });
         match patience {
             None => connection.call(self.permit, &request, relay),
             Some(patience) => connection.call_within(self.permit, &request, relay, patience),
@@ -284,8 +286,8 @@ impl Again {
             capabilities: &again.capabilities,
             log_level: session.log_level_name(),
         };
-        let relay =
-            Relay { exchange, handle: handle.clone(), method, again: Some(self.clone()), samples: false };
+        let (longest, again) = (self.terms.longest, Some(self.clone()));
+        let relay = Relay { exchange, handle: handle.clone(), method, again, samples: false, longest };
         handle.call(&permit, &request, Box::new(relay));
         // It may have been given up while nothing was at the server.
         if session.has_given_up(&id) {
@@ -310,11 +312,13 @@ struct Relay {
     again: Option<Box<Again>>,
     /// A modern client may be asked to sample by the result.
     samples: bool,
+    /// How long a user may think.
+    longest: Duration,
 }
 
 impl Waiter for Relay {
     fn answer(self: Box<Self>, answer: Answer<'_>) {
-        let Relay { exchange, handle, method, again, samples } = *self;
+        let Relay { exchange, handle, method, again, samples, .. } = *self;
         match (answer, again) {
             (Answer::Outcome(Outcome::Result(raw)), Some(again)) if bridge::asks_for_input(raw.get()) => {
                 let purpose = Purpose {
@@ -379,6 +383,6 @@ impl Waiter for Relay {
     }
 
     fn waits_for_client(&self) -> bool {
-        self.exchange.is_asked()
+        self.exchange.is_asked(self.longest)
     }
 }

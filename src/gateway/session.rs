@@ -26,6 +26,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
 pub(super) const LEVELS: [&str; 8] =
@@ -79,6 +81,7 @@ struct Reply {
     call: Box<str>,
     /// The id that the server gave the question (JSON text).
     asked_as: Box<str>,
+    since: Instant,
     take: TakesReply,
 }
 
@@ -239,7 +242,7 @@ impl Session {
         state.next_question += 1;
         let id: Box<str> = format!("\"ask-{}\"", state.next_question).into();
         let (call, asked_as) = (call.into(), question.id.into());
-        let reply = Reply { call, asked_as, take: Arc::clone(&question.reply) };
+        let reply = Reply { call, asked_as, since: Instant::now(), take: Arc::clone(&question.reply) };
         state.asked.insert(id.clone(), reply);
         if let Some(page) = page_of(wanted, question.params) {
             state.pages.note(page);
@@ -316,9 +319,9 @@ impl Session {
         self.lock().pages.take(elicitation)
     }
 
-    /// True while the client has not answered a question because of its request `call`.
-    pub(super) fn is_asked(&self, call: &str) -> bool {
-        self.lock().asked.values().any(|reply| *reply.call == *call)
+    /// True while the client has not answered a question because of its request `call`, for at most `longest`.
+    pub(super) fn is_asked(&self, call: &str, longest: Duration) -> bool {
+        self.lock().asked.values().any(|reply| *reply.call == *call && reply.since.elapsed() < longest)
     }
 
     /// The client gave its request `call` up while it was asked because of it. Who waits for the answers is told; the

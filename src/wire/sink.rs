@@ -1,5 +1,8 @@
 //! Where messages for a client go: the line of a stdio client, or the response of one HTTP request.
+//!
+//! It does not know what they say.
 
+use crate::wire::batch::Gathering;
 use crate::wire::mailbox::Kind;
 use crate::wire::mailbox::Mailbox;
 use crate::wire::outbox::Outbox;
@@ -13,6 +16,8 @@ pub enum Sink {
     Line(Arc<Outbox>),
     /// The response of one request.
     Mail(Mailbox),
+    /// The answers of one batch.
+    Batch(Arc<Gathering>),
 }
 
 impl Sink {
@@ -36,6 +41,17 @@ impl Sink {
                 write(&mut bytes);
                 mailbox.put(bytes, kind)
             }
+            Self::Batch(gathering) if kind.is_last() => gathering.answer(write),
+            Self::Batch(gathering) => gathering.notice(write),
+        }
+    }
+
+    /// No answer will come to the request of this sink.
+    pub fn forget(&self) {
+        match self {
+            Self::Line(_) => {}
+            Self::Mail(mailbox) => mailbox.close(),
+            Self::Batch(gathering) => gathering.leave_out(),
         }
     }
 }

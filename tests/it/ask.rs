@@ -107,6 +107,20 @@ fn a_question_that_the_server_takes_back_is_taken_back_at_the_client() {
 }
 
 #[test]
+fn a_user_who_never_answers_does_not_keep_a_call_for_ever() {
+    let conf = TempConf::new();
+    let fake = conf.fake("s").args(&["--era", "legacy"]).set("callTimeoutMs", 300).json();
+    conf.write(&json!({ "gateway": { "answerTimeout": "500ms" }, "mcpServers": { "s": fake } }));
+    let client = client(&conf, json!({ "elicitation": {} }));
+    let ask = r#""method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}"#;
+    let given_up = client.call("s__play", json!({ "steps": [{ "ask": ask }] }));
+    assert!(given_up.error_text().contains("server `s`"), "{}", given_up.raw);
+    let question = client.wait("the question", |message| message.method() == "elicitation/create");
+    let taken = client.wait("its end", |message| message.method() == "notifications/cancelled");
+    assert_eq!(taken.json["params"]["requestId"], *question.id());
+}
+
+#[test]
 fn the_client_that_opened_a_page_hears_that_it_is_done() {
     let client = client(&scripted(), json!({ "elicitation": { "url": {} } }));
     let ask = r#""method":"elicitation/create","params":{"mode":"url","message":"go","url":"https://a.example/","elicitationId":"e-1"}"#;

@@ -4,6 +4,7 @@ mod support;
 
 mod apps;
 mod ask;
+mod batch;
 mod cache;
 mod call;
 mod cancel;

@@ -342,3 +342,24 @@ fn over_http_each_session_has_a_session_of_the_server() {
     assert!(asked(&one, "elicitation/create"));
     assert!(!asked(&other, "elicitation/create"));
 }
+
+#[test]
+fn a_task_is_asked_for_where_it_was_begun() {
+    for sharing in ["per-session", "per-call"] {
+        let conf = one(|fake| fake.args(&["--tasks"]).set("sharing", sharing));
+        let gateway = Gateway::on(&conf).http();
+        let (one, other) = (session(&gateway, json!({})), session(&gateway, json!({})));
+        let begin = |client: &HttpClient| {
+            client.request("tools/list", json!({})).result();
+            let params = json!({ "name": "a__job", "arguments": {}, "task": { "ttl": 60000 } });
+            let begun = client.request("tools/call", params);
+            begun.result()["task"]["taskId"].as_str().expect("an id").to_owned()
+        };
+        let (first, second) = (begin(&one), begin(&other));
+        assert_ne!(first, second, "each process calls its first task the same");
+        for (client, id) in [(&one, &first), (&other, &second)] {
+            let seen = client.request("tasks/get", json!({ "taskId": id }));
+            assert_eq!(seen.result()["taskId"], **id, "{sharing}: {}", seen.raw);
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod support;
 mod bed;
 mod bytes;
 mod calls;
+mod drivers;
 mod inspector;
 mod life;
 mod lists;

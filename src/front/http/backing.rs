@@ -6,6 +6,7 @@ use crate::auth::caller::Caller;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
 use crate::protocol::param_header::ParamHeader;
+use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
@@ -20,6 +21,17 @@ pub trait Backing: Send + Sync + 'static {
     fn close_session(&self, session: &Arc<Session>);
     /// Takes one message; the answer to a request arrives in `sink`.
     fn accept(&self, session: &Arc<Session>, message: Message<'_>, sink: &Sink);
+    /// Takes a batch of messages; `true` when an array of answers arrives in `sink`.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is no batch, or this client has none.
+    fn accept_batch(
+        &self,
+        session: &Arc<Session>,
+        bytes: &[u8],
+        depth: usize,
+        sink: &Sink,
+    ) -> Result<bool, Malformed>;
     /// The client no longer wants the request `id` (JSON text).
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str);
     /// The arguments of a tool that headers must repeat.
@@ -43,6 +55,16 @@ impl Backing for Gateway {
 
     fn accept(&self, session: &Arc<Session>, message: Message<'_>, sink: &Sink) {
         Self::accept(self, session, &message, sink);
+    }
+
+    fn accept_batch(
+        &self,
+        session: &Arc<Session>,
+        bytes: &[u8],
+        depth: usize,
+        sink: &Sink,
+    ) -> Result<bool, Malformed> {
+        Self::accept_batch(self, session, bytes, depth, sink)
     }
 
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {

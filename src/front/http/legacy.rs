@@ -65,6 +65,30 @@ pub fn begin(
     })
 }
 
+/// Accepts several messages at once.
+///
+/// # Errors
+/// As [`begin`]; 400 for what is no batch, and for clients of a revision that has none.
+pub fn begin_batch(site: &Site, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Begun, Refusal> {
+    if modern::is_named(headers) {
+        let text = "this revision has no batches: send one message at a time";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+    }
+    check_version(headers)?;
+    let streams = site.sessions.find(session_named(headers)?, caller).ok_or_else(unknown_session)?;
+    let (mailbox, letters) = mailbox(site.queue_bytes);
+    let session = streams.session();
+    let accepted = site.backing.accept_batch(session, body, site.depth, &Sink::Mail(mailbox));
+    let answered = accepted
+        .map_err(|malformed| Refusal::failed(StatusCode::BAD_REQUEST, Failure::malformed(&malformed)))?;
+    if !answered {
+        return Ok(Begun::Done(reply::empty(StatusCode::ACCEPTED)));
+    }
+    let id = "null".into();
+    let streams = Some(streams);
+    Ok(Begun::Waits(Waiting { letters, id, era: Era::Legacy, abandon: None, opening: None, streams }))
+}
+
 /// GET: the stream of messages that belong to no request, or with `Last-Event-ID` the stream of that event.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use crate::front::http::reply::Reply;
 use crate::front::http::site::Site;
 use crate::front::http::waiting::Begun;
 use crate::gateway::reply::Failure;
+use crate::wire::batch;
 use crate::wire::message;
 use crate::wire::message::Message;
 use crate::wire::scan;
@@ -91,6 +92,9 @@ async fn post(site: &Site, caller: Caller, request: Request<Incoming>) -> Result
 
 fn begin(site: &Site, caller: Caller, headers: &HeaderMap, body: &[u8]) -> Result<Begun, Refusal> {
     let body = body.trim_ascii();
+    if batch::is_batch(body) {
+        return legacy::begin_batch(site, &caller, headers, body);
+    }
     let message = parse(body, site.depth)?;
     if memchr::memchr2(b'\n', b'\r', body).is_none() {
         return accept(site, caller, headers, message);

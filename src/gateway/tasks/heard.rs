@@ -4,6 +4,7 @@
 //! Who is asked a question is not decided here.
 
 use crate::downstream::link::Source;
+use crate::downstream::private::Key;
 use crate::gateway::core::Core;
 use crate::gateway::session::Session;
 use crate::gateway::tasks::ids;
@@ -18,11 +19,13 @@ use std::borrow::Cow;
 pub(in crate::gateway) fn status(core: &Core, source: &Source<'_>, method: &str, params: Option<&str>) {
     let Some(raw) = params else { return };
     let snapshot = core.current();
-    let own_id = ids::of(raw);
-    let task = own_id.and_then(|own_id| snapshot.tasks.of_server(source.server, &own_id, None));
+    let (own_id, session) = (ids::of(raw), source.whose.and_then(Key::session));
+    let task = own_id.and_then(|own_id| snapshot.tasks.of_server(source.server, &own_id, session));
     let Some(task) = task.filter(|task| task.era == Era::Legacy) else { return };
     let shown = ids::replace(raw, Place::Top, |own| (*own == *task.own_id).then(|| task.id.clone()));
-    if let Some(handle) = snapshot.server(source.server) {
+    let shared = snapshot.server(source.server);
+    let own = source.whose.and_then(|key| shared?.open(key));
+    if let Some(handle) = own.as_ref().or(shared) {
         tracked::note(&snapshot.tasks, &task, handle, &shown, raw);
     }
     let session = core.sessions().into_iter().find(|session| session.key() == task.holder.session);
@@ -37,7 +40,8 @@ pub(in crate::gateway) fn outward<'a>(core: &Core, source: &Source<'_>, params: 
         return Cow::Borrowed(params);
     }
     let tasks = &core.current().tasks;
-    let known = |own: &str| tasks.of_server(source.server, own, None).map(|task| task.id);
+    let session = source.whose.and_then(Key::session);
+    let known = |own: &str| tasks.of_server(source.server, own, session).map(|task| task.id);
     ids::replace(params, Place::Related, known)
 }
 

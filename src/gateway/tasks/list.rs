@@ -57,6 +57,11 @@ async fn look(core: &Core, task: &Task) -> Option<String> {
     let seen = task.seen.as_deref()?;
     let snapshot = core.current();
     let handle = snapshot.server(&task.route.server)?;
+    let own = task.on.as_ref().map(|key| handle.open(key));
+    let handle = match &own {
+        Some(open) => open.as_ref()?,
+        None => handle,
+    };
     let link = handle.ready_link().filter(|link| link.era() == Era::Legacy && !is_over(seen));
     let Some(link) = link else { return Some(seen.to_owned()) };
     let params = format!("{{\"{}\":{}}}", ids::TASK_ID, quoted(&task.own_id));

@@ -5,6 +5,7 @@
 
 use crate::auth::caller::Caller;
 use crate::catalog::route::Route;
+use crate::downstream::private::Key;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use crate::wire::pending::Owner;
@@ -41,6 +42,8 @@ pub struct Task {
     pub own_id: Box<str>,
     /// The tool that runs as this task.
     pub route: Route,
+    /// The connection it runs on, when that is not shared.
+    pub on: Option<Key>,
     /// Whose it is.
     pub holder: Holder,
     /// The era of the server and of the client.
@@ -65,14 +68,21 @@ struct Inner {
 
 impl TaskTable {
     /// Remembers a new task; the id for its client. `None` when the system gives no random numbers.
-    pub fn add(&self, holder: Holder, era: Era, route: Route, own_id: &str) -> Option<Box<str>> {
+    pub fn add(
+        &self,
+        holder: Holder,
+        era: Era,
+        route: Route,
+        own_id: &str,
+        on: Option<&Key>,
+    ) -> Option<Box<str>> {
         let id = new_id()?;
         let mut inner = self.lock();
         inner.forget_old(&holder.caller);
         inner.by_caller.entry(holder.caller.clone()).or_default().push_back(id.clone());
         inner.by_own.entry((route.server.clone(), own_id.into())).or_default().push(id.clone());
-        let task =
-            Task { id: id.clone(), own_id: own_id.into(), route, holder, era, expires: None, seen: None };
+        let (own_id, on) = (own_id.into(), on.cloned());
+        let task = Task { id: id.clone(), own_id, route, on, holder, era, expires: None, seen: None };
         inner.by_id.insert(id.clone(), task);
         Some(id)
     }
@@ -188,8 +198,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_id_is_good_for_its_caller_and_as_long_as_the_task_lives() {
         let table = TaskTable::default();
-        let first = table.add(holder("x", 1), Era::Modern, route("a"), "t").unwrap();
-        let second = table.add(holder("x", 1), Era::Modern, route("b"), "t").unwrap();
+        let first = table.add(holder("x", 1), Era::Modern, route("a"), "t", None).unwrap();
+        let second = table.add(holder("x", 1), Era::Modern, route("b"), "t", None).unwrap();
         assert_ne!(first, second, "own ids of two servers may be equal");
         let find = |id: &str, name: &str, era| table.find(id, &Caller::Named(name.into()), era);
         assert_eq!(find(&first, "x", Era::Modern).unwrap().route, route("a"));
@@ -205,9 +215,9 @@ mod tests {
     #[tokio::test]
     async fn a_caller_has_a_bounded_number_of_tasks() {
         let table = TaskTable::default();
-        let other = table.add(holder("y", 2), Era::Legacy, route("a"), "other").unwrap();
+        let other = table.add(holder("y", 2), Era::Legacy, route("a"), "other", None).unwrap();
         for n in 0..MOST_PER_CALLER + 5 {
-            table.add(holder("x", 1), Era::Legacy, route("a"), &n.to_string()).unwrap();
+            table.add(holder("x", 1), Era::Legacy, route("a"), &n.to_string(), None).unwrap();
         }
         let left = table.of_holder(&holder("x", 1), Era::Legacy);
         assert_eq!((left.len(), &*left[0].own_id), (MOST_PER_CALLER, "5"));
@@ -219,12 +229,12 @@ mod tests {
     async fn what_two_instances_of_a_server_say_goes_to_the_right_session_or_to_nobody() {
         let table = TaskTable::default();
         for session in [1, 2] {
-            table.add(holder("x", session), Era::Legacy, route("a"), "t").unwrap();
+            table.add(holder("x", session), Era::Legacy, route("a"), "t", None).unwrap();
         }
         let of = |session| table.of_server(&route("a").server, "t", session).map(|task| task.holder.session);
         assert_eq!((of(Some(2)), of(Some(1)), of(Some(3)), of(None)), (Some(2), Some(1), None, None));
         let anonymous = |session| Holder { caller: Caller::Anonymous, session };
-        table.add(anonymous(5), Era::Legacy, route("a"), "u").unwrap();
+        table.add(anonymous(5), Era::Legacy, route("a"), "u", None).unwrap();
         assert!(table.of_holder(&anonymous(6), Era::Legacy).is_empty(), "nobody knows who they are");
     }
 }

@@ -5,6 +5,7 @@
 use crate::auth::caller::Caller;
 use crate::catalog::route::Route;
 use crate::downstream::handle::ServerHandle;
+use crate::downstream::private::Key;
 use crate::gateway::tasks::ids;
 use crate::gateway::tasks::ids::Place;
 use crate::gateway::tasks::table::Holder;
@@ -74,6 +75,15 @@ impl Tracked {
         }
     }
 
+    /// The connection of the task that this is about: `Some(None)` for the one that all share. `None` when there is no task
+    /// yet.
+    pub(in crate::gateway) fn on(&self) -> Option<Option<&Key>> {
+        match &self.of {
+            Of::Begins { .. } => None,
+            Of::Known { task, .. } => Some(task.on.as_ref()),
+        }
+    }
+
     /// The result as the client may see it. `None` when no id can be made.
     pub(in crate::gateway) fn shown<'a>(&self, raw: &'a str, handle: &ServerHandle) -> Option<Cow<'a, str>> {
         match &self.of {
@@ -99,7 +109,7 @@ impl Tracked {
     ) -> Option<Cow<'a, str>> {
         let Some((place, text)) = created(raw, era) else { return Some(Cow::Borrowed(raw)) };
         let Some(said) = read(text) else { return Some(Cow::Borrowed(raw)) };
-        let id = self.table.add(holder.clone(), era, route.clone(), &said.own_id)?;
+        let id = self.table.add(holder.clone(), era, route.clone(), &said.own_id, handle.key())?;
         let shown = ids::replace(raw, place, |own| (*own == *said.own_id).then(|| id.clone()));
         let seen = created(&shown, era).filter(|_| era == Era::Legacy).map(|(_, text)| text.to_owned());
         self.table.note(&id, said.life, seen.as_deref());

@@ -15,6 +15,7 @@ use crate::protocol::code;
 use crate::protocol::param_header;
 use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
+use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
 use std::net::SocketAddr;
@@ -123,6 +124,10 @@ impl Backing for Fake {
             "resources/read" | "prompts/get" => exchange.result(b"{}"),
             _ => exchange.fail(&Failure::unknown_method(&method)),
         }
+    }
+
+    fn accept_batch(&self, _: &Arc<Session>, _: &[u8], _: usize, _: &Sink) -> Result<bool, Malformed> {
+        Err(Malformed { id: None, code: code::INVALID_REQUEST, text: "no batches".into() })
     }
 
     fn cancel(&self, session: &Arc<Session>, id: &str, _: &str) {
