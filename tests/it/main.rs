@@ -24,6 +24,7 @@ mod lazy;
 mod limits;
 mod list;
 mod matrix;
+mod modern_http;
 mod param_headers;
 mod progress;
 mod reload;
