@@ -178,7 +178,8 @@ impl Gateway {
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.
     pub fn end_subscriptions(&self, session: &Session) {
-        self.core.subscribers.end(Some(session));
+        let tasks = self.core.subscribers.end(Some(session));
+        tasks::followed::leave(&self.core, &tasks);
         self.core.unsubscribe(|_, _, one| matches!(one, Subscriber::Listen(key, _) if *key == session.key()));
     }
 
@@ -233,7 +234,8 @@ impl Gateway {
 
     /// Ends one call because its client is gone or no longer wants it.
     pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
-        if self.core.subscribers.cancel(session, id) {
+        if let Some(tasks) = self.core.subscribers.cancel(session, id) {
+            tasks::followed::leave(&self.core, &tasks);
             let over = Subscriber::Listen(session.key(), id.into());
             self.core.unsubscribe(|_, _, one| *one == over);
             return;

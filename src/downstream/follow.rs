@@ -15,8 +15,21 @@ use std::time::Duration;
 /// How long a server may take to accept a subscription.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Keeps the server's subscriptions as they are wanted. Never ends.
+/// Keeps the server's subscriptions as they are wanted; all of them again when it forgot the session. Never ends.
 pub async fn follow(link: &dyn Link, updates: &Updates) {
+    let Some(mut renewals) = link.renewals() else { return keep(link, updates).await };
+    loop {
+        tokio::select! {
+            () = keep(link, updates) => {}
+            renewed = renewals.changed() => match renewed {
+                Ok(()) => updates.start_over(),
+                Err(_) => return std::future::pending().await,
+            },
+        }
+    }
+}
+
+async fn keep(link: &dyn Link, updates: &Updates) {
     let mut changes = updates.changes();
     let mut told = BTreeSet::new();
     loop {

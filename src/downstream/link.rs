@@ -13,6 +13,7 @@ use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Sends over one connection. Nothing here waits.
 pub trait Link: Send + Sync {
@@ -45,6 +46,11 @@ pub trait Link: Send + Sync {
 
     /// Its calls in flight.
     fn pending(&self) -> &Pending;
+
+    /// Changes whenever the server has forgotten us and was greeted anew on the same connection, where that happens.
+    fn renewals(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 }
 
 /// Where something was heard.

@@ -11,6 +11,8 @@ use crate::downstream::own_call::NoResult;
 use crate::downstream::own_call::background;
 use crate::downstream::request::Request;
 use crate::downstream::updates::Updates;
+use crate::downstream::updates::of_task;
+use crate::downstream::updates::task_of;
 use crate::protocol::capability;
 use crate::protocol::code;
 use crate::wire::members::Members;
@@ -172,6 +174,9 @@ pub fn hear_acknowledged(updates: &Updates, params: &str) {
     let list = honoured.get("resourceSubscriptions");
     let list: Vec<String> = list.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     list.iter().for_each(|uri| updates.settle(uri, None));
+    let tasks = honoured.get("taskIds");
+    let tasks: Vec<String> = tasks.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    tasks.iter().for_each(|id| updates.settle(&of_task(id), None));
 }
 
 /// What is asked for: the changes that the server says it tells, and the wanted resources. `None` when that is nothing.
@@ -188,8 +193,13 @@ fn params(lists: &ServerLists, uris: &BTreeSet<Box<str>>) -> Option<String> {
     ];
     let mut wanted: Vec<String> =
         wanted.iter().filter(|(family, _)| tells(family)).map(|(_, key)| format!("\"{key}\":true")).collect();
+    let tasks: Vec<&str> = uris.iter().filter_map(|key| task_of(key)).collect();
+    let uris: Vec<&str> = uris.iter().filter(|key| task_of(key).is_none()).map(|uri| &**uri).collect();
     if !uris.is_empty() {
-        wanted.push(format!("\"resourceSubscriptions\":{}", serde_json::to_string(uris).ok()?));
+        wanted.push(format!("\"resourceSubscriptions\":{}", serde_json::to_string(&uris).ok()?));
+    }
+    if !tasks.is_empty() {
+        wanted.push(format!("\"taskIds\":{}", serde_json::to_string(&tasks).ok()?));
     }
     (!wanted.is_empty()).then(|| format!(r#"{{"notifications":{{{}}}}}"#, wanted.join(",")))
 }

@@ -1,4 +1,5 @@
-//! Resources of one server whose updates somebody wants, and the server's word on each.
+//! Resources of one server whose updates somebody wants, and the server's word on each. Tasks (2026-07-28) are wanted in
+//! the same way, under keys that no URI has.
 //!
 //! It outlives connections: every new one asks again for all that is wanted. Who wants what is `gateway/updates.rs`.
 
@@ -10,6 +11,21 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::watch;
+
+/// Before the id of a task.
+const TASK: &str = "\u{0}task ";
+
+/// The key of a task.
+#[must_use]
+pub fn of_task(own_id: &str) -> String {
+    format!("{TASK}{own_id}")
+}
+
+/// The task that `key` is of.
+#[must_use]
+pub fn task_of(key: &str) -> Option<&str> {
+    key.strip_prefix(TASK)
+}
 
 /// What a server says to a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::surroundings::Surroundings;
 use crate::downstream::task;
+use crate::downstream::updates::of_task;
 use crate::gateway::lists;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
@@ -158,6 +159,8 @@ impl Core {
         for handle in next.servers.values() {
             let wanted = self.registry.wanted(&handle.server().name);
             wanted.iter().for_each(|uri| handle.want_updates(uri));
+            let tasks = self.subscribers.tasks_of(&handle.server().name);
+            tasks.iter().for_each(|own_id| handle.want_updates(&of_task(own_id)));
         }
         self.snapshot.send_replace(Arc::new(next));
         if changed {

@@ -12,6 +12,7 @@ use crate::gateway::ask;
 use crate::gateway::core::Core;
 use crate::gateway::isolation;
 use crate::gateway::logging;
+use crate::gateway::tasks::followed;
 use crate::gateway::tasks::heard;
 use crate::name::ServerName;
 use crate::wire::members::Members;
@@ -59,6 +60,7 @@ impl Listener for Ears {
                 let named = params.zip(label).and_then(|(raw, label)| logging::attributed(raw, label));
                 log_line(&core, &source, named.as_deref().or(params));
             }
+            "notifications/tasks" => followed::told(&core, &source, method, params.map(RawValue::get)),
             "notifications/tasks/status" => heard::status(&core, &source, method, params.map(RawValue::get)),
             // Unknown ones are ignored, as the protocol asks.
             _ => {}

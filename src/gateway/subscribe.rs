@@ -10,9 +10,13 @@ use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::tasks::followed;
+use crate::gateway::tasks::table::Task;
 use crate::gateway::updates::Subscriber;
 use crate::gateway::updates::permitted;
+use crate::gateway::updates::tagged;
 use crate::gateway::updates::word;
+use crate::name::ServerName;
 use crate::wire::members::Members;
 use crate::wire::pending::Owner;
 use std::sync::Arc;
@@ -38,17 +42,23 @@ struct Open {
     seen: Generations,
     /// Nothing is told before the acknowledgement.
     acknowledged: bool,
+    /// The tasks it hears of.
+    tasks: Vec<Task>,
 }
 
 /// Acknowledges the request and keeps it open; when it wants resources, their servers say a word first.
 pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
-    let (wants, uris) = match wanted(incoming) {
-        Ok(wanted) => wanted,
+    let limit = snapshot.config.settings.limits.subscriptions_per_client;
+    let found = filter(incoming).and_then(|filter| {
+        let tasks = followed::wanted(snapshot, incoming, &exchange, &filter, limit)?;
+        Ok((wanted(incoming, &filter)?, tasks))
+    });
+    let ((wants, uris), tasks) = match found {
+        Ok(found) => found,
         Err(failure) => return exchange.fail(&failure),
     };
     let (key, id) = (exchange.session().key(), Box::<str>::from(exchange.id()));
     let who = Subscriber::Listen(key, id.clone());
-    let limit = snapshot.config.settings.limits.subscriptions_per_client;
     let mut asked = Vec::new();
     for uri in uris {
         let Ok(server) = snapshot.catalog.owner_of_uri(&uri) else { continue };
@@ -58,10 +68,13 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
             asked.push((handle, uri));
         }
     }
-    core.subscribers.keep(exchange, wants, snapshot.generations);
-    if asked.is_empty() {
-        return core.subscribers.acknowledge(key, &id, &[]);
+    core.subscribers.keep(exchange, wants, snapshot.generations, tasks.clone());
+    if asked.is_empty() && tasks.is_empty() {
+        return core.subscribers.acknowledge(key, &id, &[], &[]);
     }
+    let tasks =
+        tasks.into_iter().filter_map(|task| Some((snapshot.server(&task.route.server)?.clone(), task)));
+    let tasks: Vec<_> = tasks.collect();
     let core = Arc::clone(core);
     core.clone().tasks.spawn(async move {
         let words = asked.into_iter().map(async |(handle, uri)| (word(&handle, &uri).await, handle, uri));
@@ -76,17 +89,54 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
                 }
             }
         }
-        core.subscribers.acknowledge(key, &id, &honoured);
+        let words = tasks
+            .iter()
+            .map(async |(handle, task)| followed::follow(handle, task).await.then_some(&*task.id));
+        let tasks: Vec<&str> = futures_util::future::join_all(words).await.into_iter().flatten().collect();
+        core.subscribers.acknowledge(key, &id, &honoured, &tasks);
     });
 }
 
 impl Subscribers {
-    fn keep(&self, exchange: Exchange, wants: [bool; 3], seen: Generations) {
-        self.lock().push(Open { exchange, wants, seen, acknowledged: false });
+    fn keep(&self, exchange: Exchange, wants: [bool; 3], seen: Generations, tasks: Vec<Task>) {
+        self.lock().push(Open { exchange, wants, seen, acknowledged: false, tasks });
+    }
+
+    /// The server's ids of the tasks of `server` that somebody listens to.
+    pub(super) fn tasks_of(&self, server: &ServerName) -> Vec<Box<str>> {
+        let open = self.lock();
+        let tasks = open.iter().flat_map(|one| &one.tasks).filter(|task| task.route.server == *server);
+        tasks.map(|task| task.own_id.clone()).collect()
+    }
+
+    /// Tells whoever listens to this task; `shown` makes the params for each.
+    pub(super) fn tell_task(
+        &self,
+        server: &ServerName,
+        own_id: &str,
+        method: &str,
+        mut shown: impl FnMut(&Task) -> String,
+    ) {
+        for one in self.lock().iter().filter(|one| one.acknowledged) {
+            let its = |task: &&Task| task.route.server == *server && *task.own_id == *own_id;
+            if let Some(task) = one.tasks.iter().find(its)
+                && let Ok(members) = Members::parse_with_duplicates(&shown(task))
+            {
+                one.exchange.notify(method, Some(&tagged(&members, Some(one.exchange.id()))));
+            }
+        }
+    }
+
+    /// Of `gone`, those that nobody else listens to.
+    fn unheard(&self, gone: Vec<Task>) -> Vec<Task> {
+        let open = self.lock();
+        let same = |a: &Task, b: &Task| a.route.server == b.route.server && a.own_id == b.own_id;
+        let heard = |task: &Task| open.iter().flat_map(|one| &one.tasks).any(|other| same(task, other));
+        gone.into_iter().filter(|task| !heard(task)).collect()
     }
 
     /// Tells the client of the request `id` (JSON text) what it will hear of, unless it is gone.
-    fn acknowledge(&self, session: Owner, id: &str, uris: &[String]) {
+    fn acknowledge(&self, session: Owner, id: &str, uris: &[String], tasks: &[&str]) {
         let mut open = self.lock();
         let Some(subscriber) = open.iter_mut().find(|one| one.is(session, id)) else { return };
         subscriber.acknowledged = true;
@@ -95,6 +145,10 @@ impl Subscribers {
         if !uris.is_empty() {
             let uris = serde_json::to_string(uris).unwrap_or_default();
             honoured.push(format!("\"resourceSubscriptions\":{uris}"));
+        }
+        if !tasks.is_empty() {
+            let tasks = serde_json::to_string(tasks).unwrap_or_default();
+            honoured.push(format!("\"taskIds\":{tasks}"));
         }
         let exchange = &subscriber.exchange;
         let params = format!(r#"{{{},"notifications":{{{}}}}}"#, tag(exchange), honoured.join(","));
@@ -121,27 +175,31 @@ impl Subscribers {
         }
     }
 
-    /// The client no longer wants the request `id`. `false` when there is none.
-    pub(super) fn cancel(&self, session: &Session, id: &str) -> bool {
+    /// The client no longer wants the request `id`: what it listened to that nobody else does. `None` when there is none.
+    pub(super) fn cancel(&self, session: &Session, id: &str) -> Option<Vec<Task>> {
         let mut open = self.lock();
-        let at = open.iter().position(|one| one.is(session.key(), id));
-        let found = at.map(|at| open.swap_remove(at));
+        let at = open.iter().position(|one| one.is(session.key(), id))?;
+        let found = open.swap_remove(at);
         drop(open);
-        found.map(|subscriber| subscriber.exchange.forget()).is_some()
+        found.exchange.forget();
+        Some(self.unheard(found.tasks))
     }
 
-    /// Ends the requests of `session`, or of everybody, with the result that says so.
-    pub(super) fn end(&self, session: Option<&Session>) {
+    /// Ends the requests of `session`, or of everybody, with the result that says so. What nobody listens to any more.
+    pub(super) fn end(&self, session: Option<&Session>) -> Vec<Task> {
         let mut open = self.lock();
         let all = std::mem::take(&mut *open);
         let theirs = |one: &Open| session.is_none_or(|session| one.exchange.session().key() == session.key());
         let (ended, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(theirs);
         *open = kept;
         drop(open);
+        let mut gone = Vec::new();
         for subscriber in ended {
             let result = format!(r#"{{"resultType":"complete",{}}}"#, tag(&subscriber.exchange));
             subscriber.exchange.result(result.as_bytes());
+            gone.extend(subscriber.tasks);
         }
+        self.unheard(gone)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Open>> {
@@ -160,14 +218,21 @@ impl Open {
     }
 }
 
-fn wanted(incoming: &Incoming<'_>) -> Result<([bool; 3], Vec<String>), Failure> {
+/// What is asked for.
+fn filter<'a>(incoming: &Incoming<'a>) -> Result<Members<'a>, Failure> {
     let bad = |why: &str| Failure::bad_params(incoming.method, format!("`notifications` {why}"));
     let raw = incoming.params.get("notifications").ok_or_else(|| bad("is missing"))?;
-    let filter = Members::parse(raw.get()).map_err(|_| bad("is not an object"))?;
+    Members::parse(raw.get()).map_err(|_| bad("is not an object"))
+}
+
+fn wanted(incoming: &Incoming<'_>, filter: &Members<'_>) -> Result<([bool; 3], Vec<String>), Failure> {
     let uris = filter.get("resourceSubscriptions").map(|raw| serde_json::from_str(raw.get()));
     let uris: Vec<String> = match uris {
         None => Vec::new(),
-        Some(uris) => uris.map_err(|_| bad("has `resourceSubscriptions` that is no list of texts"))?,
+        Some(uris) => uris.map_err(|_| {
+            let why = "`notifications` has `resourceSubscriptions` that is no list of texts";
+            Failure::bad_params(incoming.method, why)
+        })?,
     };
     Ok((KINDS.map(|(key, _)| filter.get(key).is_some_and(|raw| raw.get() == "true")), uris))
 }

@@ -4,6 +4,7 @@
 //! have nothing in common but the name (`ext-tasks` of 2026-07-28, `basic/utilities/tasks` of 2025-11-25), so a client
 //! is never shown a task of the other one.
 
+pub mod followed;
 pub mod heard;
 pub mod ids;
 pub mod list;
@@ -22,6 +23,7 @@ use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::tasks::ids::Place;
 use crate::gateway::tasks::tracked::Tracked;
+use crate::gateway::tasks::tracked::declares;
 use crate::gateway::tasks::tracked::holder;
 use crate::protocol::code;
 use crate::protocol::extension;
@@ -99,12 +101,6 @@ fn unknown(id: &str) -> Failure {
     let text =
         format!("unknown task `{shown}`: it is over and forgotten, or it never was one of this caller");
     Failure::new(code::INVALID_PARAMS, text)
-}
-
-/// True when the client of a modern request knows tasks.
-fn declares(incoming: &Incoming<'_>) -> bool {
-    let capabilities = incoming.modern.as_ref().and_then(|modern| modern.capabilities);
-    capabilities.is_some_and(|declared| extension::is_declared(declared, extension::TASKS))
 }
 
 /// Whether a legacy call may ask to become a task: only a legacy server that says so can do that.

@@ -249,7 +249,7 @@ impl Core {
 }
 
 /// The params for the next hop, which for a modern client carry the id of its request.
-fn tagged(params: &Members<'_>, listen: Option<&str>) -> String {
+pub(super) fn tagged(params: &Members<'_>, listen: Option<&str>) -> String {
     let from = meta::of(params).ok().flatten();
     let added: Vec<(&str, &[u8])> =
         listen.iter().map(|id| ("io.modelcontextprotocol/subscriptionId", id.as_bytes())).collect();

@@ -371,7 +371,9 @@ fn questions_of_servers_and_their_answers_arrive_as_they_were_sent() {
         for question in &questions {
             let (method, params) = question.raw.split_once(' ').expect("method and params");
             if method == "roots/list" && peer.era == Era::Legacy {
-                continue;
+                // A server that is seen asking is shared no more, and from then on it hears of the client's own roots.
+                let first = play(bed, peer, &json!([{ "ask": r#""method":"roots/list""# }]));
+                bed.driver.converse("tools/call", first, &[(method, r#"{"roots":[]}"#)]);
             }
             for (_, answer) in answers.iter().filter(|(answered, _)| answered == method) {
                 let step = format!(r#""method":"{method}","params":{params}"#);

@@ -8,7 +8,7 @@ use crate::support::tempconf::servers;
 use serde_json::json;
 
 #[test]
-fn a_lost_session_is_replaced_once_and_the_log_level_is_said_again() {
+fn a_lost_session_is_replaced_once_and_what_was_asked_for_is_asked_again() {
     let conf = TempConf::new();
     let web = conf.http_fake("web", &[]);
     conf.write(&servers([("web", web.entry())]));
@@ -18,13 +18,17 @@ fn a_lost_session_is_replaced_once_and_the_log_level_is_said_again() {
         let seen = client.call("web__seen", json!({})).texts();
         seen.iter().filter(|line| line.contains(&format!("\"{method}\""))).count()
     };
+    let uri = client.request("resources/list", json!({})).result()["resources"][0]["uri"].clone();
+    client.request("resources/subscribe", json!({ "uri": uri })).result();
     eventually("the level is told", || heard("logging/setLevel") > 0);
+    assert_eq!(heard("resources/subscribe"), 1);
     let before = (heard("initialize"), heard("tools/list"), heard("logging/setLevel"));
     client.call("web__forget_sessions", json!({})).result();
     assert_eq!(client.call("web__echo", json!({ "n": 1 })).result()["structuredContent"]["n"], json!(1));
     assert_eq!(conf.ledger("call", "web").iter().filter(|line| line.ends_with(" echo")).count(), 1);
     eventually("lists are read again", || heard("tools/list") > before.1);
     eventually("the level is told again", || heard("logging/setLevel") > before.2);
+    eventually("it is subscribed to again", || heard("resources/subscribe") == 2);
     assert_eq!(heard("initialize"), before.0 + 1);
 }
 

@@ -369,3 +369,43 @@ fn a_server_that_runs_a_task_is_not_idle() {
     client.call("lp__finish", json!({ "task": "task-1" })).result();
     eventually("it is stopped once the task is over", || !conf.processes().contains(&pid));
 }
+
+#[test]
+fn a_modern_client_that_listens_hears_of_its_tasks() {
+    const TAG: &str = "/params/_meta/io.modelcontextprotocol~1subscriptionId";
+    for client in of_era(Era::Modern) {
+        let bed = bed(client, declared());
+        for peer in peers(Era::Modern) {
+            let (id, other) =
+                (begin(&bed.driver, peer, "job", json!({})), begin(&bed.driver, peer, "job", json!({})));
+            let wanted = json!({ "notifications": { "taskIds": [id, "task-1", "task-2"] } });
+            let listen = bed.driver.begin("subscriptions/listen", wanted);
+            let tagged = |message: &Message| message.json.pointer(TAG) == Some(&listen);
+            let ack = bed.driver.wait("the acknowledgement", |message| {
+                message.method() == "notifications/subscriptions/acknowledged" && tagged(message)
+            });
+            assert_eq!(ack.json["params"]["notifications"], json!({ "taskIds": [id] }), "{}", ack.raw);
+            for own in ["task-2", "task-1"] {
+                bed.driver.call(&peer.name_of("finish"), json!({ "task": own })).result();
+            }
+            let told = bed.driver.wait("the end of the task", |message| {
+                message.method() == "notifications/tasks" && tagged(message)
+            });
+            assert_eq!(text(&told.json, "/params/taskId"), id, "the other one was not asked for");
+            assert_eq!(text(&told.json, "/params/result/content/0/text"), "task-1 is done");
+            assert!(told.raw.contains(r#""x-unknown":1e2"#), "{}", told.raw);
+            assert_eq!(text(about(&bed.driver, "tasks/get", &other).result(), "/status"), "completed");
+            bed.driver.cancel(&listen);
+        }
+    }
+}
+
+#[test]
+fn who_does_not_declare_tasks_cannot_listen_to_any() {
+    for client in of_era(Era::Modern) {
+        let bed = bed(client, json!({}));
+        let wanted = json!({ "notifications": { "toolsListChanged": true, "taskIds": ["x"] } });
+        let refused = bed.driver.request("subscriptions/listen", wanted);
+        assert_eq!(refused.error_code(), -32021, "{}", refused.raw);
+    }
+}

@@ -5,6 +5,7 @@
 use crate::downstream::http::listen;
 use crate::downstream::http::parcel::Parcel;
 use crate::downstream::http::parcel::Weight;
+use crate::downstream::http::session::Session;
 use crate::downstream::http::talk::Asked;
 use crate::downstream::http::talk::Talk;
 use crate::downstream::link::Link;
@@ -28,6 +29,7 @@ use std::sync::PoisonError;
 use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::task::JoinSet;
 
@@ -197,6 +199,10 @@ impl Link for HttpLink {
 
     fn pending(&self) -> &Pending {
         &self.talk.pending
+    }
+
+    fn renewals(&self) -> Option<watch::Receiver<u64>> {
+        self.talk.session.as_ref().map(Session::renewals)
     }
 }
 

@@ -24,6 +24,7 @@ pub struct Stamp {
 #[derive(Debug)]
 pub struct Session {
     stamp: watch::Sender<Stamp>,
+    generation: watch::Sender<u64>,
     turn: Semaphore,
     lost: OnceLock<Arc<str>>,
 }
@@ -41,13 +42,20 @@ impl Session {
     /// A session that was just opened.
     #[must_use]
     pub fn new(stamp: Stamp) -> Self {
-        Self { stamp: watch::Sender::new(stamp), turn: Semaphore::new(1), lost: OnceLock::new() }
+        let generation = watch::Sender::new(stamp.generation);
+        Self { stamp: watch::Sender::new(stamp), generation, turn: Semaphore::new(1), lost: OnceLock::new() }
     }
 
     /// What a request must carry now.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
         self.stamp.borrow().clone()
+    }
+
+    /// Told of every session after this one.
+    #[must_use]
+    pub fn renewals(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
     }
 
     /// Resolves when the session `seen` is no longer the current one.
@@ -75,6 +83,7 @@ impl Session {
         match open().await {
             Ok(stamp) => {
                 self.stamp.send_replace(Stamp { generation: seen + 1, ..stamp });
+                self.generation.send_replace(seen + 1);
                 Ok(Renewed::Here)
             }
             Err(why) => Err(Arc::clone(self.lost.get_or_init(|| why.into()))),

@@ -4,7 +4,6 @@
 //! Who is asked a question is not decided here.
 
 use crate::downstream::link::Source;
-use crate::downstream::private::Key;
 use crate::gateway::core::Core;
 use crate::gateway::session::Session;
 use crate::gateway::tasks::ids;
@@ -19,8 +18,8 @@ use std::borrow::Cow;
 pub(in crate::gateway) fn status(core: &Core, source: &Source<'_>, method: &str, params: Option<&str>) {
     let Some(raw) = params else { return };
     let snapshot = core.current();
-    let (own_id, session) = (ids::of(raw), source.whose.and_then(Key::session));
-    let task = own_id.and_then(|own_id| snapshot.tasks.of_server(source.server, &own_id, session));
+    let own_id = ids::of(raw);
+    let task = own_id.and_then(|own_id| snapshot.tasks.of_server(source.server, &own_id, source.whose));
     let Some(task) = task.filter(|task| task.era == Era::Legacy) else { return };
     let shown = ids::replace(raw, Place::Top, |own| (*own == *task.own_id).then(|| task.id.clone()));
     let shared = snapshot.server(source.server);
@@ -40,8 +39,7 @@ pub(in crate::gateway) fn outward<'a>(core: &Core, source: &Source<'_>, params: 
         return Cow::Borrowed(params);
     }
     let tasks = &core.current().tasks;
-    let session = source.whose.and_then(Key::session);
-    let known = |own: &str| tasks.of_server(source.server, own, session).map(|task| task.id);
+    let known = |own: &str| tasks.of_server(source.server, own, source.whose).map(|task| task.id);
     ids::replace(params, Place::Related, known)
 }
 

@@ -95,17 +95,13 @@ impl TaskTable {
         (task.holder.caller == *caller && task.era == era && !task.is_over()).then(|| task.clone())
     }
 
-    /// The task that `server` knows as `own_id`. Where more than one instance of it uses the same id, `session` decides.
+    /// The task that `server` knows as `own_id` on the connection `on`; `None` is the one that all share.
     #[must_use]
-    pub fn of_server(&self, server: &ServerName, own_id: &str, session: Option<Owner>) -> Option<Task> {
+    pub fn of_server(&self, server: &ServerName, own_id: &str, on: Option<&Key>) -> Option<Task> {
         let inner = self.lock();
         let ids = inner.by_own.get(&(server.clone(), own_id.into()))?;
-        let mut tasks = ids.iter().filter_map(|id| inner.by_id.get(id)).filter(|task| !task.is_over());
-        match (ids.as_slice(), session) {
-            ([_], _) => tasks.next().cloned(),
-            (_, Some(session)) => tasks.find(|task| task.holder.session == session).cloned(),
-            (_, None) => None,
-        }
+        let tasks = ids.iter().filter_map(|id| inner.by_id.get(id));
+        tasks.filter(|task| !task.is_over()).find(|task| task.on.as_ref() == on).cloned()
     }
 
     /// Notes what a server said of the task `id`: how long it lives from now on, and itself.
@@ -186,6 +182,7 @@ fn new_id() -> Option<Box<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::downstream::private::Who;
 
     fn holder(name: &str, session: Owner) -> Holder {
         Holder { caller: Caller::Named(name.into()), session }
@@ -226,13 +223,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_two_instances_of_a_server_say_goes_to_the_right_session_or_to_nobody() {
+    async fn what_two_connections_of_a_server_say_is_told_apart() {
         let table = TaskTable::default();
+        let key = |session| Key { who: Who::Session(session), capabilities: "{}".into() };
         for session in [1, 2] {
-            table.add(holder("x", session), Era::Legacy, route("a"), "t", None).unwrap();
+            table.add(holder("x", session), Era::Legacy, route("a"), "t", Some(&key(session))).unwrap();
         }
-        let of = |session| table.of_server(&route("a").server, "t", session).map(|task| task.holder.session);
-        assert_eq!((of(Some(2)), of(Some(1)), of(Some(3)), of(None)), (Some(2), Some(1), None, None));
+        let of = |on: Option<Key>| table.of_server(&route("a").server, "t", on.as_ref());
+        assert_eq!(of(Some(key(2))).unwrap().holder.session, 2);
+        assert!(of(Some(key(3))).is_none() && of(None).is_none());
         let anonymous = |session| Holder { caller: Caller::Anonymous, session };
         table.add(anonymous(5), Era::Legacy, route("a"), "u", None).unwrap();
         assert!(table.of_holder(&anonymous(6), Era::Legacy).is_empty(), "nobody knows who they are");

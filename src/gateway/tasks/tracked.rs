@@ -6,11 +6,13 @@ use crate::auth::caller::Caller;
 use crate::catalog::route::Route;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::private::Key;
+use crate::gateway::incoming::Incoming;
 use crate::gateway::tasks::ids;
 use crate::gateway::tasks::ids::Place;
 use crate::gateway::tasks::table::Holder;
 use crate::gateway::tasks::table::Task;
 use crate::gateway::tasks::table::TaskTable;
+use crate::protocol::extension;
 use crate::protocol::version::Era;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
@@ -116,6 +118,12 @@ impl Tracked {
         hold(handle, &said);
         Some(shown)
     }
+}
+
+/// True when the client of a modern request knows tasks.
+pub(in crate::gateway) fn declares(incoming: &Incoming<'_>) -> bool {
+    let capabilities = incoming.modern.as_ref().and_then(|modern| modern.capabilities);
+    capabilities.is_some_and(|declared| extension::is_declared(declared, extension::TASKS))
 }
 
 /// Who makes this request, and may see what comes of it.
