@@ -86,6 +86,8 @@ fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("http.maxSessions", a.max_sessions != b.max_sessions),
         ("http.maxConnections", a.max_connections != b.max_connections),
         ("http.replayBytes", a.replay_bytes != b.replay_bytes),
+        ("http.sse", a.sse != b.sse),
+        ("http.websocket", a.websocket != b.websocket),
         ("listTimeout", old.list_timeout != new.list_timeout),
         ("drainTimeout", old.drain_timeout != new.drain_timeout),
         ("instructions", old.instructions != new.instructions),

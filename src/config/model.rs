@@ -326,6 +326,10 @@ pub struct HttpSettings {
     pub max_connections: usize,
     /// Bytes of events that each stream of a legacy session keeps after they were sent, for a client that resumes it.
     pub replay_bytes: usize,
+    /// The transport of 2024-11-05 is served too: `/sse`.
+    pub sse: bool,
+    /// WebSockets are served too: `/ws`.
+    pub websocket: bool,
 }
 
 impl Default for HttpSettings {
@@ -340,6 +344,8 @@ impl Default for HttpSettings {
             max_sessions: 10_000,
             max_connections: 4096,
             replay_bytes: 1 << 20,
+            sse: false,
+            websocket: false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The Streamable HTTP front: both eras on one endpoint, `/mcp`.
+//! The HTTP front: Streamable HTTP of both eras on one endpoint, `/mcp`; `/sse` and `/ws` where they are turned on.
 //!
 //! A request goes `listen` → `route` → `legacy` or `modern` → `waiting`. It speaks HTTP/1.1 only, and knows no MCP method
 //! but those whose headers it must compare.
@@ -21,10 +21,13 @@ pub mod reply;
 pub mod route;
 pub mod sessions;
 pub mod site;
+pub mod sse;
 pub mod stream;
+pub mod switch;
 pub mod tls;
 pub mod waiting;
 pub mod watch;
+pub mod websocket;
 
 #[cfg(test)]
 mod tests;
@@ -94,6 +97,8 @@ impl Bound {
             allowance: Allowance { bytes: options.max_body, time: settings.body_timeout },
             depth: options.depth,
             queue_bytes: options.queue_bytes,
+            sse: settings.sse,
+            websocket: settings.websocket,
             admin: options.is_local() && !options.behind_proxy,
         };
         let terms = Terms {

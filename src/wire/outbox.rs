@@ -97,6 +97,12 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// True when it takes no more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Bytes waiting or being written.
     #[must_use]
     pub fn len(&self) -> usize {

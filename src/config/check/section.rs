@@ -57,6 +57,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Sets `target` to the boolean at `key`.
+    pub fn flag(&mut self, key: &'static str, target: &mut bool, findings: &mut Findings) {
+        let Some(node) = self.get(key) else { return };
+        match node.value {
+            Value::Bool(value) => *target = value,
+            _ => _ = read::wrong::<bool>(&self.name(key), node, "`true` or `false`", findings),
+        }
+    }
+
     /// Sets `target` to the duration at `key`, which must be at least `least`.
     pub fn duration(
         &mut self,

@@ -131,6 +131,8 @@ fn http(mut section: Section<'_>, http: &mut HttpSettings, scope: &mut Scope<'_>
     section.count("maxSessions", &mut http.max_sessions, 1..=10_000_000, findings);
     section.count("maxConnections", &mut http.max_connections, 1..=1_000_000, findings);
     section.count("replayBytes", &mut http.replay_bytes, 0..=1 << 30, findings);
+    section.flag("sse", &mut http.sse, findings);
+    section.flag("websocket", &mut http.websocket, findings);
     section.finish(findings);
 }
 

@@ -104,6 +104,10 @@ pub struct Http {
     /// Bytes that each stream of a session keeps after they were sent, for a client that lost its connection and resumes
     /// the stream. Default 1048576.
     pub replay_bytes: Option<u64>,
+    /// `true` serves the old HTTP+SSE (2024-11-05) too, at `/sse`. Default `false`.
+    pub sse: Option<bool>,
+    /// `true` serves WebSockets too, at `/ws`. Default `false`.
+    pub websocket: Option<bool>,
 }
 
 /// How this file is followed.

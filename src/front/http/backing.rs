@@ -32,6 +32,8 @@ pub trait Backing: Send + Sync + 'static {
         depth: usize,
         sink: &Sink,
     ) -> Result<bool, Malformed>;
+    /// Answers a message that could not be read.
+    fn refuse(&self, malformed: &Malformed, sink: &Sink);
     /// The client no longer wants the request `id` (JSON text).
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str);
     /// The arguments of a tool that headers must repeat.
@@ -65,6 +67,10 @@ impl Backing for Gateway {
         sink: &Sink,
     ) -> Result<bool, Malformed> {
         Self::accept_batch(self, session, bytes, depth, sink)
+    }
+
+    fn refuse(&self, malformed: &Malformed, sink: &Sink) {
+        Self::refuse(self, malformed, sink);
     }
 
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {

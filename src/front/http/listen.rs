@@ -4,9 +4,11 @@
 
 use crate::front::http::route;
 use crate::front::http::site::Site;
+use crate::front::http::switch::Switch;
 use crate::front::http::watch::Patience;
 use crate::front::http::watch::Pulse;
 use crate::front::http::watch::Watched;
+use crate::front::http::websocket;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -29,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 const MAX_HEADER: usize = 32 << 10;
 /// So many clients at once are told that there are too many; more are cut off without a word.
 const TOLD: usize = 64;
+/// How often sessions with nothing in flight are looked for at the end.
+const DRAIN_STEP: Duration = Duration::from_millis(5);
 /// After an error of the system, before the next connection is accepted.
 const PAUSE: Duration = Duration::from_millis(50);
 const TOO_MANY: &str = concat!(
@@ -79,8 +83,12 @@ pub async fn serve(
     }
     drop(listener);
     site.sessions.wind_down();
-    while let Some(ended) = connections.join_next().await {
-        log_panic(ended);
+    let mut quiet = tokio::time::interval(DRAIN_STEP);
+    while !connections.is_empty() {
+        tokio::select! {
+            Some(ended) = connections.join_next() => log_panic(ended),
+            _ = quiet.tick() => site.sessions.end_quiet(),
+        }
     }
     site.sessions.clear();
 }
@@ -113,14 +121,15 @@ impl Connection {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let Self { site, peer, closing, terms } = self;
         let pulse = Arc::new(Pulse::new());
+        let switch = Arc::new(Switch::default());
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
         let answers = service_fn(|request| {
             let busy = pulse.busy();
-            let answer = route::answer(Arc::clone(&site), peer, request);
+            let answer = route::answer(Arc::clone(&site), peer, Arc::clone(&switch), request);
             async move {
                 let mut reply = answer.await;
                 // Refused: perhaps with the body still on its way.
-                if !reply.status().is_success() {
+                if reply.status().as_u16() >= 300 {
                     busy.lingers();
                 }
                 reply.body_mut().holds(busy);
@@ -130,11 +139,17 @@ impl Connection {
         // The deadlines of `watch.rs` take the place of those of the library, which cost a timer per request.
         let mut http = http1::Builder::new();
         http.header_read_timeout(None).max_header_size(MAX_HEADER);
-        let mut connection = pin!(http.serve_connection(io, answers));
+        let mut connection = pin!(http.serve_connection(io, answers).with_upgrades());
         let mut expired = pin!(pulse.expired(terms.patience));
         tokio::select! {
             biased;
-            ended = connection.as_mut() => return log_end(peer, ended),
+            ended = connection.as_mut() => {
+                log_end(peer, ended);
+                if let Some(next) = switch.take() {
+                    websocket::serve(&site, next, closing).await;
+                }
+                return;
+            }
             () = expired.as_mut() => return tracing::debug!(%peer, "the connection took too long"),
             () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
         }

@@ -17,16 +17,25 @@ const EVENTS: &str = "text/event-stream";
 /// # Errors
 /// 415 for a body that is not declared as JSON; 406 for a client that does not take both kinds of answer.
 pub fn check_post(headers: &HeaderMap) -> Result<(), Refusal> {
-    let declared = single(headers, header::CONTENT_TYPE).ok().flatten();
-    if !declared.is_some_and(|declared| essence(declared).eq_ignore_ascii_case(JSON)) {
-        let text = "the body must be sent with `Content-Type: application/json`";
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
-    }
+    check_body(headers)?;
     if accepts(headers, JSON) && accepts(headers, EVENTS) {
         return Ok(());
     }
     let text = "the client must accept both kinds of answer: `Accept: application/json, text/event-stream`";
     Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, text))
+}
+
+/// Checks a POST whose answer does not come with it.
+///
+/// # Errors
+/// 415 for a body that is not declared as JSON.
+pub fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
+    let declared = single(headers, header::CONTENT_TYPE).ok().flatten();
+    if declared.is_some_and(|declared| essence(declared).eq_ignore_ascii_case(JSON)) {
+        return Ok(());
+    }
+    let text = "the body must be sent with `Content-Type: application/json`";
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text))
 }
 
 /// Checks a GET.

@@ -30,6 +30,7 @@ enum Extra {
     None,
     Allow(&'static str),
     Challenge,
+    Upgrade,
     Close,
 }
 
@@ -75,6 +76,12 @@ impl Refusal {
         Self { extra: Extra::Allow(allowed), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, text) }
     }
 
+    /// 426
+    #[must_use]
+    pub fn upgrade(text: &str) -> Self {
+        Self { extra: Extra::Upgrade, ..Self::new(StatusCode::UPGRADE_REQUIRED, text) }
+    }
+
     /// The response.
     #[must_use]
     pub fn into_reply(self) -> Reply {
@@ -88,6 +95,11 @@ impl Refusal {
             Extra::Allow(methods) => _ = headers.insert(names::ALLOW, HeaderValue::from_static(methods)),
             Extra::Challenge => {
                 headers.insert(names::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Extra::Upgrade => {
+                headers.insert(names::CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(names::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(names::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
             Extra::Close => _ = headers.insert(names::CONNECTION, HeaderValue::from_static("close")),
         }

@@ -13,6 +13,9 @@ use crate::front::http::reply;
 use crate::front::http::reply::Refusal;
 use crate::front::http::reply::Reply;
 use crate::front::http::site::Site;
+use crate::front::http::sse;
+use crate::front::http::switch;
+use crate::front::http::switch::Switch;
 use crate::front::http::waiting::Begun;
 use crate::gateway::reply::Failure;
 use crate::wire::batch;
@@ -30,8 +33,13 @@ use std::sync::Arc;
 /// The endpoint.
 pub const MCP: &str = "/mcp";
 
-/// Answers one request from `peer`.
-pub async fn answer(site: Arc<Site>, peer: SocketAddr, request: Request<Incoming>) -> Reply {
+/// Answers one request from `peer`. Whether something else than HTTP follows, `switch` says.
+pub async fn answer(
+    site: Arc<Site>,
+    peer: SocketAddr,
+    switch: Arc<Switch>,
+    request: Request<Incoming>,
+) -> Reply {
     let exposed_to = match site.guard.admits(request.uri(), request.headers()) {
         Ok(origin) => origin.cloned(),
         Err(refusal) => return refusal.into_reply(),
@@ -39,7 +47,7 @@ pub async fn answer(site: Arc<Site>, peer: SocketAddr, request: Request<Incoming
     let mut reply = if exposed_to.is_some() && cors::is_preflight(request.method(), request.headers()) {
         cors::preflight(request.headers())
     } else {
-        routed(&site, peer, request).await.unwrap_or_else(Refusal::into_reply)
+        routed(&site, peer, &switch, request).await.unwrap_or_else(Refusal::into_reply)
     };
     if let Some(origin) = exposed_to {
         cors::expose(&mut reply, origin);
@@ -47,7 +55,12 @@ pub async fn answer(site: Arc<Site>, peer: SocketAddr, request: Request<Incoming
     reply
 }
 
-async fn routed(site: &Site, peer: SocketAddr, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn routed(
+    site: &Site,
+    peer: SocketAddr,
+    switch: &Switch,
+    mut request: Request<Incoming>,
+) -> Result<Reply, Refusal> {
     let path = request.uri().path();
     let shows_pages = site.admin && peer.ip().to_canonical().is_loopback() && admin::knows(path);
     if shows_pages && path == admin::HEALTH {
@@ -57,8 +70,14 @@ async fn routed(site: &Site, peer: SocketAddr, request: Request<Incoming>) -> Re
     if shows_pages {
         return page(site, &request);
     }
-    if path != MCP {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here; the endpoint is `/mcp`"));
+    match path {
+        MCP => {}
+        sse::PATH if site.sse => return sse::open(site, caller, &request),
+        sse::MESSAGES if site.sse => return sse::post(site, &caller, request).await,
+        switch::PATH if site.websocket => return switch.ask(caller, &mut request),
+        _ => {
+            return Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here; the endpoint is `/mcp`"));
+        }
     }
     match *request.method() {
         Method::POST => post(site, caller, request).await,

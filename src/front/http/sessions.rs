@@ -9,6 +9,7 @@ use crate::front::http::replay::NotResumable;
 use crate::front::http::replay::Reading;
 use crate::front::http::replay::Streams;
 use crate::gateway::session::Session;
+use crate::wire::outbox::Outbox;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ struct Table {
 
 struct Entry {
     streams: Arc<Streams>,
+    /// The one stream of a session of 2024-11-05, which ends with it.
+    line: Option<Arc<Outbox>>,
     last_used: Instant,
 }
 
@@ -70,6 +73,26 @@ impl Sessions {
     /// # Errors
     /// [`NoSession`]
     pub fn open(self: &Arc<Self>, caller: Caller) -> Result<(Opening, Arc<Session>), NoSession> {
+        self.open_with(caller, None)
+    }
+
+    /// Opens a session of `caller` whose messages all go to `line`.
+    ///
+    /// # Errors
+    /// [`NoSession`]
+    pub fn open_line(
+        self: &Arc<Self>,
+        caller: Caller,
+        line: &Arc<Outbox>,
+    ) -> Result<(Opening, Arc<Session>), NoSession> {
+        self.open_with(caller, Some(Arc::clone(line)))
+    }
+
+    fn open_with(
+        self: &Arc<Self>,
+        caller: Caller,
+        line: Option<Arc<Outbox>>,
+    ) -> Result<(Opening, Arc<Session>), NoSession> {
         if self.lock().open.len() >= self.limit {
             self.sweep();
         }
@@ -83,7 +106,7 @@ impl Sessions {
         }
         let session = self.backing.open_session(caller);
         let streams = Arc::new(Streams::new(Arc::clone(&session), self.replay_bytes));
-        let entry = Entry { streams, last_used: Instant::now() };
+        let entry = Entry { streams, line, last_used: Instant::now() };
         table.open.insert(id.clone(), entry);
         Ok((Opening { sessions: Arc::clone(self), id: Some(id) }, session))
     }
@@ -94,6 +117,15 @@ impl Sessions {
         let mut table = self.lock();
         let entry = table.get(id, caller, self.idle)?;
         Some(Arc::clone(&entry.streams))
+    }
+
+    /// The session `id` of `caller` that has a line, and the line.
+    #[must_use]
+    pub fn find_line(&self, id: &str, caller: &Caller) -> Option<(Arc<Session>, Arc<Outbox>)> {
+        let table = self.lock();
+        let entry = table.open.get(id).filter(|entry| entry.streams.session().caller() == caller)?;
+        let line = entry.line.as_ref().filter(|line| !line.is_closed())?;
+        Some((Arc::clone(entry.streams.session()), Arc::clone(line)))
     }
 
     /// The stream of session `id` of `caller`, or the one of the event `last`; who read it before reads no more. At most
@@ -148,6 +180,13 @@ impl Sessions {
         table.open.values().for_each(|entry| entry.streams.close());
     }
 
+    /// Ends the lines of sessions that have nothing in flight.
+    pub fn end_quiet(&self) {
+        let table = self.lock();
+        let quiet = table.open.values().filter(|entry| entry.streams.session().in_flight() == 0);
+        quiet.filter_map(|entry| entry.line.as_ref()).for_each(|line| line.close());
+    }
+
     /// Ends all sessions.
     pub fn clear(&self) {
         let ended = std::mem::take(&mut self.lock().open);
@@ -169,6 +208,9 @@ impl Sessions {
     fn finish(&self, ended: impl IntoIterator<Item = Entry>) {
         for entry in ended {
             entry.streams.close();
+            if let Some(line) = entry.line {
+                line.close();
+            }
             self.backing.close_session(entry.streams.session());
         }
     }
@@ -180,7 +222,10 @@ impl Sessions {
 
 impl Table {
     fn get(&mut self, id: &str, caller: &Caller, idle: Duration) -> Option<&mut Entry> {
-        let entry = self.open.get_mut(id).filter(|entry| entry.streams.session().caller() == caller)?;
+        let entry = self.open.get_mut(id).filter(|entry| entry.line.is_none())?;
+        if entry.streams.session().caller() != caller {
+            return None;
+        }
         if entry.is_expired(idle) {
             return None;
         }
@@ -191,7 +236,7 @@ impl Table {
 
 impl Entry {
     fn is_busy(&self) -> bool {
-        self.streams.session().in_flight() > 0 || self.streams.is_listened_to()
+        self.line.is_some() || self.streams.session().in_flight() > 0 || self.streams.is_listened_to()
     }
 
     fn is_expired(&self, idle: Duration) -> bool {
@@ -200,6 +245,12 @@ impl Entry {
 }
 
 impl Opening {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
+    }
+
     /// Keeps the session; its id.
     #[must_use]
     pub fn keep(mut self) -> Box<str> {

@@ -22,6 +22,10 @@ pub struct Site {
     pub depth: usize,
     /// Bytes that may wait for a client which does not read.
     pub queue_bytes: usize,
+    /// Whether the transport of 2024-11-05 is served too.
+    pub sse: bool,
+    /// Whether WebSockets are served too.
+    pub websocket: bool,
     /// Whether the pages of `front/admin.rs` are shown to programs on this machine.
     pub admin: bool,
 }

@@ -4,6 +4,7 @@
 
 use crate::front::http::abandon::Abandon;
 use crate::front::http::replay::Reading;
+use crate::front::http::sse::Line;
 use crate::front::http::watch::Busy;
 use crate::wire::mailbox::Letters;
 use bytes::Bytes;
@@ -66,6 +67,8 @@ enum Source {
     Letters(Letters),
     /// Kept for the client that loses its connection.
     Kept(Reading),
+    /// Everything for one client.
+    Line(Line),
 }
 
 /// Letters as server-sent events.
@@ -121,6 +124,12 @@ impl Events {
             ahead.extend_from_slice(COMMENT);
         }
         Self { ahead, owes_answer, ..Self::of(Source::Kept(reading)) }
+    }
+
+    /// Everything for one client, after the events in `ahead`.
+    #[must_use]
+    pub fn of_line(line: Line, ahead: Vec<u8>) -> Self {
+        Self { ahead, ..Self::of(Source::Line(line)) }
     }
 
     /// The stream of a session, which ends with the session.
@@ -183,6 +192,7 @@ impl Source {
         let letters = match self {
             Self::Letters(letters) => letters,
             Self::Kept(reading) => return reading.poll_event(cx, out),
+            Self::Line(line) => return line.poll_events(cx, out),
         };
         letters.poll_next(cx).map(|letter| match letter {
             None => Step::End { cut: letters.are_cut() },

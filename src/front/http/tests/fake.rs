@@ -130,6 +130,10 @@ impl Backing for Fake {
         Err(Malformed { id: None, code: code::INVALID_REQUEST, text: "no batches".into() })
     }
 
+    fn refuse(&self, malformed: &Malformed, _: &Sink) {
+        panic!("{malformed:?}");
+    }
+
     fn cancel(&self, session: &Arc<Session>, id: &str, _: &str) {
         let mut held = self.held.lock().unwrap();
         let place =
