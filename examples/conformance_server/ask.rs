@@ -54,7 +54,8 @@ async fn all(
     Ok(futures_util::future::try_join_all(asked).await?.into_iter().collect())
 }
 
-async fn one(
+/// Asks one question, which is called `key`.
+pub async fn one(
     peer: &Peer<RoleServer>,
     capabilities: &ClientCapabilities,
     key: &str,

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::Era;
 use crate::ask;
+use crate::inputs;
 use crate::interactive::Step;
 use crate::seal::Seal;
 use crate::{interactive, prompts, resources, tasks, tools};
@@ -123,6 +124,12 @@ impl Conformance {
                 self.shared.prompt_changes.fetch_add(1, Ordering::Relaxed);
                 self.tell_change(false).await;
                 "The list of prompts is changed"
+            }
+            // The legacy form asks, which is how a server of that era finds out.
+            "test_missing_capability" if is_legacy(context) => {
+                let declared = context.client_capabilities().unwrap_or_default();
+                ask::one(&context.peer, &declared, "greeting", inputs::sampling("Say something")).await?;
+                "The client samples"
             }
             "test_missing_capability" => {
                 if context.client_capabilities().unwrap_or_default().sampling.is_none() {

@@ -3,15 +3,19 @@
 //! It does not know who waited; `relay.rs` and `ask/held.rs` do.
 
 use crate::downstream::handle::ServerHandle;
+use crate::downstream::own_call::message_of;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::reply::Failure;
 use crate::protocol::bridge;
 use crate::protocol::code;
 use crate::protocol::input;
+use crate::protocol::input::Wanted;
 use crate::wire::members::Members;
 use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 /// Answers `exchange`.
 pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'static str, answer: Answer<'_>) {
@@ -58,6 +62,26 @@ pub(super) fn show(exchange: Exchange, handle: &ServerHandle, result: &str) {
 
 fn lost(exchange: Exchange, handle: &ServerHandle, method: &'static str, why: &Lost) {
     exchange.fail(&Failure::lost(&handle.server().name, method, why));
+}
+
+/// What a modern client did not declare and its server asked for; the last counts.
+#[derive(Debug, Default)]
+pub(super) struct Lacks(Mutex<Option<Wanted>>);
+
+impl Lacks {
+    /// Notes that the server asked for something the client cannot answer.
+    pub(super) fn note(&self, wanted: Option<Wanted>) {
+        if wanted.is_some() {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+        }
+    }
+
+    /// The failure for a call that ended with an error because of that.
+    pub(super) fn failure(self, handle: &ServerHandle, answer: &Answer<'_>) -> Option<Failure> {
+        let Answer::Outcome(Outcome::Error(error)) = answer else { return None };
+        let wanted = self.0.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        Some(Failure::missing_capability(&handle.server().name, wanted, &message_of(error.get())))
+    }
 }
 
 /// A legacy client that is told to open pages first hears when that is done.

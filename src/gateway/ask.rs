@@ -72,6 +72,10 @@ fn ask(core: &Core, source: &Source<'_>, wanted: Wanted, question: &Question<'_>
     }
     match owner {
         Some(owner) => Some(pending.ask(owner, question) || push() == Some(true)),
+        // All its calls are of one caller, so it is enough to tell those apart that can be asking.
+        None if source.whose.is_some() => {
+            pending.sole_active_owner().map(|owner| pending.ask(owner, question))
+        }
         None => pending.sole_owner().map(|owner| pending.ask(owner, question)),
     }
 }

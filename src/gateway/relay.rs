@@ -5,6 +5,7 @@
 use crate::catalog::route::Route;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
+use crate::gateway::answer::Lacks;
 use crate::gateway::answer::deliver;
 use crate::gateway::answer::show;
 use crate::gateway::ask::held::HeldCall;
@@ -166,7 +167,8 @@ impl Way<'_, '_> {
         let samples = self.capabilities != "{}" && Wanted::Sampling.is_declared(self.capabilities);
         let patience = exchange.tracked().map(|tracked| tracked.patience(&handle));
         let longest = self.terms().longest;
-        let relay = Box::new(Relay { exchange, handle, method, again, samples, longest });
+        let relay =
+            Box::new(Relay { exchange, handle, method, again, samples, longest, lacks: Lacks::default() });
         match patience {
             None => connection.call(self.permit, &request, relay),
             Some(patience) => connection.call_within(self.permit, &request, relay, patience),
@@ -287,7 +289,8 @@ impl Again {
             log_level: session.log_level_name(),
         };
         let (longest, again) = (self.terms.longest, Some(self.clone()));
-        let relay = Relay { exchange, handle: handle.clone(), method, again, samples: false, longest };
+        let lacks = Lacks::default();
+        let relay = Relay { exchange, handle: handle.clone(), method, again, samples: false, longest, lacks };
         handle.call(&permit, &request, Box::new(relay));
         // It may have been given up while nothing was at the server.
         if session.has_given_up(&id) {
@@ -312,13 +315,18 @@ struct Relay {
     again: Option<Box<Again>>,
     /// A modern client may be asked to sample by the result.
     samples: bool,
+    /// What a legacy server asked a modern client for in vain.
+    lacks: Lacks,
     /// How long a user may think.
     longest: Duration,
 }
 
 impl Waiter for Relay {
     fn answer(self: Box<Self>, answer: Answer<'_>) {
-        let Relay { exchange, handle, method, again, samples, .. } = *self;
+        let Relay { exchange, handle, method, again, samples, lacks, .. } = *self;
+        if let Some(failure) = lacks.failure(&handle, &answer) {
+            return exchange.fail(&failure);
+        }
         match (answer, again) {
             (Answer::Outcome(Outcome::Result(raw)), Some(again)) if bridge::asks_for_input(raw.get()) => {
                 let purpose = Purpose {
@@ -358,7 +366,10 @@ impl Waiter for Relay {
 
     fn ask(&self, question: &Question<'_>) -> bool {
         let wanted = Wanted::of(question.method, question.params);
-        let (Some(wanted), Era::Legacy) = (wanted, self.exchange.era()) else { return false };
+        let (Some(wanted), Era::Legacy) = (wanted, self.exchange.era()) else {
+            self.lacks.note(wanted);
+            return false;
+        };
         let label = self.handle.server().label();
         let params = input::question(wanted, question.params, label, Era::Legacy, "");
         let reply = Arc::clone(&question.reply);

@@ -3,6 +3,7 @@
 use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
 use crate::protocol::code;
+use crate::protocol::input::Wanted;
 use crate::wire::message::Malformed;
 use crate::wire::pending::Lost;
 use serde_json::json;
@@ -98,6 +99,17 @@ impl Failure {
         let message = format!("missing required client capability: declare the extension `{extension}`");
         Self::new(code::MISSING_CAPABILITY, message)
             .with(json!({"requiredCapabilities": {"extensions": {extension: {}}}}))
+    }
+
+    /// A server asked the client for something that it did not declare, and failed without it.
+    #[must_use]
+    pub fn missing_capability(server: &ServerName, wanted: Wanted, said: &str) -> Self {
+        let needed: serde_json::Value = serde_json::from_str(wanted.required()).unwrap_or_default();
+        let text = format!(
+            "server `{server}` needs a client with the capability `{}`, which this request does not declare: {said}",
+            wanted.capability()
+        );
+        Self::new(code::MISSING_CAPABILITY, text).with(json!({"requiredCapabilities": needed}))
     }
 
     /// A `requestState` that leads nowhere: never given out, used, expired, or given to somebody else.

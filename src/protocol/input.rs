@@ -78,6 +78,17 @@ impl Wanted {
         }
     }
 
+    /// The capabilities a client needs for it, as the data of an error -32021 says it.
+    #[must_use]
+    pub fn required(self) -> &'static str {
+        match self {
+            Self::Form => r#"{"elicitation":{"form":{}}}"#,
+            Self::Url => r#"{"elicitation":{"url":{}}}"#,
+            Self::Sampling => r#"{"sampling":{}}"#,
+            Self::Roots => r#"{"roots":{}}"#,
+        }
+    }
+
     /// What to answer for a client that will not answer any more: the member `"result":…` or `"error":…`.
     #[must_use]
     pub fn given_up(self) -> &'static str {

@@ -252,6 +252,16 @@ impl Pending {
         owners.all(|owner| owner == first).then_some(first)
     }
 
+    /// As [`Pending::sole_owner`], of the calls that do not wait for their client: they have asked already.
+    #[must_use]
+    pub fn sole_active_owner(&self) -> Option<Owner> {
+        let table = self.lock();
+        let active = table.calls.values().filter(|entry| !entry.waiter.waits_for_client());
+        let mut owners = active.map(|entry| entry.waiter.owner()).filter(|owner| *owner != 0);
+        let first = owners.next()?;
+        owners.all(|owner| owner == first).then_some(first)
+    }
+
     /// Tells the call `id` about a notification that came because of it. `false` when it is not in flight.
     pub fn notice_call(&self, id: u64, method: &str, params: Option<&str>) -> bool {
         self.lock().calls.get(&id).map(|entry| entry.waiter.notice(method, params)).is_some()

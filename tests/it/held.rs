@@ -261,3 +261,19 @@ fn questions_of_one_name_are_told_apart() {
     assert_eq!(asked_for, 3, "{}", asked.raw);
     assert!(client.request("tools/call", again(&call, &asked)).raw.contains("accept"));
 }
+
+#[test]
+fn a_server_that_fails_without_a_capability_is_refused_as_the_revision_says() {
+    let client = Gateway::on(&conf(&json!({}))).stdio();
+    let sample = r#""method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}"#;
+    let error = r#""error":{"code":-32603,"message":"no model"}"#;
+    let steps = json!([{ "ask": sample }, { "answer": error }]);
+    for capabilities in [json!({}), json!({ "elicitation": {} })] {
+        let mut meta = meta();
+        meta["io.modelcontextprotocol/clientCapabilities"] = capabilities;
+        let call = json!({ "name": "a__play", "arguments": { "steps": steps }, "_meta": meta });
+        let refused = client.request("tools/call", call);
+        assert_eq!(refused.error_code(), -32021, "{}", refused.raw);
+        assert_eq!(refused.json["error"]["data"]["requiredCapabilities"], json!({ "sampling": {} }));
+    }
+}

@@ -5,6 +5,7 @@
 //! who may come back, is `gateway/parking.rs`.
 
 use crate::downstream::handle::ServerHandle;
+use crate::gateway::answer::Lacks;
 use crate::gateway::answer::deliver;
 use crate::gateway::ask::anew;
 use crate::gateway::exchange::Exchange;
@@ -56,6 +57,8 @@ struct State {
     /// The server's answer, when it came while no request was open.
     answer: Option<Kept>,
     over: bool,
+    /// What the server asked for in vain.
+    lacks: Lacks,
 }
 
 /// A question of the server that is not answered yet.
@@ -101,6 +104,7 @@ impl HeldCall {
             given: given.map(given_answers).unwrap_or_default(),
             answer: None,
             over: false,
+            lacks: Lacks::default(),
         };
         let parking = Arc::clone(parking);
         Self(Arc::new(Held { parking, purpose, terms, handle: handle.clone(), state: Mutex::new(state) }))
@@ -121,7 +125,11 @@ impl Held {
     fn ask(self: &Arc<Self>, question: &Question<'_>) -> bool {
         let mut state = self.lock();
         let Some(wanted) = Wanted::of(question.method, question.params) else { return false };
-        if state.over || state.answer.is_some() || !wanted.is_declared(&state.capabilities) {
+        if state.over || state.answer.is_some() {
+            return false;
+        }
+        if !wanted.is_declared(&state.capabilities) {
+            state.lacks.note(Some(wanted));
             return false;
         }
         let key = Self::key(&mut state, question.params);
@@ -152,9 +160,13 @@ impl Held {
         }
         state.over |= exchange.is_some();
         let capabilities = state.capabilities.clone();
+        let lacks = if exchange.is_some() { std::mem::take(&mut state.lacks) } else { Lacks::default() };
         drop(state);
         give_up(asked);
         if let Some(exchange) = exchange {
+            if let Some(failure) = lacks.failure(&self.handle, &answer) {
+                return exchange.fail(&failure);
+            }
             self.finish(exchange, answer, &capabilities);
         }
     }
