@@ -81,8 +81,10 @@ impl Exchange {
     #[must_use]
     pub fn ask(&self, question: &Question<'_>) -> bool {
         let wanted = Wanted::of(question.method, question.params);
-        // Folders are asked for once, for the connection: the question outlives the call on whose way it is sent.
-        let call = if wanted == Some(Wanted::Roots) { NO_CALL } else { &*self.id };
+        // A legacy server asks for folders once, for its connection: the question outlives the call on whose way it is
+        // sent. A modern one asks in the result of a call, which has no id of its own.
+        let outlives = wanted == Some(Wanted::Roots) && !question.id.is_empty();
+        let call = if outlives { NO_CALL } else { &*self.id };
         let Some(id) = wanted.and_then(|wanted| self.session.expect_reply(call, wanted, question)) else {
             return false;
         };

@@ -152,3 +152,18 @@ fn a_session_that_ends_while_it_is_asked_takes_its_call_with_it() {
     other.call("a__pid", json!({})).result();
     assert_eq!(conf.ledger("call", "a").iter().filter(|line| line.contains("play")).count(), 1);
 }
+
+#[test]
+fn folders_that_a_cancelled_call_wanted_are_not_wanted_any_more() {
+    let (conf, client) = client(json!({ "roots": {} }), json!({}));
+    let call = begin(&client, &[ask(ROOTS)]);
+    let roots = client.wait("the question", |message| message.method() == "roots/list");
+    let cancel =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } });
+    client.send(&cancel.to_string());
+    let withdrawn = client.wait("its end", |message| message.method() == "notifications/cancelled");
+    assert_eq!(withdrawn.json["params"]["requestId"], *roots.id());
+    client.fence();
+    assert_eq!(client.answers(&call), 0);
+    assert_eq!(conf.ledger("call", "a").iter().filter(|line| line.contains("play")).count(), 1);
+}
