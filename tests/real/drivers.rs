@@ -8,6 +8,7 @@ use crate::bed::installed;
 use crate::bed::modules;
 use crate::bed::node;
 use crate::lists::exposed;
+use crate::lists::exposed_to_modern;
 use crate::support::gateway::Gateway;
 use crate::support::tempconf::TempConf;
 use serde_json::Value;
@@ -87,11 +88,7 @@ fn names(seen: &Value) -> BTreeSet<String> {
 
 /// What every client sees of server-everything.
 fn used_everything(bed: &Bed, seen: &Seen, modern: bool) {
-    let mut wanted = exposed(bed);
-    if modern {
-        // It runs only as a task of 2025-11-25.
-        wanted.remove("everything__simulate-research-query");
-    }
+    let wanted = if modern { exposed_to_modern(bed) } else { exposed(bed) };
     assert_eq!(names(&seen["tools"]), wanted);
     assert_eq!(seen["sum"], "The sum of 2 and 3 is 5.");
     let text = |what: &str| seen[what].as_str().unwrap_or_else(|| panic!("no {what}: {seen:?}"));

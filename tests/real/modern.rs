@@ -6,7 +6,7 @@ use crate::bed::Bed;
 use crate::bytes::raw_answer;
 use crate::calls;
 use crate::calls::Call;
-use crate::lists::exposed;
+use crate::lists::exposed_to_modern;
 use crate::support::message::Message;
 use serde_json::Value;
 use serde_json::json;
@@ -59,7 +59,7 @@ fn uses_everything(bed: &Bed, ask: impl Fn(&str, Value) -> Message) {
     assert!(versions.contains(&json!("2026-07-28")), "{}", discovered.short());
 
     let listed: BTreeSet<_> = ask("tools/list", json!({})).tools().into_iter().collect();
-    assert_eq!(listed, exposed(bed));
+    assert_eq!(listed, exposed_to_modern(bed));
 
     let mut calls = calls::one_of_each(bed);
     calls.extend(calls::offers());

@@ -5,6 +5,7 @@
 use crate::bed::Bed;
 use crate::calls;
 use crate::lists::exposed;
+use crate::lists::exposed_to_modern;
 use crate::support::eventually::patience;
 use rmcp::RoleClient;
 use rmcp::model::CallToolRequestParams;
@@ -33,7 +34,7 @@ type Connection = RunningService<RoleClient, ClientConfig>;
 #[ignore = "needs packages from npm and PyPI: run by .ci/run"]
 async fn rmcp_uses_the_gateway_over_stdio() {
     let bed = Bed::warm();
-    for lifecycle in lifecycles() {
+    for (lifecycle, modern) in lifecycles().into_iter().zip([false, true]) {
         bed.forget();
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_mcp-manifold"));
         command.arg("serve").arg("--config").arg(bed.conf().file());
@@ -41,7 +42,7 @@ async fn rmcp_uses_the_gateway_over_stdio() {
         let built = TokioChildProcess::builder(command).stderr(Stdio::null()).spawn();
         let (transport, _) = built.expect("the gateway starts");
         let connected = serve_client_with_lifecycle(client(), transport, lifecycle).await;
-        use_all(&bed, connected.expect("the gateway is a server")).await;
+        use_all(&bed, connected.expect("the gateway is a server"), modern).await;
     }
 }
 
@@ -51,14 +52,14 @@ async fn rmcp_uses_the_gateway_over_http() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let bed = Bed::warm();
     let gateway = bed.gateway().http();
-    for lifecycle in lifecycles() {
+    for (lifecycle, modern) in lifecycles().into_iter().zip([false, true]) {
         bed.forget();
         let url = format!("http://{}/mcp", gateway.addr());
         let config = StreamableHttpClientTransportConfig::with_uri(url);
         let http = reqwest::Client::builder().build().expect("a client without surprises");
         let transport = StreamableHttpClientTransport::with_client(http, config);
         let connected = serve_client_with_lifecycle(client(), transport, lifecycle).await;
-        use_all(&bed, connected.expect("the gateway is a server")).await;
+        use_all(&bed, connected.expect("the gateway is a server"), modern).await;
     }
 }
 
@@ -72,15 +73,16 @@ fn client() -> ClientConfig {
         .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
 }
 
-async fn use_all(bed: &Bed, connection: Connection) {
-    timeout(patience() * 6, ask_all(bed, &connection)).await.expect("every request is answered");
+async fn use_all(bed: &Bed, connection: Connection, modern: bool) {
+    timeout(patience() * 6, ask_all(bed, &connection, modern)).await.expect("every request is answered");
     connection.cancel().await.expect("the connection ends");
 }
 
-async fn ask_all(bed: &Bed, connection: &Connection) {
+async fn ask_all(bed: &Bed, connection: &Connection, modern: bool) {
     let tools = connection.list_all_tools().await.expect("tools are listed");
     let listed: BTreeSet<_> = tools.iter().map(|tool| tool.name.to_string()).collect();
-    assert_eq!(listed, exposed(bed));
+    let wanted = if modern { exposed_to_modern(bed) } else { exposed(bed) };
+    assert_eq!(listed, wanted);
     assert!(!connection.list_all_resources().await.expect("resources are listed").is_empty());
     assert!(!connection.list_all_resource_templates().await.expect("templates are listed").is_empty());
     assert!(!connection.list_all_prompts().await.expect("prompts are listed").is_empty());
