@@ -98,6 +98,8 @@ fn open(server: &Arc<Server>, streams: &Streams, request: &Request, mut stream: 
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let _ = stream.write_all(head.as_bytes());
     let id = server.session_count.fetch_add(1, Ordering::SeqCst).to_string();
+    // Until it is known, nobody who was told of it finds it missing.
+    let mut streams = lock(streams);
     match server.options.fault.as_str() {
         "no-endpoint" => chunk(&mut stream, b": wait\n\n"),
         "foreign" => chunk(&mut stream, b"event: endpoint\ndata: http://127.0.0.2:9/messages\n\n"),
@@ -108,7 +110,7 @@ fn open(server: &Arc<Server>, streams: &Streams, request: &Request, mut stream: 
         }
         _ => chunk(&mut stream, format!("event: endpoint\ndata: /messages?s={id}\n\n").as_bytes()),
     }
-    lock(streams).push(Arc::new(Stream { id, stream: Mutex::new(stream), headers: request.headers.clone() }));
+    streams.push(Arc::new(Stream { id, stream: Mutex::new(stream), headers: request.headers.clone() }));
 }
 
 fn take(server: &Arc<Server>, streams: &Streams, request: &Request, stream: Arc<Stream>) {

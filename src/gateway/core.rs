@@ -157,10 +157,9 @@ impl Core {
         let next =
             Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations, tasks };
         for handle in next.servers.values() {
-            let wanted = self.registry.wanted(&handle.server().name);
-            wanted.iter().for_each(|uri| handle.want_updates(uri));
+            self.registry.ask(handle);
             let tasks = self.subscribers.tasks_of(&handle.server().name);
-            tasks.iter().for_each(|own_id| handle.want_updates(&of_task(own_id)));
+            tasks.iter().for_each(|task| handle.want_updates(&of_task(task)));
         }
         self.snapshot.send_replace(Arc::new(next));
         if changed {

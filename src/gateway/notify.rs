@@ -14,6 +14,7 @@ use crate::gateway::isolation;
 use crate::gateway::logging;
 use crate::gateway::tasks::followed;
 use crate::gateway::tasks::heard;
+use crate::gateway::updates::Place;
 use crate::name::ServerName;
 use crate::wire::members::Members;
 use crate::wire::message::read_text;
@@ -43,11 +44,13 @@ impl Listener for Ears {
             }
             "notifications/resources/updated" => {
                 if let Some(params) = params {
-                    core.tell_update(source.server, params.get());
+                    let place = Place { server: source.server.clone(), whose: source.whose.cloned() };
+                    core.tell_update(&place, params.get());
                 }
             }
             "notifications/subscriptions/acknowledged" => {
-                if let (Some(params), Some(handle)) = (params, core.current().server(source.server)) {
+                let handle = core.current().connection(source.server, source.whose);
+                if let (Some(params), Some(handle)) = (params, handle) {
                     hear_acknowledged(handle.updates(), params.get());
                 }
             }

@@ -53,14 +53,26 @@ pub(super) struct NotRelayed {
     pub(super) may_come: bool,
 }
 
+impl NotRelayed {
+    /// A request that is wrong in itself.
+    pub(super) fn refused(failure: Failure, exchange: Exchange) -> Box<Self> {
+        Box::new(Self { failure, exchange, may_come: false })
+    }
+
+    /// A request whose target is not known.
+    pub(super) fn unknown(failure: Failure, exchange: Exchange) -> Box<Self> {
+        Box::new(Self { failure, exchange, may_come: true })
+    }
+}
+
 /// Gives a request back that is wrong in itself.
 pub(super) fn refuse(failure: Failure, exchange: Exchange) -> Relayed {
-    Err(Box::new(NotRelayed { failure, exchange, may_come: false }))
+    Err(NotRelayed::refused(failure, exchange))
 }
 
 /// Gives a request back whose target is not known.
 pub(super) fn unknown(failure: Failure, exchange: Exchange) -> Relayed {
-    Err(Box::new(NotRelayed { failure, exchange, may_come: true }))
+    Err(NotRelayed::unknown(failure, exchange))
 }
 
 /// How a request is sent on.
@@ -110,7 +122,11 @@ pub(super) fn send(
 }
 
 /// What the client behind a request declared ∩ what can be relayed, as JSON text.
-fn capabilities_of<'a>(snapshot: &Snapshot, incoming: &Incoming<'a>, session: &'a Session) -> Cow<'a, str> {
+pub(super) fn capabilities_of<'a>(
+    snapshot: &Snapshot,
+    incoming: &Incoming<'a>,
+    session: &'a Session,
+) -> Cow<'a, str> {
     let Some(modern) = &incoming.modern else { return Cow::Borrowed(session.relayable()) };
     match modern.capabilities {
         None | Some("{}") => Cow::Borrowed("{}"),

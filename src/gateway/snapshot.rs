@@ -6,6 +6,7 @@ use crate::catalog::Catalog;
 use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
+use crate::downstream::private::Key;
 use crate::gateway::parking::Parking;
 use crate::gateway::tasks::table::TaskTable;
 use crate::name::ServerName;
@@ -65,5 +66,12 @@ impl Snapshot {
     #[must_use]
     pub fn server(&self, name: &ServerName) -> Option<&ServerHandle> {
         self.servers.get(name)
+    }
+
+    /// A connection of the server `name`, if there is one: the one that all share, or that of `whose`.
+    #[must_use]
+    pub fn connection(&self, name: &ServerName, whose: Option<&Key>) -> Option<ServerHandle> {
+        let shared = self.server(name)?;
+        whose.map_or_else(|| Some(shared.clone()), |key| shared.open(key))
     }
 }

@@ -12,6 +12,7 @@ use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::tasks::followed;
 use crate::gateway::tasks::table::Task;
+use crate::gateway::updates::Place;
 use crate::gateway::updates::Subscriber;
 use crate::gateway::updates::permitted;
 use crate::gateway::updates::tagged;
@@ -62,8 +63,8 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
     let mut asked = Vec::new();
     for uri in uris {
         let Ok(server) = snapshot.catalog.owner_of_uri(&uri) else { continue };
-        let Some(handle) = permitted(snapshot, &exchange, server, &uri) else { continue };
-        if core.registry.add(server, &uri, &who, limit) {
+        let Some(Ok(handle)) = permitted(snapshot, incoming, &exchange, server, &uri) else { continue };
+        if core.registry.add(&Place::of(&handle), &uri, &who, limit) {
             handle.want_updates(&uri);
             asked.push((handle, uri));
         }
@@ -83,9 +84,9 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
             match word {
                 Ok(()) => honoured.push(uri),
                 Err(why) => {
-                    let server = &handle.server().name;
+                    let (server, place) = (&handle.server().name, Place::of(&handle));
                     tracing::info!(%server, uri, why, "a subscription is not honoured");
-                    core.unsubscribe(|at, of, one| at == server && *of == *uri && *one == who);
+                    core.unsubscribe(|at, of, one| *at == place && *of == *uri && *one == who);
                 }
             }
         }

@@ -5,13 +5,17 @@
 
 use crate::catalog::route::Route;
 use crate::catalog::uri_owner::UriError;
+use crate::config::model::Sharing;
 use crate::downstream::handle::ServerHandle;
+use crate::downstream::private::Key;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::isolation;
+use crate::gateway::relay::NotRelayed;
 use crate::gateway::relay::Relayed;
+use crate::gateway::relay::capabilities_of;
 use crate::gateway::relay::refuse;
-use crate::gateway::relay::unknown;
 use crate::gateway::reply::Failure;
 use crate::gateway::resources::not_found;
 use crate::gateway::snapshot::Snapshot;
@@ -23,6 +27,7 @@ use crate::wire::members::write_object;
 use crate::wire::message::read_text;
 use crate::wire::meta;
 use crate::wire::pending::Owner;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -51,8 +56,24 @@ impl Subscriber {
     }
 }
 
-/// By server and URI.
-type Wanted = HashMap<ServerName, HashMap<Box<str>, Vec<Subscriber>>>;
+/// One connection of a server: the one that all share, or that of `whose`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    /// The server.
+    pub(super) server: ServerName,
+    /// Whose the connection is.
+    pub(super) whose: Option<Key>,
+}
+
+impl Place {
+    /// Where a handle leads.
+    pub(super) fn of(handle: &ServerHandle) -> Self {
+        Self { server: handle.server().name.clone(), whose: handle.key().cloned() }
+    }
+}
+
+/// By connection and URI.
+type Wanted = HashMap<Place, HashMap<Box<str>, Vec<Subscriber>>>;
 
 /// All subscriptions to resources.
 #[derive(Debug, Default)]
@@ -60,13 +81,13 @@ pub struct Registry(Mutex<Wanted>);
 
 impl Registry {
     /// `false` when this client has too many.
-    pub(super) fn add(&self, server: &ServerName, uri: &str, who: &Subscriber, limit: usize) -> bool {
+    pub(super) fn add(&self, place: &Place, uri: &str, who: &Subscriber, limit: usize) -> bool {
         let mut table = self.lock();
         let all = table.values().flat_map(HashMap::values).flatten();
         if all.filter(|one| one.session() == who.session()).count() >= limit {
             return false;
         }
-        let subscribers = table.entry(server.clone()).or_default().entry(uri.into()).or_default();
+        let subscribers = table.entry(place.clone()).or_default().entry(uri.into()).or_default();
         if !subscribers.contains(who) {
             subscribers.push(who.clone());
         }
@@ -74,13 +95,13 @@ impl Registry {
     }
 
     /// Removes what `which` says; what nobody wants any more then.
-    fn remove(&self, which: impl Fn(&ServerName, &str, &Subscriber) -> bool) -> Vec<(ServerName, Box<str>)> {
+    fn remove(&self, which: impl Fn(&Place, &str, &Subscriber) -> bool) -> Vec<(Place, Box<str>)> {
         let mut unwanted = Vec::new();
-        self.lock().retain(|server, uris| {
+        self.lock().retain(|place, uris| {
             uris.retain(|uri, subscribers| {
-                subscribers.retain(|one| !which(server, uri, one));
+                subscribers.retain(|one| !which(place, uri, one));
                 if subscribers.is_empty() {
-                    unwanted.push((server.clone(), uri.clone()));
+                    unwanted.push((place.clone(), uri.clone()));
                 }
                 !subscribers.is_empty()
             });
@@ -89,15 +110,28 @@ impl Registry {
         unwanted
     }
 
-    /// What is wanted of `server`.
-    pub(super) fn wanted(&self, server: &ServerName) -> Vec<Box<str>> {
-        self.lock().get(server).map(|uris| uris.keys().cloned().collect()).unwrap_or_default()
+    /// Has the connections of `shared` asked for everything that is wanted of them.
+    pub(super) fn ask(&self, shared: &ServerHandle) {
+        let table = self.lock();
+        let theirs = table.iter().filter(|(place, _)| place.server == shared.server().name);
+        let theirs: Vec<(Option<Key>, Vec<Box<str>>)> =
+            theirs.map(|(place, uris)| (place.whose.clone(), uris.keys().cloned().collect())).collect();
+        drop(table);
+        for (whose, uris) in theirs {
+            let private = whose.map(|key| shared.private(key));
+            let handle = match &private {
+                None => shared,
+                Some(Ok(private)) => private,
+                Some(Err(_)) => continue,
+            };
+            uris.iter().for_each(|uri| handle.want_updates(uri));
+        }
     }
 
     /// Who hears of an update of `uri`: it may be a part of what they subscribed to.
-    fn hearers(&self, server: &ServerName, uri: &str) -> Vec<Subscriber> {
+    fn hearers(&self, place: &Place, uri: &str) -> Vec<Subscriber> {
         let table = self.lock();
-        let uris = table.get(server).into_iter().flatten();
+        let uris = table.get(place).into_iter().flatten();
         let mut hearers: Vec<Subscriber> = Vec::new();
         for (_, subscribers) in uris.filter(|(wanted, _)| is_part(uri, wanted)) {
             for one in subscribers.iter().filter(|one| !hearers.contains(one)).cloned().collect::<Vec<_>>() {
@@ -125,15 +159,11 @@ pub(super) fn subscribe(
     incoming: &Incoming<'_>,
     exchange: Exchange,
 ) -> Relayed {
-    let (uri, handle) = match target(snapshot, incoming, &exchange) {
-        Ok(target) => target,
-        Err((failure, true)) => return unknown(failure, exchange),
-        Err((failure, false)) => return refuse(failure, exchange),
-    };
+    let (uri, handle, exchange) = target(snapshot, incoming, exchange)?;
     let who = Subscriber::Session(exchange.session().key());
-    let server = handle.server().name.clone();
+    let place = Place::of(&handle);
     let limit = snapshot.config.settings.limits.subscriptions_per_client;
-    if !core.registry.add(&server, &uri, &who, limit) {
+    if !core.registry.add(&place, &uri, &who, limit) {
         return refuse(Failure::too_many_subscriptions(limit), exchange);
     }
     handle.want_updates(&uri);
@@ -146,7 +176,7 @@ pub(super) fn subscribe(
             }
             Ok(()) => exchange.result(b"{}"),
             Err(why) => {
-                core.unsubscribe(|at, subscribed, one| *at == server && subscribed == uri && *one == who);
+                core.unsubscribe(|at, subscribed, one| *at == place && subscribed == uri && *one == who);
                 exchange.error(&why);
             }
         }
@@ -161,42 +191,54 @@ pub(super) fn unsubscribe(
     incoming: &Incoming<'_>,
     exchange: Exchange,
 ) -> Relayed {
-    let (uri, handle) = match target(snapshot, incoming, &exchange) {
-        Ok(target) => target,
-        Err((failure, true)) => return unknown(failure, exchange),
-        Err((failure, false)) => return refuse(failure, exchange),
-    };
+    let (uri, handle, exchange) = target(snapshot, incoming, exchange)?;
     let who = Subscriber::Session(exchange.session().key());
     let server = &handle.server().name;
-    core.unsubscribe(|at, subscribed, one| at == server && *subscribed == *uri && *one == who);
+    // Whichever connection it was that was asked for it.
+    core.unsubscribe(|at, subscribed, one| at.server == *server && *subscribed == *uri && *one == who);
     exchange.result(b"{}");
     Ok(())
 }
 
-/// The URI and its server. The flag says that lists which are still missing could hold it.
+/// The URI, and the connection of its server that this caller uses.
 fn target(
     snapshot: &Snapshot,
     incoming: &Incoming<'_>,
-    exchange: &Exchange,
-) -> Result<(String, ServerHandle), (Failure, bool)> {
-    let uri = incoming.text("uri").map_err(|failure| (failure, false))?.into_owned();
-    let server = snapshot.catalog.owner_of_uri(&uri);
-    let server = server.map_err(|why| (not_found(&uri, &why, exchange.era()), true))?.clone();
-    let handle = permitted(snapshot, exchange, &server, &uri)
-        .ok_or_else(|| (not_found(&uri, &UriError::NotFound, exchange.era()), true))?;
-    Ok((uri, handle))
+    exchange: Exchange,
+) -> Result<(String, ServerHandle, Exchange), Box<NotRelayed>> {
+    let uri = match incoming.text("uri") {
+        Ok(uri) => uri.into_owned(),
+        Err(failure) => return Err(NotRelayed::refused(failure, exchange)),
+    };
+    let era = exchange.era();
+    let server = match snapshot.catalog.owner_of_uri(&uri) {
+        Ok(server) => server.clone(),
+        Err(why) => return Err(NotRelayed::unknown(not_found(&uri, &why, era), exchange)),
+    };
+    match permitted(snapshot, incoming, &exchange, &server, &uri) {
+        Some(Ok(handle)) => Ok((uri, handle, exchange)),
+        Some(Err(failure)) => Err(NotRelayed::refused(failure, exchange)),
+        None => Err(NotRelayed::unknown(not_found(&uri, &UriError::NotFound, era), exchange)),
+    }
 }
 
-/// The server, for a caller who may read this of it.
+/// The connection of the server, for a caller who may read this of it: `None` for another. A connection that lasts for one
+/// call only could tell of nothing, so the shared one is asked then.
 pub(super) fn permitted(
     snapshot: &Snapshot,
+    incoming: &Incoming<'_>,
     exchange: &Exchange,
     server: &ServerName,
     uri: &str,
-) -> Option<ServerHandle> {
+) -> Option<Result<ServerHandle, Failure>> {
     let route = Route { server: server.clone(), own_name: uri.to_owned() };
     snapshot.policy.permit(exchange.session().caller(), &route)?;
-    snapshot.server(server).cloned()
+    let shared = snapshot.server(server)?;
+    if shared.server().sharing == Sharing::PerCall {
+        return Some(Ok(shared.clone()));
+    }
+    let capabilities = capabilities_of(snapshot, incoming, exchange.session());
+    Some(isolation::connection(shared, &capabilities, exchange).map(Cow::into_owned))
 }
 
 /// The server's word on `uri`; an error object (JSON text) when it refuses or says nothing.
@@ -214,21 +256,21 @@ pub(super) async fn word(handle: &ServerHandle, uri: &str) -> Result<(), String>
 
 impl Core {
     /// Ends subscriptions; servers are told of what nobody wants any more.
-    pub(super) fn unsubscribe(&self, which: impl Fn(&ServerName, &str, &Subscriber) -> bool) {
+    pub(super) fn unsubscribe(&self, which: impl Fn(&Place, &str, &Subscriber) -> bool) {
         let snapshot = self.current();
-        for (server, uri) in self.registry.remove(which) {
-            if let Some(handle) = snapshot.server(&server) {
+        for (place, uri) in self.registry.remove(which) {
+            if let Some(handle) = snapshot.connection(&place.server, place.whose.as_ref()) {
                 handle.updates().unwant(&uri);
             }
         }
     }
 
-    /// A resource of `server` has changed: whoever wants to hear of it does.
-    pub(super) fn tell_update(&self, server: &ServerName, params: &str) {
+    /// A server says over this connection that a resource has changed: whoever wants to hear of it does.
+    pub(super) fn tell_update(&self, place: &Place, params: &str) {
         let Ok(members) = Members::parse_with_duplicates(params) else { return };
         let uri = members.get("uri").and_then(|raw| read_text(raw).ok());
         let Some(uri) = uri else { return };
-        let hearers = self.registry.hearers(server, &uri);
+        let hearers = self.registry.hearers(place, &uri);
         if hearers.is_empty() {
             return;
         }
@@ -270,6 +312,7 @@ mod tests {
     fn the_last_who_leaves_ends_the_subscription() {
         let registry = Registry::default();
         let server = ServerName::new("s").expect("a name");
+        let server = Place { server, whose: None };
         let (one, two) = (Subscriber::Session(1), Subscriber::Listen(2, "7".into()));
         assert!(registry.add(&server, "a:x", &one, 2) && registry.add(&server, "a:x", &two, 2));
         assert!(registry.add(&server, "a:y", &one, 2));

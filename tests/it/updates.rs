@@ -132,3 +132,30 @@ fn unknown_resources_refusals_and_too_many_are_errors() {
     assert!(second.error_text().contains("subscriptionsPerClient"), "{}", second.raw);
     client.request("resources/unsubscribe", json!({ "uri": "fake-a://item/1" })).result();
 }
+
+#[test]
+fn a_client_with_a_process_of_its_own_hears_of_that_one() {
+    let conf = TempConf::new();
+    let fake = conf.fake("a").args(&["--era", "legacy"]).set("sharing", "per-session").json();
+    conf.write(&json!({ "mcpServers": { "a": fake } }));
+    let gateway = Gateway::on(&conf).http();
+    let (one, two) = (gateway.legacy(), gateway.legacy());
+    one.request("tools/list", json!({})).result();
+    let mut streams =
+        [&one, &two].map(|client| client.start("GET", &[("Accept", "text/event-stream")], "").head());
+    for client in [&one, &two] {
+        client.request("resources/subscribe", json!({ "uri": ITEM })).result();
+    }
+    let pid = |client: &HttpClient| client.call("a__pid", json!({})).text().to_owned();
+    assert_ne!(pid(&one), pid(&two));
+    let uri = format!("{ITEM}/of-one");
+    one.call("a__play", announce(&uri)).result();
+    two.call("a__play", announce(ITEM)).result();
+    for (stream, expected) in streams.iter_mut().zip([uri.as_str(), ITEM]) {
+        let told = stream.wait("the update", |message| message.method() == UPDATED);
+        assert_eq!(told.json["params"]["uri"], expected, "each hears of its own process only");
+    }
+    one.request("resources/unsubscribe", json!({ "uri": ITEM })).result();
+    let unsubscribed = || told(&one.call("a__seen", json!({})), "resources/unsubscribe");
+    eventually("its process is told", || unsubscribed() == 1);
+}
