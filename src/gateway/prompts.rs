@@ -4,10 +4,10 @@ use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
-use crate::gateway::relay::Relayed;
 use crate::gateway::relay::quoted;
-use crate::gateway::relay::refuse;
-use crate::gateway::relay::unknown;
+use crate::gateway::relayed::Relayed;
+use crate::gateway::relayed::refuse;
+use crate::gateway::relayed::unknown;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 

@@ -18,6 +18,9 @@ use crate::gateway::parking::ComeBack;
 use crate::gateway::parking::Parking;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
+use crate::gateway::relayed::Relayed;
+use crate::gateway::relayed::refuse;
+use crate::gateway::relayed::unknown;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
@@ -41,39 +44,6 @@ use crate::wire::pending::Waiter;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What became of a request: sent on, or given back with the failure to answer.
-pub(super) type Relayed = Result<(), Box<NotRelayed>>;
-
-/// A request that was not sent on.
-pub(super) struct NotRelayed {
-    pub(super) failure: Failure,
-    pub(super) exchange: Exchange,
-    /// True when lists that are still missing could name what was asked for.
-    pub(super) may_come: bool,
-}
-
-impl NotRelayed {
-    /// A request that is wrong in itself.
-    pub(super) fn refused(failure: Failure, exchange: Exchange) -> Box<Self> {
-        Box::new(Self { failure, exchange, may_come: false })
-    }
-
-    /// A request whose target is not known.
-    pub(super) fn unknown(failure: Failure, exchange: Exchange) -> Box<Self> {
-        Box::new(Self { failure, exchange, may_come: true })
-    }
-}
-
-/// Gives a request back that is wrong in itself.
-pub(super) fn refuse(failure: Failure, exchange: Exchange) -> Relayed {
-    Err(NotRelayed::refused(failure, exchange))
-}
-
-/// Gives a request back whose target is not known.
-pub(super) fn unknown(failure: Failure, exchange: Exchange) -> Relayed {
-    Err(NotRelayed::unknown(failure, exchange))
-}
 
 /// How a request is sent on.
 pub(super) struct Passage<'a> {
