@@ -110,6 +110,14 @@ impl Registry {
         unwanted
     }
 
+    /// Runs `then` if nobody has come meanwhile who wants `uri`; nobody can while it runs.
+    fn unless_wanted(&self, place: &Place, uri: &str, then: impl FnOnce()) {
+        let table = self.lock();
+        if !table.get(place).is_some_and(|uris| uris.contains_key(uri)) {
+            then();
+        }
+    }
+
     /// Has the connections of `shared` asked for everything that is wanted of them.
     pub(super) fn ask(&self, shared: &ServerHandle) {
         let table = self.lock();
@@ -260,7 +268,7 @@ impl Core {
         let snapshot = self.current();
         for (place, uri) in self.registry.remove(which) {
             if let Some(handle) = snapshot.connection(&place.server, place.whose.as_ref()) {
-                handle.updates().unwant(&uri);
+                self.registry.unless_wanted(&place, &uri, || handle.updates().unwant(&uri));
             }
         }
     }
@@ -320,7 +328,9 @@ mod tests {
         assert_eq!(registry.hearers(&server, "a:x/part"), [one.clone(), two.clone()]);
         assert!(registry.hearers(&server, "a:xy").is_empty());
         assert_eq!(registry.remove(|_, _, who| *who == one), [(server.clone(), "a:y".into())]);
-        assert_eq!(registry.remove(|_, _, who| *who == two), [(server, "a:x".into())]);
+        assert_eq!(registry.remove(|_, _, who| *who == two), [(server.clone(), "a:x".into())]);
+        assert!(registry.add(&server, "a:x", &one, 2));
+        registry.unless_wanted(&server, "a:x", || panic!("somebody came meanwhile"));
     }
 
     #[test]
