@@ -43,7 +43,7 @@ enum Next {
     Dropped(bool),
     /// The server does not have it.
     Unknown,
-    /// Other resources are wanted.
+    /// Other resources are wanted, or one is wanted anew.
     Changed,
 }
 
@@ -150,7 +150,7 @@ async fn next(
                 if changed.is_err() {
                     return std::future::pending().await;
                 }
-                if updates.wanted() != stream.uris {
+                if updates.wanted() != stream.uris || !updates.awaited().is_empty() {
                     return Next::Changed;
                 }
             }

@@ -84,6 +84,14 @@ impl Updates {
         wanted.map(|(uri, _)| uri.clone()).collect()
     }
 
+    /// What the server has said no word on yet. It may tell of it all the same: what is let go and wanted again before
+    /// anybody looked is wanted anew.
+    #[must_use]
+    pub fn awaited(&self) -> BTreeSet<Box<str>> {
+        let table = self.lock();
+        table.iter().filter(|(_, word)| **word == Word::Awaited).map(|(uri, _)| uri.clone()).collect()
+    }
+
     /// A new connection has to be asked for everything.
     pub fn start_over(&self) {
         self.lock().values_mut().for_each(|word| *word = Word::Awaited);
