@@ -43,7 +43,10 @@ pub fn many(name: &str, case: impl Fn(&mut Dice) + Sync) {
     };
     let broken: Vec<String> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
-        workers.into_iter().filter_map(|worker| worker.join().expect("what a case panics with is caught")).collect()
+        workers
+            .into_iter()
+            .filter_map(|worker| worker.join().expect("what a case panics with is caught"))
+            .collect()
     });
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }

@@ -34,7 +34,8 @@ pub fn check(bytes: &[u8]) {
         (Err(first), Err(again)) => {
             assert_eq!(first.problems(), again.problems());
             assert!(matches!(first, LoadError::Invalid { .. }), "there was a text: {first}");
-            let errors = first.problems().iter().filter(|problem| problem.severity == Severity::Error).count();
+            let errors =
+                first.problems().iter().filter(|problem| problem.severity == Severity::Error).count();
             assert!(errors > 0, "refused without a reason");
             places(bytes, first.problems());
         }

@@ -56,9 +56,11 @@ pub fn check(stream: &[u8]) {
 impl Bed {
     /// A gateway over servers that `connector` connects to; their lists are known.
     pub fn new(connector: Arc<dyn Connect>) -> Self {
-        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        let runtime =
+            Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let environment = Environment::new([("A", "1")], "/");
-        let mut config = config::parse(CONFIG, "mcp.json".as_ref(), &environment).expect("a configuration").config;
+        let mut config =
+            config::parse(CONFIG, "mcp.json".as_ref(), &environment).expect("a configuration").config;
         (config.settings.limits.message_bytes, config.settings.limits.depth) = (BOUNDS.bytes, BOUNDS.depth);
         let app = runtime.block_on(async {
             let app = App::from_config(config, Options { cache: None, connector });
@@ -74,7 +76,12 @@ impl Bed {
         // Any size will do, as long as the same input is cut the same way again.
         let size = 1 + stream.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 200;
         let input = Chunks { rest: stream, size };
-        self.runtime.block_on(stdio::run(self.app.gateway().clone(), input, out.clone(), CancellationToken::new()));
+        self.runtime.block_on(stdio::run(
+            self.app.gateway().clone(),
+            input,
+            out.clone(),
+            CancellationToken::new(),
+        ));
         std::mem::take(&mut *out.0.lock().expect("nobody panics"))
     }
 }
@@ -86,7 +93,11 @@ struct Chunks<'a> {
 }
 
 impl AsyncRead for Chunks<'_> {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let size = self.size.min(self.rest.len()).min(buf.remaining());
         let (piece, rest) = self.rest.split_at(size);
         buf.put_slice(piece);

@@ -17,8 +17,8 @@ use tokio::io::DuplexStream;
 use tokio::runtime::Handle;
 
 const TOOLS: [&str; 16] = [
-    "echo", "late", "silent", "twice", "both", "neither", "wrong_id", "die", "garbage", "half", "deep", "long", "notes",
-    "error", "utf8", "odd",
+    "echo", "late", "silent", "twice", "both", "neither", "wrong_id", "die", "garbage", "half", "deep",
+    "long", "notes", "error", "utf8", "odd",
 ];
 
 /// Connects every entry to a server of its own.
@@ -71,7 +71,10 @@ fn replies(id: &str, method: &str, tool: &str, params: &Value) -> Vec<Vec<u8>> {
         "neither" => vec![message(id, r#""x":1"#)],
         "wrong_id" => vec![result("999999", plain)],
         "garbage" => vec![b"{\"jsonrpc\" not json {{{\n".to_vec()],
-        "half" => vec![format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":["#).into_bytes(), b"\n".to_vec()],
+        "half" => vec![
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":["#).into_bytes(),
+            b"\n".to_vec(),
+        ],
         "deep" => vec![result(id, &format!(r#"{{"content":[],"x":{}{}}}"#, "[".repeat(60), "]".repeat(60)))],
         "long" => vec![result(id, &format!(r#"{{"content":[],"x":"{}"}}"#, "x".repeat(9000)))],
         "error" => vec![message(id, r#""error":{"code":-31000,"message":"asked for"}"#)],
@@ -113,7 +116,8 @@ fn result(id: &str, result: &str) -> Vec<u8> {
 
 /// Results of what is no call.
 fn about(method: &str) -> String {
-    let capabilities = r#""capabilities":{"tools":{},"prompts":{},"resources":{},"completions":{},"logging":{}}"#;
+    let capabilities =
+        r#""capabilities":{"tools":{},"prompts":{},"resources":{},"completions":{},"logging":{}}"#;
     let info = r#""serverInfo":{"name":"peer","version":"1"}"#;
     match method {
         "initialize" => format!(r#"{{"protocolVersion":"2025-11-25",{capabilities},{info}}}"#),
@@ -130,7 +134,8 @@ fn about(method: &str) -> String {
             r#"{"resources":[{"name":"r","uri":"x://r"}],"ttlMs":0,"cacheScope":"public"}"#.to_owned()
         }
         "resources/templates/list" => {
-            r#"{"resourceTemplates":[{"name":"t","uriTemplate":"x://{n}"}],"ttlMs":0,"cacheScope":"public"}"#.to_owned()
+            r#"{"resourceTemplates":[{"name":"t","uriTemplate":"x://{n}"}],"ttlMs":0,"cacheScope":"public"}"#
+                .to_owned()
         }
         "prompts/get" => r#"{"messages":[]}"#.to_owned(),
         "resources/read" => r#"{"contents":[]}"#.to_owned(),

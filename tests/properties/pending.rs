@@ -98,7 +98,11 @@ fn history(dice: &mut Dice) {
                 let (owner, call) = (dice.below(3) as u64, dice.below(3).to_string());
                 if let Some((id, waiter)) = table.take_of(owner, &call) {
                     let (number, whose, _) = model.waiting[&id];
-                    assert_eq!((whose, (number % 3).to_string()), (owner, call), "another's call was cancelled");
+                    assert_eq!(
+                        (whose, (number % 3).to_string()),
+                        (owner, call),
+                        "another's call was cancelled"
+                    );
                     settle(&mut model, id, "cancelled", waiter);
                 }
             }

@@ -63,7 +63,12 @@ impl Link for Mined {
         self.mine.pass("era");
         self.link.era()
     }
-    fn call(&self, request: &Request<'_>, waiter: Box<dyn Waiter>, patience: Duration) -> Result<(), Box<dyn Waiter>> {
+    fn call(
+        &self,
+        request: &Request<'_>,
+        waiter: Box<dyn Waiter>,
+        patience: Duration,
+    ) -> Result<(), Box<dyn Waiter>> {
         self.mine.pass("before the request");
         let waiter = Box::new(MinedWaiter { waiter, mine: self.mine.clone() });
         let sent = self.link.call(request, waiter, patience);
@@ -126,7 +131,9 @@ fn a_panic_costs_at_most_its_own_call() {
     let mine = Mine::default();
     let bed = Bed::new(Arc::new(MinedPeers(mine.clone())));
     panics::watch();
-    for place in ["before the request", "after the request", "cancel", "is", "answer", "progress", "notice", "era"] {
+    for place in
+        ["before the request", "after the request", "cancel", "is", "answer", "progress", "notice", "era"]
+    {
         panics::take();
         *mine.0.lock().expect("not poisoned") = Some(place);
         let call = |tool: &str, id: &str| {
