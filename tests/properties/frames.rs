@@ -38,7 +38,7 @@ const CONFIG: &str = r#"{
 }"#;
 
 thread_local! {
-    static BED: Bed = Bed::new(Arc::new(Peers));
+    static BED: Bed = Bed::new(Arc::new(Peers::default()));
 }
 
 /// One gateway that all inputs of a thread go through, one client after the other.

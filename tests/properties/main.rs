@@ -47,7 +47,7 @@ fn every_file_of_the_corpus_of_event_streams_is_read() {
 
 #[test]
 fn a_subscription_at_a_server_that_keeps_ending_is_answered_before_it_is_tried_again() {
-    let bed = frames::Bed::new(Arc::new(peer::Peers));
+    let bed = frames::Bed::new(Arc::new(peer::Peers::default()));
     let die = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a__die"}}"#;
     let ends = (0..10).find(|_| String::from_utf8_lossy(&bed.run(die)).contains("keeps ending"));
     assert!(ends.is_some(), "it is started again for ever");

@@ -9,12 +9,13 @@ use mcp_manifold::downstream::connect::Order;
 use mcp_manifold::downstream::error::StartError;
 use mcp_manifold::downstream::stdio;
 use serde_json::Value;
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::io::DuplexStream;
-use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 const TOOLS: [&str; 16] = [
     "echo", "late", "silent", "twice", "both", "neither", "wrong_id", "die", "garbage", "half", "deep",
@@ -22,14 +23,17 @@ const TOOLS: [&str; 16] = [
 ];
 
 /// Connects every entry to a server of its own.
-pub struct Peers;
+#[derive(Default)]
+pub struct Peers(Mutex<JoinSet<()>>);
 
 impl Connect for Peers {
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>> {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let mut running = self.0.lock().expect("nobody panics");
+        while running.try_join_next().is_some() {}
+        // It ends when the gateway hangs up.
+        running.spawn(serve(theirs));
         Box::pin(async move {
-            let (ours, theirs) = tokio::io::duplex(1 << 16);
-            // It ends when the gateway hangs up.
-            let _ = Handle::current().spawn(serve(theirs));
             let (reader, writer) = tokio::io::split(ours);
             stdio::open(&order, reader, writer, None).await
         })

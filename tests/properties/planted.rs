@@ -41,13 +41,16 @@ impl Mine {
     }
 }
 
-struct MinedPeers(Mine);
+struct MinedPeers {
+    peers: Peers,
+    mine: Mine,
+}
 
 impl Connect for MinedPeers {
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>> {
-        let mine = self.0.clone();
+        let (mine, connected) = (self.mine.clone(), self.peers.connect(order));
         Box::pin(async move {
-            let Connection { link, greeting, lifeline } = Peers.connect(order).await?;
+            let Connection { link, greeting, lifeline } = connected.await?;
             Ok(Connection { link: Arc::new(Mined { link, mine }), greeting, lifeline })
         })
     }
@@ -129,7 +132,7 @@ impl Waiter for MinedWaiter {
 #[test]
 fn a_panic_costs_at_most_its_own_call() {
     let mine = Mine::default();
-    let bed = Bed::new(Arc::new(MinedPeers(mine.clone())));
+    let bed = Bed::new(Arc::new(MinedPeers { peers: Peers::default(), mine: mine.clone() }));
     panics::watch();
     for place in
         ["before the request", "after the request", "cancel", "is", "answer", "progress", "notice", "era"]
