@@ -88,6 +88,8 @@ pub struct Options {
     pub exit_after_call: bool,
     /// Ask for the folders of the client.
     pub ask_roots: bool,
+    /// Do not keep what was received.
+    pub forgetful: bool,
     /// Do nothing but live; what a grandchild does.
     pub sleep_forever: bool,
 }
@@ -147,6 +149,7 @@ impl Options {
             "--odd-items" => &mut self.odd_items,
             "--exit-after-call" => &mut self.exit_after_call,
             "--ask-roots" => &mut self.ask_roots,
+            "--forgetful" => &mut self.forgetful,
             "--sleep-forever" => &mut self.sleep_forever,
             other => panic!("unknown argument {other}"),
         }
@@ -191,6 +194,7 @@ impl Default for Options {
             odd_items: false,
             exit_after_call: false,
             ask_roots: false,
+            forgetful: false,
             sleep_forever: false,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! It does not know the transport beyond writing an answer.
 
+use crate::load;
 use crate::message::Message;
 use crate::message::quote;
 use crate::script;
@@ -61,7 +62,10 @@ pub fn call(server: &Arc<Server>, message: Message, id: &str, out: &Arc<dyn Out>
         return out.answer(error(id, -32602, &format!("Unknown tool: {name}"), "").as_bytes());
     }
     server.note("call", &name);
-    let run_once = server.options.exit_after_call;
+    if name == "load" {
+        load::call(server, &message, id, out);
+        return leave_if_done(server);
+    }
     let run = Run { server: Arc::clone(server), message, id: id.to_owned(), out: Arc::clone(out) };
     if server.options.http.is_none()
         && matches!(name.as_str(), "play" | "sleep" | "slow_progress" | "late_both")
@@ -70,7 +74,11 @@ pub fn call(server: &Arc<Server>, message: Message, id: &str, out: &Arc<dyn Out>
     } else {
         run.tool(&name);
     }
-    if run_once {
+    leave_if_done(server);
+}
+
+fn leave_if_done(server: &Server) {
+    if server.options.exit_after_call {
         crate::leave(0);
     }
 }

@@ -6,6 +6,7 @@
 use crate::catalog::lists::ServerLists;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
+use crate::downstream::history::History;
 use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
@@ -65,6 +66,7 @@ pub(super) struct Shared {
     pub(super) updates: Updates,
     /// Why it is not idle although it has no calls.
     pub(super) holds: Holds,
+    pub(super) history: History,
 }
 
 /// Where a server is in its life.
@@ -356,6 +358,7 @@ impl Shared {
             privates: Privates::default(),
             updates: Updates::default(),
             holds: Holds::default(),
+            history: History::default(),
             own,
         }
     }

@@ -34,6 +34,7 @@ use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::finish;
 use crate::downstream::task::sweep::sweep;
 use crate::downstream::task::wanted::wanted;
+use crate::downstream::veil::Veil;
 use crate::protocol::capability;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
@@ -119,6 +120,7 @@ impl ServerTask {
     /// One attempt, within the start timeout. `None` when the server was retired meanwhile.
     async fn start(&mut self) -> Option<Result<Connection, StartError>> {
         self.unused = false;
+        self.shared.history.starting();
         let server = self.entry();
         let order = self.order(&server);
         let connector = Arc::clone(&self.around.connector);
@@ -177,7 +179,8 @@ impl ServerTask {
     fn failed(&mut self, error: &StartError) {
         self.in_doubt = true;
         let pause = self.backoff.after_failed_start();
-        let reason: Arc<str> = error.to_string().into();
+        let reason: Arc<str> = Veil::of(&self.entry()).hide(error.to_string()).into();
+        self.shared.history.failed(error.last_words());
         event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
         let lost = match error {
             StartError::Unauthorized { .. } => Lost::Unauthorized(Arc::clone(&reason)),
@@ -196,6 +199,7 @@ impl ServerTask {
         let began = Instant::now();
         self.in_doubt = false;
         let Connection { link, greeting, mut lifeline } = connection;
+        self.shared.history.ready(lifeline.stderr());
         self.become_ready(&link, lifeline.pid());
         let over = {
             let watching = self.watch(&link, &mut *lifeline);
@@ -209,14 +213,16 @@ impl ServerTask {
         };
         match over {
             Over::Ended(how) => {
+                self.shared.history.ended(&how);
                 let how = format!("{how}{}", words(&lifeline.last_words()));
                 event::server_closed(&self.around.metrics, &self.shared.name, &how);
                 lifeline.stop(self.entry().stop).await;
-                self.ended(began, &how);
+                self.ended(began, &how, link.pending().has_served());
             }
             Over::Unused => {
                 // From here on calls start a new process; one that slipped in before is waited for.
                 self.become_idle();
+                self.shared.history.rests("nobody used it for `idleTimeout`");
                 tokio::select! {
                     () = finish(&*link) => {}
                     _ = lifeline.ended() => {}
@@ -251,12 +257,12 @@ impl ServerTask {
         }
     }
 
-    fn ended(&mut self, began: Instant, how: &str) {
+    fn ended(&mut self, began: Instant, how: &str, served: bool) {
         // Before its lists were read nobody could use it: that is a start that failed.
         let unlisted = self.shared.own.is_none() && self.shared.lists.borrow().is_none();
         let pause = match unlisted {
             true => self.backoff.after_failed_start(),
-            false => self.backoff.after_end(began.elapsed()),
+            false => self.backoff.after_end(began.elapsed(), served),
         };
         let mut state = self.shared.lock();
         if pause.is_zero() {
@@ -360,6 +366,7 @@ impl ServerTask {
     /// Calls in flight have until `drain` to finish; then everything ends.
     async fn drain(&self, link: Arc<dyn Link>, mut lifeline: Box<dyn Lifeline>, drain: Duration) {
         self.shared.set(State::Draining { link: Some(Arc::clone(&link)) });
+        self.shared.history.rests("it left the file or was changed there, or the gateway ends");
         tokio::select! {
             _ = timeout(drain, finish(&*link)) => {}
             _ = lifeline.ended() => {}

@@ -2,11 +2,14 @@
 //!
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
+pub mod presence;
+
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::pages::Pages;
 use crate::gateway::reply::Failure;
+use crate::gateway::session::presence::Presence;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::written::write_notification;
 use crate::name::ServerName;
@@ -50,7 +53,8 @@ pub struct Session {
     key: Owner,
     caller: Caller,
     in_flight_limit: usize,
-    lone: bool,
+    /// Of a client that stays.
+    presence: Option<Box<Presence>>,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
     /// The least severity wanted; [`NO_LEVEL`] before `logging/setLevel`. Every call of a legacy client looks at it.
@@ -95,22 +99,28 @@ impl Session {
     /// A session of `caller` with at most `in_flight_limit` requests at once.
     #[must_use]
     pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
-        let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
-        let state = Mutex::default();
-        Self { key, caller, in_flight_limit, lone: false, relayable, log_level, state }
+        Self { presence: Some(Box::default()), ..Self::lone(caller, in_flight_limit) }
     }
 
     /// A session for one request of `caller`.
     #[must_use]
     pub fn lone(caller: Caller, in_flight_limit: usize) -> Self {
-        Self { lone: true, ..Self::new(caller, in_flight_limit) }
+        let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
+        let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
+        let state = Mutex::default();
+        Self { key, caller, in_flight_limit, presence: None, relayable, log_level, state }
     }
 
     /// True for a session that is made for one request.
     #[must_use]
     pub fn is_lone(&self) -> bool {
-        self.lone
+        self.presence.is_none()
+    }
+
+    /// How its client came; `None` for a session that is made for one request.
+    #[must_use]
+    pub fn presence(&self) -> Option<&Presence> {
+        self.presence.as_deref()
     }
 
     /// Its number, unique in this process.

@@ -100,6 +100,11 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
 }
 
 impl Subscribers {
+    /// How many are open.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn keep(&self, exchange: Exchange, wants: [bool; 3], seen: Generations, tasks: Vec<Task>) {
         self.lock().push(Open { exchange, wants, seen, acknowledged: false, tasks });
     }

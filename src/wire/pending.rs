@@ -101,6 +101,8 @@ pub struct Pending {
 struct Table {
     calls: HashMap<u64, Entry>,
     next: u64,
+    /// A caller has got an answer of the server.
+    served: bool,
     closed: Option<Arc<str>>,
 }
 
@@ -124,7 +126,10 @@ impl Pending {
     /// A table for at most `limit` calls at once.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { table: Mutex::new(Table { calls: HashMap::new(), next: 1, closed: None }), limit }
+        Self {
+            table: Mutex::new(Table { calls: HashMap::new(), next: 1, served: false, closed: None }),
+            limit,
+        }
     }
 
     /// Registers a waiter before its request is written, and returns the id to write.
@@ -149,7 +154,21 @@ impl Pending {
         Ok(id)
     }
 
-    /// Removes the waiter of an answer. `None` for an id that is not (or no longer) in flight.
+    /// Removes the waiter of an answer that the server gave. `None` for an id that is not (or no longer) in flight.
+    pub fn take_answered(&self, id: u64) -> Option<Box<dyn Waiter>> {
+        let mut table = self.lock();
+        let waiter = table.calls.remove(&id)?.waiter;
+        table.served |= waiter.owner() != 0;
+        Some(waiter)
+    }
+
+    /// True once the server answered a call that was not the gateway's own.
+    #[must_use]
+    pub fn has_served(&self) -> bool {
+        self.lock().served
+    }
+
+    /// Removes the waiter of a call that will get another answer. `None` for an id that is not (or no longer) in flight.
     pub fn take(&self, id: u64) -> Option<Box<dyn Waiter>> {
         self.lock().calls.remove(&id).map(|entry| entry.waiter)
     }

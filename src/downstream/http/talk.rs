@@ -357,7 +357,7 @@ impl Talk {
             let (seen, asked) = (reply::shown(id.get()), asked.id);
             return Heard::Foreign(format!("answered to the id {seen} instead of {asked}"));
         }
-        if let Some(waiter) = seen.and_then(|id| self.pending.take(id)) {
+        if let Some(waiter) = seen.and_then(|id| self.pending.take_answered(id)) {
             waiter.answer(Answer::Outcome(outcome));
         }
         Heard::Answer

@@ -152,4 +152,8 @@ impl Lifeline for StdioLifeline {
     fn last_words(&self) -> Vec<String> {
         self.child.as_ref().map(|child| child.stderr.last_lines(QUOTED_LINES)).unwrap_or_default()
     }
+
+    fn stderr(&self) -> Option<StderrRing> {
+        self.child.as_ref().map(|child| child.stderr.clone())
+    }
 }
