@@ -242,10 +242,14 @@ impl ServerHandle {
         self.shared.relist.notify_one();
     }
 
-    /// Somebody wants to hear of updates of the resource `uri`: it is started for that.
+    /// Somebody wants to hear of updates of the resource `uri`: it is started for that, or they are refused at once.
     pub fn want_updates(&self, uri: &str) {
         self.shared.updates.want(uri);
-        self.want();
+        if self.want().is_none()
+            && let State::Failed { reason, .. } = &*self.lock()
+        {
+            self.shared.updates.refuse_awaited(reason);
+        }
     }
 
     /// The resources whose updates are wanted.

@@ -25,6 +25,7 @@ use crate::downstream::handle::release;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::listen::keep_listening;
+use crate::downstream::private::Own;
 use crate::downstream::private_ears::PrivateEars;
 use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::survey;
@@ -314,9 +315,9 @@ impl ServerTask {
 
     /// Reads the lists after the start and whenever they changed. Never ends.
     async fn keep_lists(&self, link: &Arc<dyn Link>, greeting: &Greeting, began: Instant) {
-        if self.shared.own.is_some() {
+        if let Some(own) = &self.shared.own {
             event::private_connection(&self.around.metrics, &self.shared.name, began.elapsed());
-            return std::future::pending().await;
+            return self.tell_again(link, own).await;
         }
         let (mut first, mut pause) = (true, RELIST_AGAIN);
         loop {
@@ -338,6 +339,16 @@ impl ServerTask {
             }
             sleep(RELIST_QUIET).await;
         }
+    }
+
+    /// A server that forgot the session is told once more what its client wants. Never ends.
+    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) {
+        if let Some(mut renewals) = link.renewals() {
+            while renewals.changed().await.is_ok() {
+                self.around.listener.private_ready(&self.shared.name, &own.key, link);
+            }
+        }
+        std::future::pending().await
     }
 
     /// Has a server tell of wanted resources, and a modern one of its lists, once they were read. Never ends.

@@ -104,7 +104,7 @@ async fn read_all<R: AsyncRead + Unpin>(
         }
     }
     if let Some(line) = framer.rest() {
-        accept(gateway, session, sink, line, bounds);
+        guarded("a message of the client", || accept(gateway, session, sink, line, bounds));
     }
 }
 
