@@ -32,6 +32,12 @@ struct Late {
 pub fn call(server: &Server, message: &Message, id: &str, out: &Arc<dyn Out>) {
     let text = quote(&format!("{} {}", message.text("/arguments/tag"), std::process::id()));
     let modern = if message.version().is_some() { r#""resultType":"complete","# } else { "" };
+    if let Some(token) = message.progress_token() {
+        let tag = quote(message.text("/arguments/tag"));
+        let params = format!(r#"{{"progressToken":{token},"progress":1,"message":{tag}}}"#);
+        let method = "notifications/progress";
+        out.notify(format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#).as_bytes());
+    }
     let text = server.success(id, &format!(r#"{{{modern}"content":[{{"type":"text","text":{text}}}]}}"#));
     let ms = message.number("/arguments/ms", 0);
     if ms == 0 {

@@ -21,3 +21,6 @@ mod random;
 mod web;
 
 mod chaos;
+mod ids;
+mod reload;
+mod restarts;

@@ -47,6 +47,11 @@ impl Plan {
     pub fn warm_up(&self) -> Duration {
         Duration::from_secs(10).min(self.duration() / 4)
     }
+
+    /// A number that is meant for ten minutes, for this run; at least 1.
+    pub fn share_of(&self, number: u64) -> u64 {
+        (number * self.seconds / 600).clamp(1, number)
+    }
 }
 
 fn variable(name: &str) -> Option<u64> {
