@@ -191,6 +191,21 @@ impl Ledger {
         lock(&self.state).totals.sample(&format!("the way of the answer to {id} broke: {why}"));
     }
 
+    /// Requests to a server without an answer.
+    pub fn open_of(&self, target: usize) -> usize {
+        lock(&self.state).open.values().filter(|open| open.target == target).count()
+    }
+
+    /// The requests to a server without an answer are not to be answered any more; their ids.
+    pub fn withdraw(&self, target: usize) -> Vec<String> {
+        lock(&self.state).open.extract_if(|_, open| open.target == target).map(|(id, _)| id).collect()
+    }
+
+    /// How long answers took since this was asked last.
+    pub fn take_latency(&self) -> Latency {
+        std::mem::take(&mut lock(&self.state).totals.latency)
+    }
+
     /// The sums; what is open counts as lost.
     pub fn totals(&self) -> Totals {
         let state = lock(&self.state);

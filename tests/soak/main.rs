@@ -21,6 +21,8 @@ mod random;
 mod web;
 
 mod chaos;
+mod hung;
 mod ids;
 mod reload;
 mod restarts;
+mod slow;

@@ -77,10 +77,15 @@ impl Ticker {
         Self { next: now() + period, period }
     }
 
+    /// Waits for the next moment. Those that were missed are made up for.
+    pub fn wait(&mut self) {
+        std::thread::sleep(self.next.saturating_duration_since(now()));
+        self.next += self.period;
+    }
+
     /// Waits for the next moment; those that were missed are left out.
     pub fn wait_for_next(&mut self) {
         self.next = self.next.max(now());
-        std::thread::sleep(self.next.saturating_duration_since(now()));
-        self.next += self.period;
+        self.wait();
     }
 }

@@ -97,6 +97,11 @@ impl Probe {
         self.pid
     }
 
+    /// The last look.
+    pub fn last(&self) -> Sample {
+        lock(&self.samples).last().map(|(_, sample)| *sample).unwrap_or_default()
+    }
+
     /// Compares the first with the last of what was seen after the warm-up: medians over an eighth of the time each.
     pub fn change(&self, warm_up: Duration) -> Change {
         let samples = lock(&self.samples);
