@@ -62,14 +62,14 @@ fn a_thousand_calls_that_wait_for_one_server_do_not_slow_the_others() {
         ledger.take_latency()
     };
     phase(plan.warm_up() / 2);
-    let third = plan.duration() / 3;
-    let (before, base) = (phase(third), Sample::of(client.pid()));
+    let part = plan.duration() / 6;
+    let (before, base) = (phase(part), Sample::of(client.pid()));
     (0..WAITING).for_each(|_| client.begin(Draw { target: HEALTHY, ms: FOR_EVER_MS }));
     eventually("all of them wait", || conf.ledger("call", "hung").len() == WAITING);
-    let (during, hung) = (phase(third), Sample::of(client.pid()));
+    let (during, hung) = (phase(part), Sample::of(client.pid()));
     let waited = ledger.open_of(HEALTHY);
     client.cancel(HEALTHY);
-    let after = phase(third);
+    let after = phase(part);
     client.settle();
     let totals = ledger.totals();
     let usual = (before.quantile(0.99) + after.quantile(0.99)) / 2.0;

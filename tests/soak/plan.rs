@@ -16,7 +16,7 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// What a run was asked to do.
 pub struct Plan {
-    /// `SOAK_SECONDS`, 60 by default: how long a test puts load on the gateway.
+    /// `SOAK_SECONDS`, 60 by default and at least 10: how long a test puts load on the gateway.
     pub seconds: u64,
     /// `SOAK_SEED`, random by default.
     pub seed: u64,
@@ -30,7 +30,7 @@ impl Plan {
         let mut random = [0; 4];
         getrandom::fill(&mut random).expect("the system has random numbers");
         let seed = variable("SOAK_SEED").unwrap_or(u32::from_le_bytes(random).into());
-        Self { seconds: variable("SOAK_SECONDS").unwrap_or(60).max(2), seed, _turn: turn }
+        Self { seconds: variable("SOAK_SECONDS").unwrap_or(60).max(10), seed, _turn: turn }
     }
 
     /// The `stream`-th source of numbers.

@@ -92,7 +92,7 @@ fn clients_that_do_not_read_harm_nobody_else() {
     };
     let probe = Probe::on(gateway.pid());
     phase(0, plan.warm_up());
-    let before = phase(1, plan.duration() / 3);
+    let before = phase(1, plan.duration() / 6);
     let base = probe.last();
     let seconds = plan.seconds * 2 / 3;
     let slow = flood(&gateway, seconds);

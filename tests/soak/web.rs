@@ -79,6 +79,11 @@ impl Web {
         Wire { web: self, stream: None }
     }
 
+    /// Makes one call over a connection that ends with it; `number` makes its id.
+    pub fn visit(&self, number: u64, draw: Draw) {
+        self.wire().call_as(&number.to_string(), number, draw);
+    }
+
     fn body(&self, id: &str, tag: &str, draw: Draw) -> String {
         let server = self.ledger.targets().name(draw.target);
         match self.progress {
@@ -146,6 +151,18 @@ impl Wire<'_> {
             let text = answers.first().and_then(|answer| answer.json.pointer("/error/message")?.as_str());
             text.is_some_and(|text| text.contains("already in flight"))
         })
+    }
+
+    /// Connects before the first call.
+    pub fn open(&mut self) -> io::Result<()> {
+        self.stream().map(drop)
+    }
+
+    /// Makes a call that no ledger knows of; the first line of the response.
+    pub fn status_of_a_call(&mut self, draw: Draw) -> io::Result<String> {
+        let body = self.web.body(r#""late""#, "late", draw);
+        self.write(&body, draw)?;
+        read_line(self.stream()?)
     }
 
     fn send(&mut self, id: &str, number: u64, draw: Draw) -> io::Result<()> {
