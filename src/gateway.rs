@@ -9,6 +9,7 @@ pub mod batch;
 pub mod complete;
 pub mod core;
 pub mod exchange;
+mod greeting;
 pub mod incoming;
 pub mod isolation;
 pub mod lists;
@@ -23,6 +24,7 @@ pub mod reply;
 pub mod resources;
 pub mod session;
 pub mod snapshot;
+pub mod standing;
 pub mod status;
 pub mod subscribe;
 pub mod tasks;
@@ -50,10 +52,6 @@ use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
 use crate::gateway::updates::Subscriber;
-use crate::protocol::capability;
-use crate::protocol::legacy;
-use crate::protocol::modern;
-use crate::protocol::version;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
@@ -140,7 +138,13 @@ impl Gateway {
     /// The state of everything, for people and programs.
     #[must_use]
     pub fn status(&self) -> GatewayStatus {
-        status::of(&self.core.current(), self.core.sessions().len())
+        status::of(&self.core)
+    }
+
+    /// Why requests are better sent elsewhere; `None` while they are taken.
+    #[must_use]
+    pub fn unready(&self) -> Option<&'static str> {
+        self.core.standing.unready()
     }
 
     /// Waits until the lists of all servers are known, or their time is over.
@@ -154,11 +158,13 @@ impl Gateway {
 
     /// Stops every server: calls in flight have `drain` to finish. Nothing is left afterwards.
     pub async fn shut_down(&self, drain: Duration) {
+        self.core.standing.end();
         self.core.subscribers.end(None);
         let snapshot = self.core.current();
         snapshot.parking.end(None);
         snapshot.servers.values().for_each(|handle| handle.retire(drain));
-        let stops = snapshot.servers.values().map(ServerHandle::stopped);
+        let leaving = self.core.standing.leaving();
+        let stops = snapshot.servers.values().chain(&leaving).map(ServerHandle::stopped);
         futures_util::future::join_all(stops).await;
         self.core.save();
         self.core.tidy();
@@ -256,6 +262,9 @@ impl Gateway {
         params: Option<&RawValue>,
         sink: &Sink,
     ) {
+        if self.core.standing.is_ending() {
+            return exchange::send_failure(id, &Failure::shutting_down(), sink);
+        }
         let incoming = match Incoming::read(method, params) {
             Ok(incoming) => incoming,
             Err(failure) => return exchange::send_failure(id, &failure, sink),
@@ -266,6 +275,9 @@ impl Gateway {
         };
         if let Err(failure) = incoming.check_modern() {
             return exchange.fail(&failure);
+        }
+        if let (Some(_), Some(presence)) = (&incoming.modern, session.presence()) {
+            presence.speaks_modern(|| incoming.client());
         }
         self.core.around.metrics.calls.up();
         self.dispatch(&incoming, exchange, false);
@@ -297,14 +309,10 @@ impl Gateway {
             ("resources/unsubscribe", Era::Legacy) => {
                 updates::unsubscribe(&self.core, &snapshot, incoming, exchange)
             }
-            ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
-            ("server/discover", Era::Modern) => {
-                let offered = modern::discover_result(
-                    &capability::offered(Era::Modern, snapshot.catalog.apps().are_clear()),
-                    snapshot.catalog.instructions(),
-                );
-                return exchange.result(&offered);
+            ("initialize", Era::Legacy) => {
+                return greeting::initialize(&self.core, &snapshot, incoming, exchange);
             }
+            ("server/discover", Era::Modern) => return greeting::discover(&snapshot, exchange),
             ("subscriptions/listen", Era::Modern) => {
                 return subscribe::open(&self.core, &snapshot, incoming, exchange);
             }
@@ -361,26 +369,6 @@ impl Gateway {
                 Err(failure) => exchange.fail(&failure),
             }
         });
-    }
-
-    fn initialize(&self, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
-        let said: legacy::Initialize<'_> = match serde_json::from_str(incoming.params.raw()) {
-            Ok(said) => said,
-            Err(why) => return exchange.fail(&Failure::bad_params(incoming.method, why)),
-        };
-        let version = version::negotiate_legacy(&said.protocol_version);
-        let client = said.client_info.clone().unwrap_or_default();
-        event::client_connected(self.metrics(), "legacy", &client.name, version);
-        let apps = snapshot.catalog.apps().are_clear();
-        let declared = said.capabilities.map_or("{}", RawValue::get);
-        let relayable = capability::relayable(declared, Era::Legacy, apps);
-        exchange.session().introduce(version, said.client_info, relayable);
-        let offered = legacy::initialize_result(
-            version,
-            &capability::offered(Era::Legacy, apps),
-            snapshot.catalog.instructions(),
-        );
-        exchange.result(&offered);
     }
 
     fn notification(&self, session: &Arc<Session>, method: &str, params: Option<&str>) {

@@ -7,6 +7,7 @@ use crate::config::model::StopGrace;
 use crate::downstream::error::StartError;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
+use crate::downstream::process::StderrRing;
 use crate::protocol::version::Era;
 use serde_json::value::RawValue;
 use std::future::Future;
@@ -83,4 +84,8 @@ pub trait Lifeline: Send {
     fn pid(&self) -> Option<u32>;
     /// The last lines of a child's stderr.
     fn last_words(&self) -> Vec<String>;
+    /// What a child writes on stderr.
+    fn stderr(&self) -> Option<StderrRing> {
+        None
+    }
 }

@@ -6,6 +6,7 @@
 use crate::catalog::lists::ServerLists;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
+use crate::downstream::history::History;
 use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
@@ -65,6 +66,7 @@ pub(super) struct Shared {
     pub(super) updates: Updates,
     /// Why it is not idle although it has no calls.
     pub(super) holds: Holds,
+    pub(super) history: History,
 }
 
 /// Where a server is in its life.
@@ -240,10 +242,14 @@ impl ServerHandle {
         self.shared.relist.notify_one();
     }
 
-    /// Somebody wants to hear of updates of the resource `uri`: it is started for that.
+    /// Somebody wants to hear of updates of the resource `uri`: it is started for that, or they are refused at once.
     pub fn want_updates(&self, uri: &str) {
         self.shared.updates.want(uri);
-        self.want();
+        if self.want().is_none()
+            && let State::Failed { reason, .. } = &*self.lock()
+        {
+            self.shared.updates.refuse_awaited(reason);
+        }
     }
 
     /// The resources whose updates are wanted.
@@ -356,6 +362,7 @@ impl Shared {
             privates: Privates::default(),
             updates: Updates::default(),
             holds: Holds::default(),
+            history: History::default(),
             own,
         }
     }

@@ -21,6 +21,7 @@ use crate::gateway::lists;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::standing::Standing;
 use crate::gateway::subscribe::Subscribers;
 use crate::gateway::updates::Registry;
 use crate::name::ServerName;
@@ -68,6 +69,7 @@ pub struct Core {
     publishing: Mutex<()>,
     pub(super) subscribers: Subscribers,
     pub(super) registry: Registry,
+    pub(super) standing: Standing,
     configured: AtomicBool,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
     dirty: Notify,
@@ -94,6 +96,7 @@ impl Core {
             publishing: Mutex::default(),
             subscribers: Subscribers::default(),
             registry: Registry::default(),
+            standing: Standing::default(),
             configured: AtomicBool::new(false),
             unsaved: Mutex::default(),
             dirty: Notify::new(),
@@ -107,6 +110,12 @@ impl Core {
         self.snapshot.borrow().clone()
     }
 
+    /// What it remembers of itself.
+    #[must_use]
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
     /// Makes a server of `entry`, with what is saved of its lists, or else with `provisional` ones.
     #[must_use]
     pub fn launch(&self, entry: Arc<Server>, provisional: Option<Arc<ServerLists>>) -> ServerHandle {
@@ -116,8 +125,13 @@ impl Core {
             true => Arc::new(ServerLists { asks: false, ..(*lists).clone() }),
             false => lists,
         });
+        let saved_at = stored.as_ref().map(|stored| Duration::from_secs(stored.saved_at));
         let lists = stored.map(|stored| Arc::new(stored.lists)).or(provisional);
-        task::launch(entry, lists, &self.around, &self.tasks)
+        let handle = task::launch(entry, lists, &self.around, &self.tasks);
+        if let Some(when) = saved_at.and_then(|age| SystemTime::UNIX_EPOCH.checked_add(age)) {
+            handle.note_listed(when);
+        }
+        handle
     }
 
     /// Makes `config` with `servers` the current snapshot, in one step. `true` for the first configuration ever.
@@ -161,7 +175,9 @@ impl Core {
             let tasks = self.subscribers.tasks_of(&handle.server().name);
             tasks.iter().for_each(|task| handle.want_updates(&of_task(task)));
         }
-        self.snapshot.send_replace(Arc::new(next));
+        let next = Arc::new(next);
+        self.standing.published(&next);
+        self.snapshot.send_replace(next);
         if changed {
             self.changed.notify_one();
         }

@@ -218,6 +218,8 @@ impl Way<'_, '_> {
 /// A legacy client's request to a modern server, which may have to be sent more than once.
 #[derive(Clone)]
 struct Again {
+    /// The server; which of its connections is used may change from round to round.
+    shared: ServerHandle,
     parking: Arc<Parking>,
     terms: Terms,
     policy: Policy,
@@ -233,6 +235,7 @@ struct Again {
 impl Again {
     fn new(way: &Way<'_, '_>, incoming: &Incoming<'_>, capabilities: &str) -> Self {
         Self {
+            shared: way.handle.clone(),
             parking: Arc::clone(&way.snapshot.parking),
             terms: way.terms(),
             policy: way.snapshot.policy.clone(),
@@ -246,16 +249,14 @@ impl Again {
         }
     }
 
-    /// Sends the request once more.
-    fn send(
-        mut self: Box<Self>,
-        exchange: Exchange,
-        handle: ServerHandle,
-        method: &'static str,
-        params: &str,
-    ) {
+    /// Sends the request once more. The connection before may have ended while the client was asked.
+    fn send(mut self: Box<Self>, exchange: Exchange, method: &'static str, params: &str) {
         self.rounds += 1;
         let again = &*self;
+        let handle = match isolation::connection(&again.shared, &again.capabilities, &exchange) {
+            Ok(connection) => connection.into_owned(),
+            Err(failure) => return exchange.fail(&failure),
+        };
         let session = Arc::clone(exchange.session());
         let id: Box<str> = exchange.id().into();
         let Some(permit) = again.policy.permit(session.caller(), &again.route) else {
@@ -328,7 +329,7 @@ impl Waiter for Relay {
                     handle: handle.clone(),
                     params: again.params.clone(),
                     rounds: again.rounds,
-                    resend: Box::new(move |exchange, params| again.send(exchange, handle, method, &params)),
+                    resend: Box::new(move |exchange, params| again.send(exchange, method, &params)),
                 };
                 round::begin(exchange, turn, raw.get());
             }
@@ -359,12 +360,12 @@ impl Waiter for Relay {
         let label = self.handle.server().label();
         let params = input::question(wanted, question.params, label, Era::Legacy, "");
         let reply = Arc::clone(&question.reply);
-        self.exchange.ask(&Question {
-            id: question.id,
-            method: question.method,
-            params: Some(&params),
-            reply,
-        })
+        let (id, method) = (question.id, question.method);
+        let asked = self.exchange.ask(&Question { id, method, params: Some(&params), reply });
+        if asked && wanted == Wanted::Url {
+            self.exchange.session().note_page(&self.handle.server().name, &params);
+        }
+        asked
     }
 
     fn retract(&self, id: &str) {

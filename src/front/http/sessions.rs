@@ -105,6 +105,9 @@ impl Sessions {
             return Err(NoSession::Full(self.limit));
         }
         let session = self.backing.open_session(caller);
+        if let Some(presence) = session.presence() {
+            presence.came_over(if line.is_some() { "sse" } else { "http" }, Some(&id));
+        }
         let streams = Arc::new(Streams::new(Arc::clone(&session), self.replay_bytes));
         let entry = Entry { streams, line, last_used: Instant::now() };
         table.open.insert(id.clone(), entry);
@@ -125,6 +128,7 @@ impl Sessions {
         let table = self.lock();
         let entry = table.open.get(id).filter(|entry| entry.streams.session().caller() == caller)?;
         let line = entry.line.as_ref().filter(|line| !line.is_closed())?;
+        entry.heard(Instant::now());
         Some((Arc::clone(entry.streams.session()), Arc::clone(line)))
     }
 
@@ -230,11 +234,18 @@ impl Table {
             return None;
         }
         entry.last_used = Instant::now();
+        entry.heard(entry.last_used);
         Some(entry)
     }
 }
 
 impl Entry {
+    fn heard(&self, now: Instant) {
+        if let Some(presence) = self.streams.session().presence() {
+            presence.heard(now);
+        }
+    }
+
     fn is_busy(&self) -> bool {
         self.line.is_some() || self.streams.session().in_flight() > 0 || self.streams.is_listened_to()
     }

@@ -1,0 +1,46 @@
+//! `initialize` and `server/discover`: who is there, and what is offered.
+//!
+//! Neither waits for a server; what is offered does not depend on which servers run.
+
+use crate::gateway::core::Core;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::incoming::Incoming;
+use crate::gateway::reply::Failure;
+use crate::gateway::snapshot::Snapshot;
+use crate::protocol::capability;
+use crate::protocol::legacy;
+use crate::protocol::modern;
+use crate::protocol::version;
+use crate::protocol::version::Era;
+use crate::telemetry::event;
+use serde_json::value::RawValue;
+
+/// Answers `initialize` of a legacy client, and notes what it said.
+pub(super) fn initialize(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
+    let said: legacy::Initialize<'_> = match serde_json::from_str(incoming.params.raw()) {
+        Ok(said) => said,
+        Err(why) => return exchange.fail(&Failure::bad_params(incoming.method, why)),
+    };
+    let version = version::negotiate_legacy(&said.protocol_version);
+    let client = said.client_info.clone().unwrap_or_default();
+    event::client_connected(&core.around.metrics, "legacy", &client.name, version);
+    let apps = snapshot.catalog.apps().are_clear();
+    let declared = said.capabilities.map_or("{}", RawValue::get);
+    let relayable = capability::relayable(declared, Era::Legacy, apps);
+    exchange.session().introduce(version, said.client_info, relayable);
+    let offered = legacy::initialize_result(
+        version,
+        &capability::offered(Era::Legacy, apps),
+        snapshot.catalog.instructions(),
+    );
+    exchange.result(&offered);
+}
+
+/// Answers `server/discover` of a modern client.
+pub(super) fn discover(snapshot: &Snapshot, exchange: Exchange) {
+    let offered = modern::discover_result(
+        &capability::offered(Era::Modern, snapshot.catalog.apps().are_clear()),
+        snapshot.catalog.instructions(),
+    );
+    exchange.result(&offered);
+}
