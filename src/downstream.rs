@@ -4,6 +4,7 @@
 //! (`downstream/task.rs`) owns the connection and the child's life and carries no traffic.
 
 pub mod asking;
+pub mod breaker;
 pub mod connect;
 pub mod connector;
 pub mod error;

@@ -5,13 +5,16 @@
 
 pub mod answer;
 pub mod ask;
+pub mod awaited;
 pub mod batch;
 pub mod complete;
 pub mod core;
 pub mod exchange;
 pub mod incoming;
+pub mod initialize;
 pub mod isolation;
 pub mod lists;
+pub mod load;
 pub mod logging;
 pub mod notify;
 mod pages;
@@ -43,6 +46,7 @@ use crate::gateway::core::Core;
 use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::load::Loads;
 use crate::gateway::notify::Ears;
 use crate::gateway::relayed::NotRelayed;
 use crate::gateway::reply::Failure;
@@ -51,12 +55,11 @@ use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
 use crate::gateway::updates::Subscriber;
 use crate::protocol::capability;
-use crate::protocol::legacy;
 use crate::protocol::modern;
-use crate::protocol::version;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
+use crate::wire::guard::for_ever;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
@@ -105,11 +108,14 @@ impl Gateway {
                 lists: ListLimits { items: limits.list_items, pages: limits.list_pages },
                 private_connections: limits.private_connections,
             };
-            Core::new(around, parts.memory)
+            let loads = Loads::new(limits.in_flight_total, limits.in_flight_per_caller);
+            Core::new(around, parts.memory, loads)
         });
-        core.tasks.spawn(Arc::clone(&core).keep_catalog());
-        core.tasks.spawn(Arc::clone(&core).tell_changes());
-        core.tasks.spawn(Arc::clone(&core.current().parking).keep());
+        let (catalog, changes) = (Arc::clone(&core), Arc::clone(&core));
+        let parking = Arc::clone(&core.current().parking);
+        core.tasks.spawn(for_ever("saving catalogs", move || Arc::clone(&catalog).keep_catalog()));
+        core.tasks.spawn(for_ever("telling changes", move || Arc::clone(&changes).tell_changes()));
+        core.tasks.spawn(for_ever("ending what waited too long", move || Arc::clone(&parking).keep()));
         Self { core }
     }
 
@@ -174,7 +180,9 @@ impl Gateway {
     /// A session for one modern HTTP request.
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        Arc::new(Session::lone(caller, self.core.current().config.settings.limits.in_flight_per_client))
+        let load = self.core.loads.of(&caller);
+        let limit = self.core.current().config.settings.limits.in_flight_per_client;
+        Arc::new(Session::lone(caller, limit, load))
     }
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.
@@ -297,7 +305,9 @@ impl Gateway {
             ("resources/unsubscribe", Era::Legacy) => {
                 updates::unsubscribe(&self.core, &snapshot, incoming, exchange)
             }
-            ("initialize", Era::Legacy) => return self.initialize(&snapshot, incoming, exchange),
+            ("initialize", Era::Legacy) => {
+                return initialize::answer(&self.core, &snapshot, incoming, exchange);
+            }
             ("server/discover", Era::Modern) => {
                 let offered = modern::discover_result(
                     &capability::offered(Era::Modern, snapshot.catalog.apps().are_clear()),
@@ -361,26 +371,6 @@ impl Gateway {
                 Err(failure) => exchange.fail(&failure),
             }
         });
-    }
-
-    fn initialize(&self, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
-        let said: legacy::Initialize<'_> = match serde_json::from_str(incoming.params.raw()) {
-            Ok(said) => said,
-            Err(why) => return exchange.fail(&Failure::bad_params(incoming.method, why)),
-        };
-        let version = version::negotiate_legacy(&said.protocol_version);
-        let client = said.client_info.clone().unwrap_or_default();
-        event::client_connected(self.metrics(), "legacy", &client.name, version);
-        let apps = snapshot.catalog.apps().are_clear();
-        let declared = said.capabilities.map_or("{}", RawValue::get);
-        let relayable = capability::relayable(declared, Era::Legacy, apps);
-        exchange.session().introduce(version, said.client_info, relayable);
-        let offered = legacy::initialize_result(
-            version,
-            &capability::offered(Era::Legacy, apps),
-            snapshot.catalog.instructions(),
-        );
-        exchange.result(&offered);
     }
 
     fn notification(&self, session: &Arc<Session>, method: &str, params: Option<&str>) {

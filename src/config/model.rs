@@ -3,6 +3,11 @@
 //! It holds no `Option` for something that has a default, and nothing that could still be invalid. What the user wrote
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
+pub mod terms;
+
+use crate::config::model::terms::BreakerTerms;
+use crate::config::model::terms::Retry;
+use crate::config::model::terms::ToolTerms;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use crate::secret::Secret;
@@ -76,6 +81,12 @@ pub struct Server {
     pub era: EraChoice,
     /// Longest time without an answer or progress for one call.
     pub call_timeout: Duration,
+    /// Longest time for one call, whatever progress it reports.
+    pub max_call_time: Duration,
+    /// Which calls may be sent once more when it ended before it answered.
+    pub retry: Retry,
+    /// What holds for some of its tools instead.
+    pub tool_terms: Vec<ToolTerms>,
     /// Longest time from spawn or connect to the answer of the handshake.
     pub start_timeout: Duration,
     /// Longest time for reading all its lists.
@@ -88,6 +99,10 @@ pub struct Server {
     pub max_in_flight: usize,
     /// Who shares a connection to it.
     pub sharing: Sharing,
+    /// A child that takes nothing from its stdin for this long is ended; `None` waits for it.
+    pub stuck_after: Option<Duration>,
+    /// When calls are refused because it keeps failing.
+    pub breaker: BreakerTerms,
 }
 
 /// Who shares a connection to a server.
@@ -266,6 +281,10 @@ pub struct Limits {
     pub depth: usize,
     /// Requests in flight of one client.
     pub in_flight_per_client: usize,
+    /// Requests in flight of all clients of one caller who is known.
+    pub in_flight_per_caller: usize,
+    /// Requests in flight of everybody.
+    pub in_flight_total: usize,
     /// Server starts under way at once.
     pub starts_at_once: usize,
     /// Bytes waiting for a client that does not read; beyond it is cut off.
@@ -282,6 +301,8 @@ pub struct Limits {
     pub private_connections: usize,
     /// Calls of one caller that wait for an answer of a user.
     pub parked_per_caller: usize,
+    /// Calls of everybody that wait for an answer of a user.
+    pub parked_total: usize,
     /// Resources that one client is subscribed to.
     pub subscriptions_per_client: usize,
 }
@@ -292,14 +313,17 @@ impl Default for Limits {
             message_bytes: 16 << 20,
             depth: 128,
             in_flight_per_client: 1024,
+            in_flight_per_caller: 4096,
+            in_flight_total: 16_384,
             starts_at_once: 8,
             client_queue_bytes: 64 << 20,
-            server_queue_bytes: 64 << 20,
+            server_queue_bytes: 16 << 20,
             list_items: 20_000,
             list_pages: 1_000,
             page_size: 5_000,
             private_connections: 64,
             parked_per_caller: 64,
+            parked_total: 1024,
             subscriptions_per_client: 1_000,
         }
     }
@@ -322,6 +346,8 @@ pub struct HttpSettings {
     pub session_idle: Duration,
     /// Legacy sessions at once.
     pub max_sessions: usize,
+    /// Legacy sessions at once of one caller who is known.
+    pub max_sessions_per_caller: usize,
     /// Connections at once.
     pub max_connections: usize,
     /// Bytes of events that each stream of a legacy session keeps after they were sent, for a client that resumes it.
@@ -342,6 +368,7 @@ impl Default for HttpSettings {
             body_timeout: Duration::from_secs(30),
             session_idle: Duration::from_secs(3600),
             max_sessions: 10_000,
+            max_sessions_per_caller: 1_000,
             max_connections: 4096,
             replay_bytes: 1 << 20,
             sse: false,
@@ -371,6 +398,10 @@ pub mod defaults {
 
     /// [`super::Server::call_timeout`].
     pub const CALL_TIMEOUT: Duration = Duration::from_secs(600);
+    /// [`super::Server::max_call_time`].
+    pub const MAX_CALL_TIME: Duration = Duration::from_secs(3600);
+    /// [`super::Server::stuck_after`].
+    pub const STUCK_AFTER: Duration = Duration::from_secs(5);
     /// [`super::Server::start_timeout`].
     pub const START_TIMEOUT: Duration = Duration::from_secs(60);
     /// [`super::Server::list_timeout`].

@@ -6,6 +6,9 @@
 use crate::catalog::lists::ServerLists;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
+use crate::config::model::terms::CallTerms;
+use crate::downstream::breaker::Breaker;
+use crate::downstream::breaker::Entry;
 use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
@@ -20,6 +23,7 @@ use crate::protocol::version::Era;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Waiter;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -65,6 +69,8 @@ pub(super) struct Shared {
     pub(super) updates: Updates,
     /// Why it is not idle although it has no calls.
     pub(super) holds: Holds,
+    /// Whether it keeps failing.
+    pub(super) breaker: Arc<Breaker>,
 }
 
 /// Where a server is in its life.
@@ -145,7 +151,8 @@ impl ServerHandle {
 
     /// Sends `request`, now or when the server has started. Exactly one answer comes to `waiter`.
     pub fn call(&self, permit: &Permit<'_>, request: &Request<'_>, waiter: Box<dyn Waiter>) {
-        self.call_within(permit, request, waiter, self.server.call_timeout);
+        let CallTerms { idle, longest, .. } = self.server.terms();
+        self.call_within(permit, request, waiter, Patience { idle, longest });
     }
 
     /// As [`ServerHandle::call`], for an answer that may take as long as `patience`.
@@ -154,9 +161,14 @@ impl ServerHandle {
         permit: &Permit<'_>,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) {
         debug_assert_eq!(permit.route().server, self.shared.name, "a permit is for one route");
+        let waiter = match self.shared.breaker.enter() {
+            Entry::Pass => waiter,
+            Entry::Probe => self.shared.breaker.probe(waiter),
+            Entry::Refuse(why) => return waiter.answer(Answer::Lost(Lost::NotSent(why))),
+        };
         let waiter = match self.ready_link() {
             Some(link) => match link.call(request, waiter, patience) {
                 Ok(()) => return,
@@ -342,6 +354,7 @@ impl Shared {
         own: Option<Own>,
     ) -> Self {
         let name = entry.borrow().name.clone();
+        let breaker = Arc::new(Breaker::new(Arc::clone(&entry), Arc::clone(&around.metrics)));
         Self {
             name,
             state: Mutex::new(state),
@@ -356,6 +369,7 @@ impl Shared {
             privates: Privates::default(),
             updates: Updates::default(),
             holds: Holds::default(),
+            breaker,
             own,
         }
     }

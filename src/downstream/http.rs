@@ -20,6 +20,7 @@ mod session;
 mod sse;
 mod stale;
 mod talk;
+mod trouble;
 #[cfg(test)]
 mod tests;
 
@@ -137,6 +138,7 @@ async fn streamable(order: Order, endpoint: Endpoint) -> Result<Connection, Star
         declared: order.declared,
         patience: server.start_timeout,
         ended: watch::Sender::new(None),
+        breaker: order.breaker,
         failures: AtomicU32::new(0),
     });
     let lifeline = Box::new(HttpLifeline { link: Arc::clone(&link) });

@@ -16,6 +16,7 @@ use crate::downstream::updates::task_of;
 use crate::protocol::capability;
 use crate::protocol::code;
 use crate::wire::members::Members;
+use crate::wire::pending::Patience;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -101,7 +102,7 @@ fn open(link: &dyn Link, lists: &ServerLists, updates: &Updates, number: u64) ->
     let (waiter, ended) = background(&tag);
     let request = Request::own("subscriptions/listen", &members, capability::FULL);
     // A connection that has ended says so through `ended`, because the waiter is dropped.
-    let _ = link.call(&request, waiter, FOR_EVER);
+    let _ = link.call(&request, waiter, Patience::flat(FOR_EVER));
     Some(Stream { tag, ended, uris })
 }
 

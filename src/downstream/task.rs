@@ -4,6 +4,7 @@
 //! themselves through their handle.
 
 pub mod backoff;
+mod states;
 mod sweep;
 mod wanted;
 
@@ -29,6 +30,7 @@ use crate::downstream::private_ears::PrivateEars;
 use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
+use crate::downstream::task::states::answer_waiting;
 use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::finish;
 use crate::downstream::task::sweep::sweep;
@@ -36,7 +38,7 @@ use crate::downstream::task::wanted::wanted;
 use crate::protocol::capability;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
-use crate::wire::pending::Answer;
+use crate::wire::guard::unharmed;
 use crate::wire::pending::Lost;
 use crate::wire::tasks::Tasks;
 use std::sync::Arc;
@@ -69,9 +71,13 @@ pub fn launch(
 
 /// The life of one connection, shared or not, until it is retired.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let around = shared.around.clone();
-    let backoff = Backoff::default();
-    ServerTask { shared, around, backoff, in_doubt: false, unused: false, ears: None }.run().await;
+    let life = || {
+        let (shared, around, backoff) = (Arc::clone(&shared), shared.around.clone(), Backoff::default());
+        ServerTask { shared, around, backoff, in_doubt: false, unused: false, ears: None }.run()
+    };
+    while unharmed("the life of a server", life()).await.is_none() {
+        shared.break_off();
+    }
 }
 
 struct ServerTask {
@@ -124,7 +130,9 @@ impl ServerTask {
         let starts = Arc::clone(&self.around.starts);
         let attempt = async {
             // Held until the attempt is over. The semaphore is never closed.
-            let _one_of_few = starts.acquire().await;
+            let Ok(_one_of_few) = timeout(server.start_timeout, starts.acquire()).await else {
+                return Err(StartError::Crowded { server: server.name.clone(), after: server.start_timeout });
+            };
             match timeout(server.start_timeout.saturating_add(LAST_WORDS), connector.connect(order)).await {
                 Ok(result) => result,
                 Err(_) => Err(StartError::Silent {
@@ -152,7 +160,8 @@ impl ServerTask {
             }
         };
         let era = self.known_era(server);
-        Order { era, listener, limits: self.around.limits, server: Arc::clone(server), declared }
+        let (limits, breaker) = (self.around.limits, Arc::clone(&self.shared.breaker));
+        Order { era, listener, limits, server: Arc::clone(server), declared, breaker }
     }
 
     /// Resolves when a start is no longer worth it: the server is retired, and no call waits or their drain is over.
@@ -209,6 +218,9 @@ impl ServerTask {
         match over {
             Over::Ended(how) => {
                 let how = format!("{how}{}", words(&lifeline.last_words()));
+                if !link.counts_its_failures() {
+                    self.shared.breaker.failed(link.pending().answered(), &how);
+                }
                 event::server_closed(&self.around.metrics, &self.shared.name, &how);
                 lifeline.stop(self.entry().stop).await;
                 self.ended(began, &how);
@@ -217,7 +229,7 @@ impl ServerTask {
                 // From here on calls start a new process; one that slipped in before is waited for.
                 self.become_idle();
                 tokio::select! {
-                    () = finish(&*link) => {}
+                    () = finish(&*link, &self.shared.breaker) => {}
                     _ = lifeline.ended() => {}
                 }
                 lifeline.stop(self.entry().stop).await;
@@ -287,7 +299,7 @@ impl ServerTask {
                 drain = retired.wait_for(Option::is_some) => {
                     return Over::Retired(drain.ok().and_then(|drain| *drain).unwrap_or_default());
                 }
-                _ = tick.tick() => sweep(&**link),
+                _ = tick.tick() => sweep(&**link, &self.shared.breaker),
             }
             let pending = link.pending();
             if pending.issued() != issued || !pending.is_empty() || !self.shared.updates.is_empty() {
@@ -350,7 +362,7 @@ impl ServerTask {
     async fn drain(&self, link: Arc<dyn Link>, mut lifeline: Box<dyn Lifeline>, drain: Duration) {
         self.shared.set(State::Draining { link: Some(Arc::clone(&link)) });
         tokio::select! {
-            _ = timeout(drain, finish(&*link)) => {}
+            _ = timeout(drain, finish(&*link, &self.shared.breaker)) => {}
             _ = lifeline.ended() => {}
         }
         lifeline.stop(self.entry().stop).await;
@@ -361,18 +373,5 @@ impl ServerTask {
     fn refuse_waiting(&self, why: &str) {
         let before = self.shared.set(State::Draining { link: None });
         answer_waiting(before, &Lost::NotSent(why.into()));
-    }
-}
-
-impl Shared {
-    /// Puts the server into `state`; the state before.
-    fn set(&self, state: State) -> State {
-        std::mem::replace(&mut *self.lock(), state)
-    }
-}
-
-fn answer_waiting(state: State, lost: &Lost) {
-    if let State::Starting { waiting, .. } = state {
-        waiting.into_iter().for_each(|parked| parked.waiter.answer(Answer::Lost(lost.clone())));
     }
 }

@@ -5,6 +5,7 @@
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
+use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
 use crate::gateway::pages::page_of;
 use crate::gateway::reply::Failure;
@@ -50,6 +51,8 @@ pub struct Session {
     key: Owner,
     caller: Caller,
     in_flight_limit: usize,
+    /// What its requests count towards besides.
+    load: Arc<Load>,
     lone: bool,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
@@ -92,19 +95,19 @@ impl std::fmt::Debug for Reply {
 }
 
 impl Session {
-    /// A session of `caller` with at most `in_flight_limit` requests at once.
+    /// A session of `caller` with at most `in_flight_limit` requests at once, which count towards `load`.
     #[must_use]
-    pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
+    pub fn new(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
         let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
         let state = Mutex::default();
-        Self { key, caller, in_flight_limit, lone: false, relayable, log_level, state }
+        Self { key, caller, in_flight_limit, load, lone: false, relayable, log_level, state }
     }
 
     /// A session for one request of `caller`.
     #[must_use]
-    pub fn lone(caller: Caller, in_flight_limit: usize) -> Self {
-        Self { lone: true, ..Self::new(caller, in_flight_limit) }
+    pub fn lone(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
+        Self { lone: true, ..Self::new(caller, in_flight_limit, load) }
     }
 
     /// True for a session that is made for one request.
@@ -273,6 +276,7 @@ impl Session {
         if state.in_flight.contains_key(id) {
             return Err(Failure::duplicate_id(id));
         }
+        self.load.enter()?;
         state.in_flight.insert(id.into(), None);
         Ok(())
     }
@@ -341,7 +345,9 @@ impl Session {
     /// The request is over. The ids of questions that came because of it and were not answered.
     pub(super) fn settle(&self, id: &str) -> Vec<Box<str>> {
         let mut state = self.lock();
-        state.in_flight.remove(id);
+        if state.in_flight.remove(id).is_some() {
+            self.load.leave();
+        }
         if !state.given_up.is_empty() {
             state.given_up.remove(id);
         }

@@ -1,0 +1,36 @@
+//! `initialize`: a legacy client says who it is and what it can do, and is told the same of us.
+//!
+//! It waits for no server.
+
+use crate::gateway::core::Core;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::incoming::Incoming;
+use crate::gateway::reply::Failure;
+use crate::gateway::snapshot::Snapshot;
+use crate::protocol::capability;
+use crate::protocol::legacy;
+use crate::protocol::version;
+use crate::protocol::version::Era;
+use crate::telemetry::event;
+use serde_json::value::RawValue;
+
+/// Answers it.
+pub(super) fn answer(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
+    let said: legacy::Initialize<'_> = match serde_json::from_str(incoming.params.raw()) {
+        Ok(said) => said,
+        Err(why) => return exchange.fail(&Failure::bad_params(incoming.method, why)),
+    };
+    let version = version::negotiate_legacy(&said.protocol_version);
+    let client = said.client_info.clone().unwrap_or_default();
+    event::client_connected(&core.around.metrics, "legacy", &client.name, version);
+    let apps = snapshot.catalog.apps().are_clear();
+    let declared = said.capabilities.map_or("{}", RawValue::get);
+    let relayable = capability::relayable(declared, Era::Legacy, apps);
+    exchange.session().introduce(version, said.client_info, relayable);
+    let offered = legacy::initialize_result(
+        version,
+        &capability::offered(Era::Legacy, apps),
+        snapshot.catalog.instructions(),
+    );
+    exchange.result(&offered);
+}
