@@ -5,6 +5,7 @@
 
 mod http;
 mod lists;
+mod load;
 mod message;
 mod old_sse;
 mod options;

@@ -37,6 +37,8 @@ pub struct Options {
     pub ledger: Option<PathBuf>,
     /// `instructions` of the handshake.
     pub instructions: Option<String>,
+    /// What tools say of themselves (`annotations`), as JSON text.
+    pub hints: String,
     /// Resources offered.
     pub resources: usize,
     /// Prompts offered.
@@ -87,6 +89,8 @@ pub struct Options {
     pub exit_after_call: bool,
     /// Ask for the folders of the client.
     pub ask_roots: bool,
+    /// Do not keep what was received.
+    pub forgetful: bool,
     /// Do nothing but live; what a grandchild does.
     pub sleep_forever: bool,
 }
@@ -111,6 +115,7 @@ impl Options {
                 "--capabilities" => options.capabilities = Some(value()),
                 "--ledger" => options.ledger = Some(value().into()),
                 "--list-fault" => options.list_fault = Some(value().into()),
+                "--hints" => options.hints = value(),
                 "--instructions" => options.instructions = Some(value()),
                 "--resources" => options.resources = count(&value()),
                 "--prompts" => options.prompts = count(&value()),
@@ -146,6 +151,7 @@ impl Options {
             "--odd-items" => &mut self.odd_items,
             "--exit-after-call" => &mut self.exit_after_call,
             "--ask-roots" => &mut self.ask_roots,
+            "--forgetful" => &mut self.forgetful,
             "--sleep-forever" => &mut self.sleep_forever,
             other => panic!("unknown argument {other}"),
         }
@@ -165,6 +171,7 @@ impl Default for Options {
             capabilities: None,
             list_fault: None,
             instructions: None,
+            hints: r#"{"readOnlyHint":true,"x-odd":null}"#.into(),
             resources: 2,
             prompts: 1,
             http: None,
@@ -190,6 +197,7 @@ impl Default for Options {
             odd_items: false,
             exit_after_call: false,
             ask_roots: false,
+            forgetful: false,
             sleep_forever: false,
         }
     }

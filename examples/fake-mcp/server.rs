@@ -110,7 +110,9 @@ impl Server {
 
     /// Acts on one line or body.
     pub fn take(self: &Arc<Self>, line: &str, out: &Arc<dyn Out>) {
-        lock(&self.seen).push(line.to_owned());
+        if !self.options.forgetful {
+            lock(&self.seen).push(line.to_owned());
+        }
         let Some(message) = Message::read(line) else { return };
         if self.options.silent {
             return;

@@ -2,6 +2,7 @@
 //!
 //! It does not know the transport beyond writing an answer.
 
+use crate::load;
 use crate::message::Message;
 use crate::message::quote;
 use crate::script;
@@ -12,7 +13,7 @@ use crate::server::lock;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BUILTIN: [&str; 34] = [
+const BUILTIN: [&str; 35] = [
     "echo",
     "params",
     "pid",
@@ -25,6 +26,7 @@ const BUILTIN: [&str; 34] = [
     "error",
     "die",
     "count_and_die",
+    "die_once",
     "hang",
     "garbage",
     "bad_utf8",
@@ -61,7 +63,10 @@ pub fn call(server: &Arc<Server>, message: Message, id: &str, out: &Arc<dyn Out>
         return out.answer(error(id, -32602, &format!("Unknown tool: {name}"), "").as_bytes());
     }
     server.note("call", &name);
-    let run_once = server.options.exit_after_call;
+    if name == "load" {
+        load::call(server, &message, id, out);
+        return leave_if_done(server);
+    }
     let run = Run { server: Arc::clone(server), message, id: id.to_owned(), out: Arc::clone(out) };
     if server.options.http.is_none()
         && matches!(name.as_str(), "play" | "sleep" | "slow_progress" | "late_both")
@@ -70,7 +75,11 @@ pub fn call(server: &Arc<Server>, message: Message, id: &str, out: &Arc<dyn Out>
     } else {
         run.tool(&name);
     }
-    if run_once {
+    leave_if_done(server);
+}
+
+fn leave_if_done(server: &Server) {
+    if server.options.exit_after_call {
         crate::leave(0);
     }
 }
@@ -123,6 +132,15 @@ impl Run {
     fn misbehave(&self, name: &str) {
         let id = &self.id;
         match name {
+            // The end leaves a mark, and whoever comes after it lives.
+            "die_once" => {
+                let mark = self.message.text("/arguments/mark");
+                if std::path::Path::new(mark).exists() {
+                    return self.text("alive");
+                }
+                std::fs::write(mark, "it died").expect("the mark can be left");
+                crate::leave(7);
+            }
             "die" | "count_and_die" => {
                 crate::complain(&format!("{}: the disk is full", self.server.options.name));
                 crate::leave(7);

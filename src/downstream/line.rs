@@ -133,7 +133,7 @@ impl LineLink {
             return Ok(());
         };
         // Whoever closed the table meanwhile has answered; then there is nothing left to take.
-        let Some(waiter) = self.pending.give_up(id) else { return Ok(()) };
+        let Some(waiter) = self.pending.take(id) else { return Ok(()) };
         if refused == Refused::Closed {
             return Err(waiter);
         }
@@ -188,7 +188,7 @@ impl LineLink {
 
     fn answered(&self, id: &RawValue, answer: Answer<'_>) {
         let number = id.get().parse::<u64>().ok();
-        if let Some(waiter) = number.and_then(|id| self.pending.take(id)) {
+        if let Some(waiter) = number.and_then(|id| self.pending.take_answered(id)) {
             return waiter.answer(answer);
         }
         // An id that was given out is a late or second answer; one that never was belongs to the only call there is.

@@ -223,7 +223,7 @@ impl ServerTask {
                 }
                 event::server_closed(&self.around.metrics, &self.shared.name, &how);
                 lifeline.stop(self.entry().stop).await;
-                self.ended(began, &how);
+                self.ended(began, &how, link.pending().has_served());
             }
             Over::Unused => {
                 // From here on calls start a new process; one that slipped in before is waited for.
@@ -262,12 +262,12 @@ impl ServerTask {
         }
     }
 
-    fn ended(&mut self, began: Instant, how: &str) {
+    fn ended(&mut self, began: Instant, how: &str, served: bool) {
         // Before its lists were read nobody could use it: that is a start that failed.
         let unlisted = self.shared.own.is_none() && self.shared.lists.borrow().is_none();
         let pause = match unlisted {
             true => self.backoff.after_failed_start(),
-            false => self.backoff.after_end(began.elapsed()),
+            false => self.backoff.after_end(began.elapsed(), served),
         };
         let mut state = self.shared.lock();
         if pause.is_zero() {

@@ -199,19 +199,17 @@ impl Pending {
         Ok(id)
     }
 
-    /// Removes the waiter of an answer. `None` for an id that is not (or no longer) in flight.
-    pub fn take(&self, id: u64) -> Option<Box<dyn Waiter>> {
+    /// Removes the waiter of an answer that the server gave. `None` for an id that is not (or no longer) in flight.
+    pub fn take_answered(&self, id: u64) -> Option<Box<dyn Waiter>> {
         let mut table = self.lock();
-        let entry = table.calls.remove(&id)?;
+        let waiter = table.calls.remove(&id)?.waiter;
         // The gateway's own calls say nothing of how those of clients fare.
-        if entry.waiter.owner() != 0 {
-            table.answered += 1;
-        }
-        Some(entry.waiter)
+        table.answered += u64::from(waiter.owner() != 0);
+        Some(waiter)
     }
 
-    /// Removes the waiter of a call that the server did not answer.
-    pub fn give_up(&self, id: u64) -> Option<Box<dyn Waiter>> {
+    /// Removes the waiter of a call that will get another answer. `None` for an id that is not (or no longer) in flight.
+    pub fn take(&self, id: u64) -> Option<Box<dyn Waiter>> {
         self.lock().calls.remove(&id).map(|entry| entry.waiter)
     }
 
@@ -219,6 +217,12 @@ impl Pending {
     #[must_use]
     pub fn answered(&self) -> u64 {
         self.lock().answered
+    }
+
+    /// True once the server answered a call that was not the gateway's own.
+    #[must_use]
+    pub fn has_served(&self) -> bool {
+        self.answered() != 0
     }
 
     /// True once no more calls are accepted.
@@ -419,9 +423,9 @@ mod tests {
     async fn only_answers_to_clients_are_counted() {
         let pending = Pending::new(9);
         let ids = [0, 1, 1].map(|owner| insert(&pending, owner, 5).unwrap());
-        assert!(pending.take(ids[0]).is_some() && pending.give_up(ids[1]).is_some());
+        assert!(pending.take_answered(ids[0]).is_some() && pending.take(ids[1]).is_some());
         assert_eq!(pending.answered(), 0);
-        assert!(pending.take(ids[2]).is_some());
+        assert!(pending.take_answered(ids[2]).is_some());
         assert_eq!(pending.answered(), 1);
     }
 

@@ -54,6 +54,19 @@ fn a_server_that_dies_in_a_call_gives_one_error_with_its_last_words_and_starts_a
 }
 
 #[test]
+fn a_server_that_answers_between_its_ends_is_started_again_each_time() {
+    let (conf, client) = one(|fake| fake);
+    for round in 0..8 {
+        client.call("odd__pid", json!({})).result();
+        assert!(
+            client.call("odd__die", json!({})).error_text().contains("the disk is full"),
+            "round {round}"
+        );
+    }
+    assert_eq!(conf.spawns("odd"), 8);
+}
+
+#[test]
 fn all_calls_in_flight_end_when_their_server_dies_and_none_is_run_again() {
     let (conf, client) = one(|fake| fake.set("callTimeoutMs", 60_000));
     let waiting: Vec<_> = (0..5).map(|_| client.begin_call("odd__sleep", json!({ "ms": 60_000 }))).collect();

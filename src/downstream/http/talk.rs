@@ -122,7 +122,7 @@ impl Talk {
 
     /// Ends the call `id` without an answer of the server.
     pub fn give_up(&self, id: u64, lost: Lost) {
-        if let Some(waiter) = self.pending.give_up(id) {
+        if let Some(waiter) = self.pending.take(id) {
             waiter.answer(Answer::Lost(lost));
         }
     }
@@ -352,7 +352,7 @@ impl Talk {
     fn answer_error(&self, asked: Asked, error: &str) -> Result<(), Trouble> {
         let raw: &RawValue =
             serde_json::from_str(error).map_err(|_| Trouble::closed("gave an error that is no JSON"))?;
-        if let Some(waiter) = self.pending.take(asked.id) {
+        if let Some(waiter) = self.pending.take_answered(asked.id) {
             waiter.answer(Answer::Outcome(Outcome::Error(raw)));
         }
         Ok(())
@@ -366,7 +366,7 @@ impl Talk {
             let (seen, asked) = (reply::shown(id.get()), asked.id);
             return Heard::Foreign(format!("answered to the id {seen} instead of {asked}"));
         }
-        if let Some(waiter) = seen.and_then(|id| self.pending.take(id)) {
+        if let Some(waiter) = seen.and_then(|id| self.pending.take_answered(id)) {
             waiter.answer(Answer::Outcome(outcome));
         }
         Heard::Answer

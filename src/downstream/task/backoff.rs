@@ -1,7 +1,8 @@
 //! How long a server that does not stay up is left alone.
 //!
 //! The first quick ends cost nothing, so that one crash only costs its own call; then the pause doubles up to a
-//! minute, ± 25 %, so that many servers do not start in step. A stable run forgets everything.
+//! minute, ± 25 %, so that many servers do not start in step. A run that was stable or of use forgets everything: a
+//! server that answers and is killed again and again is started again by the next call each time.
 
 use std::time::Duration;
 
@@ -26,9 +27,9 @@ impl Backoff {
         jittered(exponential(self.failures - 1))
     }
 
-    /// The pause after a connection that lived for `lived`.
-    pub(super) fn after_end(&mut self, lived: Duration) -> Duration {
-        if lived >= STABLE {
+    /// The pause after a connection that lived for `lived`, and answered calls or not.
+    pub(super) fn after_end(&mut self, lived: Duration, served: bool) -> Duration {
+        if lived >= STABLE || served {
             *self = Self::default();
         }
         self.failures = 0;
@@ -58,13 +59,16 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn one_crash_costs_nothing_and_a_stable_run_forgets() {
+    fn one_crash_costs_nothing_and_a_run_that_was_stable_or_of_use_forgets() {
         let mut backoff = Backoff::default();
         for _ in 0..FORGIVEN {
-            assert!(backoff.after_end(Duration::from_secs(1)).is_zero());
+            assert!(backoff.after_end(Duration::from_secs(1), false).is_zero());
         }
-        assert!(!backoff.after_end(Duration::from_secs(1)).is_zero());
-        assert!(backoff.after_end(STABLE).is_zero());
+        assert!(!backoff.after_end(Duration::from_secs(1), false).is_zero());
+        assert!(backoff.after_end(STABLE, false).is_zero());
+        for _ in 0..=FORGIVEN {
+            assert!(backoff.after_end(Duration::from_secs(1), true).is_zero());
+        }
     }
 
     proptest! {

@@ -95,7 +95,8 @@ impl Gateway {
         Output { status, stdout: all(&stdout), stderr: all(&stderr) }
     }
 
-    fn serve(&self, more: &[&str]) -> Command {
+    /// The command that serves, with more arguments.
+    pub fn serve(&self, more: &[&str]) -> Command {
         let mut command = self.bare();
         command.arg("serve").arg("--config").arg(self.conf.file()).arg("--cache-dir").arg(self.conf.cache());
         command.args(more).args(&self.args);

@@ -1,0 +1,224 @@
+//! What a client sent and what came back: one answer to every request, and the right one.
+//!
+//! It does not speak to anybody. A tool result is right when its text is the tag of its own call, a space and the id of
+//! the process that answered; an error is right when it names the server that was called.
+
+use crate::latency::Latency;
+use crate::support::eventually::now;
+use crate::support::stdio_client::lock;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Lines that are kept of what was not right.
+const SAMPLES: usize = 5;
+
+/// The servers of one gateway: their names, and which process answered last for each.
+pub struct Targets {
+    names: Vec<String>,
+    pids: Vec<AtomicU32>,
+}
+
+/// The requests of one client.
+pub struct Ledger {
+    targets: Arc<Targets>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    open: HashMap<String, Open>,
+    /// The highest number that an id was made from.
+    highest: u64,
+    totals: Totals,
+}
+
+struct Open {
+    tag: String,
+    target: usize,
+    sent: Instant,
+}
+
+/// What the entries of a ledger come to.
+#[derive(Default, Clone)]
+pub struct Totals {
+    /// Requests.
+    pub sent: u64,
+    /// Requests with an answer.
+    pub answered: u64,
+    /// Requests without one.
+    pub lost: u64,
+    /// Answers beyond the first.
+    pub dup: u64,
+    /// Answers that belong to another request, or to none.
+    pub wrong: u64,
+    /// Errors that do not name the server.
+    pub unnamed: u64,
+    /// Errors by server.
+    pub failed: BTreeMap<usize, u64>,
+    /// Errors by text, numbers left out.
+    pub reasons: BTreeMap<String, u64>,
+    /// From request to answer.
+    pub latency: Latency,
+    /// Some answers that were not right.
+    pub samples: Vec<String>,
+}
+
+impl Targets {
+    /// Servers of which none has answered.
+    pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Arc<Self> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        Arc::new(Self { pids: names.iter().map(|_| AtomicU32::new(0)).collect(), names })
+    }
+
+    /// The name of a server.
+    pub fn name(&self, target: usize) -> &str {
+        &self.names[target]
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The process that answered last; 0 when none has.
+    pub fn pid(&self, target: usize) -> u32 {
+        self.pids[target].load(Ordering::SeqCst)
+    }
+}
+
+impl Ledger {
+    /// An empty one.
+    pub fn new(targets: &Arc<Targets>) -> Arc<Self> {
+        Arc::new(Self { targets: Arc::clone(targets), state: Mutex::default() })
+    }
+
+    /// The servers.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// A request goes out; `id` as it stands in the message, made from `number`.
+    pub fn sent(&self, id: String, number: u64, target: usize, tag: String) {
+        let mut state = lock(&self.state);
+        state.highest = state.highest.max(number);
+        state.totals.sent += 1;
+        let before = state.open.insert(id, Open { tag, target, sent: now() });
+        assert!(before.is_none(), "an id was used twice at once");
+    }
+
+    /// A message came that is no notification. True when it was the answer to a request without one.
+    pub fn came(&self, message: &Value, raw: &str) -> bool {
+        let id = message["id"].to_string();
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
+        let Some(open) = state.open.remove(&id) else {
+            let number: Option<u64> = id.trim_matches('"').parse().ok();
+            match number.is_some_and(|number| number <= state.highest) {
+                true => state.totals.dup += 1,
+                false => state.totals.wrong += 1,
+            }
+            state.totals.sample(raw);
+            return false;
+        };
+        state.totals.answered += 1;
+        state.totals.latency.add(now().saturating_duration_since(open.sent));
+        let name = &self.targets.names[open.target];
+        if let Some(text) = message.pointer("/error/message").and_then(Value::as_str) {
+            state.totals.error(open.target, name, text);
+            return true;
+        }
+        let text = message.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
+        match text.strip_prefix(&open.tag).and_then(|rest| rest.strip_prefix(' ')?.parse().ok()) {
+            Some(pid) => self.targets.pids[open.target].store(pid, Ordering::SeqCst),
+            None => {
+                state.totals.wrong += 1;
+                state.totals.sample(raw);
+            }
+        }
+        true
+    }
+
+    /// A message came for one request that answers another, or no request at all.
+    pub fn stray(&self, raw: &str) {
+        let mut state = lock(&self.state);
+        state.totals.wrong += 1;
+        state.totals.sample(raw);
+    }
+
+    /// Requests without an answer.
+    pub fn open(&self) -> usize {
+        lock(&self.state).open.len()
+    }
+
+    /// The way of an answer broke. Its request stays without one.
+    pub fn broken(&self, id: &str, why: &str) {
+        lock(&self.state).totals.sample(&format!("the way of the answer to {id} broke: {why}"));
+    }
+
+    /// The sums; what is open counts as lost.
+    pub fn totals(&self) -> Totals {
+        let state = lock(&self.state);
+        let mut totals = state.totals.clone();
+        totals.lost = state.open.len() as u64;
+        totals.samples.extend(
+            state
+                .open
+                .iter()
+                .take(SAMPLES)
+                .map(|(id, open)| format!("no answer to {id}: a call of {}", self.targets.name(open.target))),
+        );
+        totals
+    }
+}
+
+impl Totals {
+    /// The sums of many.
+    pub fn of<'a>(ledgers: impl IntoIterator<Item = &'a Arc<Ledger>>) -> Self {
+        ledgers.into_iter().fold(Self::default(), |mut sum, ledger| {
+            let one = ledger.totals();
+            sum.sent += one.sent;
+            sum.answered += one.answered;
+            sum.lost += one.lost;
+            sum.dup += one.dup;
+            sum.wrong += one.wrong;
+            sum.unnamed += one.unnamed;
+            one.failed
+                .into_iter()
+                .for_each(|(target, count)| *sum.failed.entry(target).or_default() += count);
+            one.reasons.into_iter().for_each(|(text, count)| *sum.reasons.entry(text).or_default() += count);
+            sum.latency.merge(&one.latency);
+            sum.samples.extend(one.samples);
+            sum
+        })
+    }
+
+    /// Every request has one answer, and it is its own.
+    pub fn check(&self) {
+        let bad = [self.lost, self.dup, self.wrong, self.unnamed];
+        assert_eq!(bad, [0; 4], "lost, twice, wrong, unnamed; samples: {:#?}", self.samples);
+        assert_eq!(self.sent, self.answered);
+    }
+
+    fn error(&mut self, target: usize, name: &str, text: &str) {
+        *self.failed.entry(target).or_default() += 1;
+        let kind: String = text.chars().filter(|c| !c.is_ascii_digit()).take(160).collect();
+        *self.reasons.entry(kind).or_default() += 1;
+        // The name and nothing else would be no reason.
+        if !text.contains(&format!("`{name}`")) || text.len() < name.len() + 20 {
+            self.unnamed += 1;
+            self.sample(text);
+        }
+    }
+
+    fn sample(&mut self, text: &str) {
+        if self.samples.len() < SAMPLES {
+            self.samples.push(text.chars().take(500).collect());
+        }
+    }
+}
