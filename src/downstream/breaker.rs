@@ -116,7 +116,7 @@ impl Breaker {
     pub fn failed(&self, answered: u64, why: &str) {
         let terms = self.terms();
         let mut state = self.lock();
-        if answered != std::mem::replace(&mut state.answered, answered) && answered != 0 {
+        if std::mem::replace(&mut state.answered, answered) != answered {
             state.failures = 0;
         }
         state.failures = state.failures.saturating_add(1);
@@ -125,6 +125,11 @@ impl Breaker {
         if terms.failures != 0 && state.failures >= terms.failures && state.open.is_none() {
             self.refuse_for(&mut state, terms.pause);
         }
+    }
+
+    /// A new connection is ready, which has answered nothing yet.
+    pub fn connected(&self) {
+        self.lock().answered = 0;
     }
 
     /// How it is; `None` while it is closed.

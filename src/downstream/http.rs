@@ -20,9 +20,9 @@ mod session;
 mod sse;
 mod stale;
 mod talk;
-mod trouble;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use crate::config::model::Http;
 use crate::config::model::StopGrace;

@@ -242,6 +242,7 @@ impl ServerTask {
 
     fn become_ready(&self, link: &Arc<dyn Link>, pid: Option<u32>) {
         self.shared.holds.clear();
+        self.shared.breaker.connected();
         let ready = State::Ready(Ready { link: Arc::clone(link), pid, since: Instant::now() });
         let before = self.shared.set(ready);
         // In the order they came. A call that arrives meanwhile may overtake them, as any two calls may.

@@ -38,7 +38,13 @@ fn silence_opens_it_for_that_server_alone_and_the_error_says_when_it_is_tried() 
     }
     let refused = client.call("odd__pid", json!({}));
     let text = refused.error_text();
-    for part in ["server `odd`", "failed 3 times in a row", "gave no answer within 0.3 s", REFUSED, "one is tried in "] {
+    for part in [
+        "server `odd`",
+        "failed 3 times in a row",
+        "gave no answer within 0.3 s",
+        REFUSED,
+        "one is tried in ",
+    ] {
         assert!(text.contains(part), "no `{part}`: {}", refused.raw);
     }
     client.call("good__pid", json!({})).result();

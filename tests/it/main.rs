@@ -26,6 +26,7 @@ mod limits;
 mod list;
 mod matrix;
 mod modern_http;
+mod panics;
 mod param_headers;
 mod patience;
 mod progress;

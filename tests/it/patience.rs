@@ -67,8 +67,7 @@ fn the_longest_time_of_a_tool_may_be_longer_than_that_of_its_server() {
 
 /// Calls `die_once` on a server with `retry`; what came, and how often the server ran the tool.
 fn dies_once(retry: &str, hints: &str, tools: Value) -> (Result<String, String>, usize) {
-    let (conf, client) =
-        one(|fake| fake.args(&["--hints", hints]).set("retry", retry).set("tools", tools));
+    let (conf, client) = one(|fake| fake.args(&["--hints", hints]).set("retry", retry).set("tools", tools));
     let mark = conf.dir().join("died").display().to_string();
     let id = client.begin_call("odd__die_once", json!({ "mark": mark }));
     let answer = client.answer(&id);

@@ -2,7 +2,6 @@
 //!
 //! It holds the numbers of the file; `downstream` and `gateway` keep them.
 
-use crate::config::model::Server;
 use crate::config::model::defaults;
 use std::time::Duration;
 use wildmatch::WildMatch;
@@ -36,11 +35,11 @@ pub enum Retry {
 pub struct ToolTerms {
     /// Own names of the tools; `*` and `?` match.
     pub pattern: String,
-    /// Instead of [`Server::call_timeout`].
+    /// Instead of [`crate::config::model::Server::call_timeout`].
     pub call_timeout: Option<Duration>,
-    /// Instead of [`Server::max_call_time`].
+    /// Instead of [`crate::config::model::Server::max_call_time`].
     pub max_call_time: Option<Duration>,
-    /// Instead of [`Server::retry`].
+    /// Instead of [`crate::config::model::Server::retry`].
     pub retry: Option<Retry>,
 }
 
@@ -61,27 +60,11 @@ impl Default for BreakerTerms {
     }
 }
 
-impl Server {
-    /// What holds for its calls in general.
+impl ToolTerms {
+    /// True when it is about the tool with this own name.
     #[must_use]
-    pub fn terms(&self) -> CallTerms {
-        CallTerms { idle: self.call_timeout, longest: self.max_call_time, retry: self.retry }
-    }
-
-    /// What holds for calls of the tool with this own name: for each value the first pattern that gives it.
-    #[must_use]
-    pub fn terms_of(&self, tool: &str) -> CallTerms {
-        let mut terms = self.terms();
-        if self.tool_terms.is_empty() {
-            return terms;
-        }
-        let fits: Vec<&ToolTerms> =
-            self.tool_terms.iter().filter(|own| WildMatch::new(&own.pattern).matches(tool)).collect();
-        let longest = fits.iter().find_map(|own| own.max_call_time);
-        terms.idle = fits.iter().find_map(|own| own.call_timeout).unwrap_or(terms.idle);
-        terms.longest = longest.unwrap_or_else(|| terms.longest.max(terms.idle));
-        terms.retry = fits.iter().find_map(|own| own.retry).unwrap_or(terms.retry);
-        terms
+    pub fn fits(&self, tool: &str) -> bool {
+        WildMatch::new(&self.pattern).matches(tool)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Opening, trying and closing, with all their times.
+
 use crate::config::environment::Environment;
 use crate::config::parse;
 use crate::downstream::breaker::Breaker;
