@@ -10,8 +10,8 @@ pub mod batch;
 pub mod complete;
 pub mod core;
 pub mod exchange;
+mod greeting;
 pub mod incoming;
-pub mod initialize;
 pub mod isolation;
 pub mod lists;
 pub mod load;
@@ -26,6 +26,7 @@ pub mod reply;
 pub mod resources;
 pub mod session;
 pub mod snapshot;
+pub mod standing;
 pub mod status;
 pub mod subscribe;
 pub mod tasks;
@@ -54,8 +55,6 @@ use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
 use crate::gateway::updates::Subscriber;
-use crate::protocol::capability;
-use crate::protocol::modern;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
@@ -146,7 +145,13 @@ impl Gateway {
     /// The state of everything, for people and programs.
     #[must_use]
     pub fn status(&self) -> GatewayStatus {
-        status::of(&self.core.current(), self.core.sessions().len())
+        status::of(&self.core)
+    }
+
+    /// Why requests are better sent elsewhere; `None` while they are taken.
+    #[must_use]
+    pub fn unready(&self) -> Option<&'static str> {
+        self.core.standing.unready()
     }
 
     /// Waits until the lists of all servers are known, or their time is over.
@@ -160,11 +165,13 @@ impl Gateway {
 
     /// Stops every server: calls in flight have `drain` to finish. Nothing is left afterwards.
     pub async fn shut_down(&self, drain: Duration) {
+        self.core.standing.end();
         self.core.subscribers.end(None);
         let snapshot = self.core.current();
         snapshot.parking.end(None);
         snapshot.servers.values().for_each(|handle| handle.retire(drain));
-        let stops = snapshot.servers.values().map(ServerHandle::stopped);
+        let leaving = self.core.standing.leaving();
+        let stops = snapshot.servers.values().chain(&leaving).map(ServerHandle::stopped);
         futures_util::future::join_all(stops).await;
         self.core.save();
         self.core.tidy();
@@ -264,6 +271,9 @@ impl Gateway {
         params: Option<&RawValue>,
         sink: &Sink,
     ) {
+        if self.core.standing.is_ending() {
+            return exchange::send_failure(id, &Failure::shutting_down(), sink);
+        }
         let incoming = match Incoming::read(method, params) {
             Ok(incoming) => incoming,
             Err(failure) => return exchange::send_failure(id, &failure, sink),
@@ -274,6 +284,9 @@ impl Gateway {
         };
         if let Err(failure) = incoming.check_modern() {
             return exchange.fail(&failure);
+        }
+        if let (Some(_), Some(presence)) = (&incoming.modern, session.presence()) {
+            presence.speaks_modern(|| incoming.client());
         }
         self.core.around.metrics.calls.up();
         self.dispatch(&incoming, exchange, false);
@@ -306,15 +319,9 @@ impl Gateway {
                 updates::unsubscribe(&self.core, &snapshot, incoming, exchange)
             }
             ("initialize", Era::Legacy) => {
-                return initialize::answer(&self.core, &snapshot, incoming, exchange);
+                return greeting::initialize(&self.core, &snapshot, incoming, exchange);
             }
-            ("server/discover", Era::Modern) => {
-                let offered = modern::discover_result(
-                    &capability::offered(Era::Modern, snapshot.catalog.apps().are_clear()),
-                    snapshot.catalog.instructions(),
-                );
-                return exchange.result(&offered);
-            }
+            ("server/discover", Era::Modern) => return greeting::discover(&snapshot, exchange),
             ("subscriptions/listen", Era::Modern) => {
                 return subscribe::open(&self.core, &snapshot, incoming, exchange);
             }

@@ -11,6 +11,7 @@ use crate::config::Loaded;
 use crate::config::environment::Environment;
 use crate::config::problem::Severity;
 use crate::gateway::Gateway;
+use crate::gateway::standing::Reload;
 use crate::reload::apply::Outcome;
 use crate::reload::watch::Tick;
 use crate::reload::watch::Watch;
@@ -30,6 +31,7 @@ pub struct Follower {
 impl Follower {
     /// Applies what was loaded first and prepares to follow the file.
     pub async fn start(gateway: &Gateway, path: &Path, environment: Environment, first: &Loaded) -> Self {
+        gateway.core().standing().follows(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         let mut watch = Watch::new(path.to_owned(), first.config.settings.watch);
         watch.set_extra_files(first.config.extra_files.clone());
         let digest = watch.digest().await;
@@ -58,8 +60,8 @@ impl Follower {
                     self.reload(&gateway);
                     self.watch.acknowledge(&digest);
                 }
-                Tick::Empty => event::config_absent(gateway.metrics(), &self.path, "is empty"),
-                Tick::Gone => event::config_absent(gateway.metrics(), &self.path, "is gone"),
+                Tick::Empty => self.absent(&gateway, "is empty"),
+                Tick::Gone => self.absent(&gateway, "is gone"),
             }
         }
     }
@@ -79,8 +81,17 @@ impl Follower {
                     tracing::warn!(settings = %late.join(", "), "these settings take effect after a restart");
                 }
             }
-            Err(error) => event::config_refused(gateway.metrics(), error.problems()),
+            Err(error) => {
+                event::config_refused(gateway.metrics(), error.problems());
+                let problems = error.problems().iter().map(ToString::to_string).collect();
+                gateway.core().standing().reloaded(Reload::Refused(problems));
+            }
         }
+    }
+
+    fn absent(&self, gateway: &Gateway, seen: &'static str) {
+        event::config_absent(gateway.metrics(), &self.path, seen);
+        gateway.core().standing().reloaded(Reload::Absent(seen));
     }
 }
 

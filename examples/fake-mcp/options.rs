@@ -49,7 +49,8 @@ pub struct Options {
     pub old_sse: Option<String>,
     /// Address to listen on for WebSockets instead of stdio.
     pub ws: Option<String>,
-    /// A fault of the two: `foreign` and `no-endpoint`, `plain` (no subprotocol).
+    /// A fault of the two: `foreign` and `no-endpoint`, `plain` (no subprotocol). One of modern streams: `deaf` (nothing
+    /// is honoured).
     pub fault: String,
     /// Where the port is written once bound.
     pub port_file: Option<PathBuf>,

@@ -263,7 +263,8 @@ impl Server {
     }
 
     fn listen(&self, message: &Message, id: &str, out: &Arc<dyn Out>) {
-        let wanted = message.raw("notifications").unwrap_or_else(|| "{}".into());
+        let deaf = self.options.fault == "deaf";
+        let wanted = message.raw("notifications").filter(|_| !deaf).unwrap_or_else(|| "{}".into());
         let params = format!(
             r#"{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}},"notifications":{wanted}}}"#
         );

@@ -12,5 +12,8 @@ pub fn start() {
 
 fn tell(info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(place, said = info.payload_as_str().unwrap_or_default(), "a bug: panic");
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let said = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
+    tracing::error!(place, said, "a bug: panic");
 }

@@ -8,12 +8,16 @@ use crate::downstream::handle::Shared;
 use crate::protocol::version::Era;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 impl Shared {
     /// Makes `lists` what is known, with whether the server asks. A server that is modern now asks inside its results.
     pub(super) fn publish(&self, mut lists: ServerLists) -> Arc<ServerLists> {
         if lists.era == Era::Modern {
             self.asks.store(false, Ordering::Relaxed);
+        }
+        if !lists.incomplete {
+            self.history.listed(SystemTime::now());
         }
         self.lists.send_modify(|known| {
             lists.asks = self.asks.load(Ordering::Relaxed);

@@ -8,6 +8,7 @@ use crate::downstream::breaker::Breaker;
 use crate::downstream::error::StartError;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
+use crate::downstream::process::StderrRing;
 use crate::protocol::version::Era;
 use serde_json::value::RawValue;
 use std::future::Future;
@@ -86,4 +87,8 @@ pub trait Lifeline: Send {
     fn pid(&self) -> Option<u32>;
     /// The last lines of a child's stderr.
     fn last_words(&self) -> Vec<String>;
+    /// What a child writes on stderr.
+    fn stderr(&self) -> Option<StderrRing> {
+        None
+    }
 }

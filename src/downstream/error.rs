@@ -75,6 +75,21 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// The end of the stderr of a child that was started.
+    #[must_use]
+    pub fn last_words(&self) -> &[String] {
+        match self {
+            Self::Ended { last_words, .. } | Self::Silent { last_words, .. } => last_words,
+            Self::Crowded { .. }
+            | Self::Spawn(_)
+            | Self::Refused { .. }
+            | Self::Unauthorized { .. }
+            | Self::Unreachable { .. } => &[],
+        }
+    }
+}
+
 /// `; its last words: "…"`, or nothing.
 #[must_use]
 pub fn words(lines: &[String]) -> String {

@@ -40,13 +40,13 @@ async fn keep(link: &dyn Link, updates: &Updates) {
             let _ = tell(link, "resources/unsubscribe", &uri).await;
             told.remove(&uri);
         }
-        for uri in wanted.difference(&told.clone()) {
-            match tell(link, "resources/subscribe", uri).await {
+        for uri in updates.awaited() {
+            match tell(link, "resources/subscribe", &uri).await {
                 Ok(()) => {
-                    told.insert(uri.clone());
-                    updates.settle(uri, None);
+                    updates.settle(&uri, None);
+                    told.insert(uri);
                 }
-                Err(why) => updates.settle(uri, Some(&why)),
+                Err(why) => updates.settle(&uri, Some(&why)),
             }
         }
         if changes.changed().await.is_err() {
@@ -68,4 +68,58 @@ async fn tell(link: &dyn Link, method: &str, uri: &str) -> Result<(), String> {
 /// An error object of our own, as JSON text.
 fn error(message: &str) -> String {
     serde_json::json!({ "code": code::INTERNAL_ERROR, "message": message }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::downstream::link::Link;
+    use crate::protocol::version::Era;
+    use crate::wire::message::Outcome;
+    use crate::wire::pending::Answer;
+    use crate::wire::pending::Owner;
+    use crate::wire::pending::Patience as Times;
+    use crate::wire::pending::Pending;
+    use crate::wire::pending::Waiter;
+    use serde_json::value::RawValue;
+    use tokio::time::timeout;
+
+    /// A server that takes everything.
+    struct Willing(Pending);
+
+    impl Link for Willing {
+        fn era(&self) -> Era {
+            Era::Legacy
+        }
+        fn call(&self, _: &Request<'_>, waiter: Box<dyn Waiter>, _: Times) -> Result<(), Box<dyn Waiter>> {
+            let nothing = RawValue::from_string("{}".into()).expect("JSON");
+            waiter.answer(Answer::Outcome(Outcome::Result(&nothing)));
+            Ok(())
+        }
+        fn cancel(&self, _: Owner, _: &str, _: Option<&str>) -> bool {
+            false
+        }
+        fn abandon(&self, _: u64, _: &str) {}
+        fn notify(&self, _: &str, _: &str) {}
+        fn respond(&self, _: &RawValue, _: &str) {}
+        fn pending(&self) -> &Pending {
+            &self.0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_wants_what_was_let_go_a_moment_ago_has_its_word() {
+        let (updates, server) = (Updates::default(), Willing(Pending::new(1)));
+        let clients = async {
+            updates.want("a:1");
+            assert_eq!(updates.word("a:1").await, Ok(()));
+            updates.unwant("a:1");
+            updates.want("a:1");
+            assert_eq!(timeout(PATIENCE, updates.word("a:1")).await, Ok(Ok(())));
+        };
+        tokio::select! {
+            () = follow(&server, &updates) => unreachable!("it never ends"),
+            () = clients => {}
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::config::model::Sharing;
 use crate::config::model::terms::CallTerms;
 use crate::downstream::breaker::Breaker;
 use crate::downstream::breaker::Entry;
+use crate::downstream::history::History;
 use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
@@ -71,6 +72,7 @@ pub(super) struct Shared {
     pub(super) holds: Holds,
     /// Whether it keeps failing.
     pub(super) breaker: Arc<Breaker>,
+    pub(super) history: History,
 }
 
 /// Where a server is in its life.
@@ -131,12 +133,6 @@ impl ServerHandle {
     pub fn with_entry(&self, server: Arc<Server>) -> Self {
         self.shared.entry.send_replace(Arc::clone(&server));
         Self { server, shared: Arc::clone(&self.shared) }
-    }
-
-    /// What is known of its lists.
-    #[must_use]
-    pub fn lists(&self) -> Option<Arc<ServerLists>> {
-        self.shared.lists.borrow().clone()
     }
 
     /// The era of its connection, or the one it spoke last.
@@ -220,42 +216,14 @@ impl ServerHandle {
         }
     }
 
-    /// Since when its lists have been on their way; `None` when they are known or nobody is reading them.
-    #[must_use]
-    pub fn coming_since(&self) -> Option<Instant> {
-        if self.lists().is_some() {
-            return None;
-        }
-        match &*self.lock() {
-            State::Starting { since, .. } => Some(*since),
-            State::Ready(ready) => Some(ready.since),
-            State::Idle | State::Failed { .. } | State::Draining { .. } => None,
-        }
-    }
-
-    /// Waits until its lists are known, or it is clear that they will not be soon.
-    pub async fn lists_or_failure(&self) {
-        let mut lists = self.shared.lists.subscribe();
-        loop {
-            if lists.borrow_and_update().is_some() || self.has_failed() {
-                return;
-            }
-            tokio::select! {
-                _ = lists.changed() => {}
-                () = self.shared.stopped.cancelled() => return,
-            }
-        }
-    }
-
-    /// Has its lists read again, if it is running.
-    pub fn relist(&self) {
-        self.shared.relist.notify_one();
-    }
-
-    /// Somebody wants to hear of updates of the resource `uri`: it is started for that.
+    /// Somebody wants to hear of updates of the resource `uri`: it is started for that, or they are refused at once.
     pub fn want_updates(&self, uri: &str) {
         self.shared.updates.want(uri);
-        self.want();
+        if self.want().is_none()
+            && let State::Failed { reason, .. } = &*self.lock()
+        {
+            self.shared.updates.refuse_awaited(reason);
+        }
     }
 
     /// The resources whose updates are wanted.
@@ -296,7 +264,7 @@ impl ServerHandle {
         &self.shared
     }
 
-    fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         matches!(&*self.lock(), State::Failed { .. } | State::Draining { .. })
     }
 
@@ -370,6 +338,7 @@ impl Shared {
             updates: Updates::default(),
             holds: Holds::default(),
             breaker,
+            history: History::default(),
             own,
         }
     }

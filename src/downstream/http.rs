@@ -17,7 +17,7 @@ pub mod reply;
 mod resume;
 mod roots;
 mod session;
-mod sse;
+pub mod sse;
 mod stale;
 mod talk;
 #[cfg(test)]

@@ -16,10 +16,12 @@ use crate::downstream::updates::task_of;
 use crate::protocol::capability;
 use crate::protocol::code;
 use crate::wire::members::Members;
+use crate::wire::meta;
 use crate::wire::pending::Patience;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
@@ -27,6 +29,8 @@ use tokio::time::timeout;
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Pauses before a stream is opened again: doubling from the first to the second.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+/// The id of the request whose stream a message belongs to, in `_meta`.
+const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 /// How long a server may take to acknowledge a stream.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -44,7 +48,7 @@ enum Next {
     Dropped(bool),
     /// The server does not have it.
     Unknown,
-    /// Other resources are wanted.
+    /// Other resources are wanted, or one is wanted anew.
     Changed,
 }
 
@@ -76,10 +80,7 @@ pub async fn keep_listening(
                 before = Some(stream);
                 continue;
             }
-            Next::Unknown => {
-                refuse(updates, &stream.uris);
-                return std::future::pending().await;
-            }
+            Next::Unknown => return refuse_all(updates, &mut changes).await,
             Next::Dropped(properly) => {
                 if properly {
                     pause = PAUSES[0];
@@ -100,6 +101,7 @@ fn open(link: &dyn Link, lists: &ServerLists, updates: &Updates, number: u64) ->
     let members = Members::parse(&params).ok()?;
     let tag = format!("listen-{number}");
     let (waiter, ended) = background(&tag);
+    updates.ask(&uris, link.pending().issued());
     let request = Request::own("subscriptions/listen", &members, capability::FULL);
     // A connection that has ended says so through `ended`, because the waiter is dropped.
     let _ = link.call(&request, waiter, Patience::flat(FOR_EVER));
@@ -112,8 +114,7 @@ fn end(link: &dyn Link, stream: Option<Stream>) {
     }
 }
 
-/// Waits until the server has said a word on every resource, or the stream ends. What it says nothing of in time counts as
-/// refused.
+/// Waits until the server has acknowledged every resource, or the stream ends. What it says nothing of counts as refused.
 async fn acknowledged(updates: &Updates, stream: &mut Stream) {
     let words = async {
         for uri in &stream.uris {
@@ -131,11 +132,7 @@ async fn acknowledged(updates: &Updates, stream: &mut Stream) {
     }
 }
 
-async fn next(
-    stream: &mut Stream,
-    updates: &Updates,
-    changes: &mut tokio::sync::watch::Receiver<u64>,
-) -> Next {
+async fn next(stream: &mut Stream, updates: &Updates, changes: &mut watch::Receiver<u64>) -> Next {
     loop {
         tokio::select! {
             ended = &mut stream.ended => return match ended {
@@ -151,7 +148,7 @@ async fn next(
                 if changed.is_err() {
                     return std::future::pending().await;
                 }
-                if updates.wanted() != stream.uris {
+                if updates.wanted() != stream.uris || !updates.awaited().is_empty() {
                     return Next::Changed;
                 }
             }
@@ -160,11 +157,24 @@ async fn next(
 }
 
 fn refuse(updates: &Updates, uris: &BTreeSet<Box<str>>) {
-    let error = format!(
-        r#"{{"code":{},"message":"the server does not tell of updates of this resource"}}"#,
-        code::INVALID_PARAMS
-    );
-    uris.iter().for_each(|uri| updates.settle(uri, Some(&error)));
+    uris.iter().for_each(|uri| updates.settle(uri, Some(&not_told())));
+}
+
+/// The server has no streams: whoever comes is told. Never ends.
+async fn refuse_all(updates: &Updates, changes: &mut watch::Receiver<u64>) {
+    loop {
+        changes.borrow_and_update();
+        refuse(updates, &updates.wanted());
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// An error object, as JSON text.
+fn not_told() -> String {
+    let message = "the server does not tell of updates of this resource";
+    format!(r#"{{"code":{},"message":"{message}"}}"#, code::INVALID_PARAMS)
 }
 
 /// The server has said what it will tell of; `params` is of `notifications/subscriptions/acknowledged`.
@@ -178,6 +188,11 @@ pub fn hear_acknowledged(updates: &Updates, params: &str) {
     let tasks = honoured.get("taskIds");
     let tasks: Vec<String> = tasks.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     tasks.iter().for_each(|id| updates.settle(&of_task(id), None));
+    let meta = meta::of(&params).ok().flatten();
+    let stream = meta.and_then(|meta| meta.get(SUBSCRIPTION)?.get().parse().ok());
+    if let Some(stream) = stream {
+        updates.refuse_asked(stream, &not_told());
+    }
 }
 
 /// What is asked for: the changes that the server says it tells, and the wanted resources. `None` when that is nothing.

@@ -22,6 +22,7 @@ pub use crate::downstream::process::tree::How;
 pub use crate::downstream::process::tree::StopReport;
 
 use crate::config::model::Stdio;
+use crate::downstream::veil::Veil;
 use crate::name::ServerName;
 use crate::wire::pipe::widen;
 use std::io;
@@ -96,7 +97,7 @@ fn adopt(mut child: std::process::Child, stdio: &Stdio, name: &ServerName) -> io
         stdin: ChildStdin::from_std(stdin)?,
         stdout: ChildStdout::from_std(stdout)?,
         child,
-        stderr: StderrRing::new(name.clone(), stderr::secrets(&stdio.env)),
+        stderr: StderrRing::new(name.clone(), Veil::of_child(stdio)),
         stderr_pipe: ChildStderr::from_std(stderr)?,
     })
 }

@@ -1,89 +1,173 @@
 //! The state of one server, for people and programs.
 //!
-//! It only looks.
+//! It only looks. Numbers of seconds are whole, and count from now.
 
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::handle::State;
+use crate::downstream::private::Who;
 use crate::protocol::version::Era;
+use serde::Serialize;
+use std::time::SystemTime;
+use tokio::time::Instant;
 
 /// The state of a server, for people and programs.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// `idle`, `starting`, `ready`, `failed` or `draining`.
     pub state: &'static str,
+    /// How long it has been in this state, in seconds.
+    pub since_secs: u64,
+    /// Why it is in it, where there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// From when on a call has a failed server started again, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_secs: Option<u64>,
     /// The process id of a running child.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// Seconds it has been ready.
+    /// Attempts to start it.
+    pub starts: u64,
+    /// Those after a start that failed or a connection that ended by itself.
+    pub restarts: u64,
+    /// How its connection ended by itself the last time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ready_secs: Option<u64>,
-    /// Calls in flight or waiting.
+    pub last_end: Option<LastEnd>,
+    /// Calls in flight or waiting, those of single clients included.
     pub in_flight: usize,
     /// Connections that belong to one session, caller or call each.
     #[serde(skip_serializing_if = "is_zero")]
     pub private_connections: usize,
+    /// These connections.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub private: Vec<Private>,
     /// True when it was seen asking its client for something.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
     /// The era it speaks, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub era: Option<Era>,
     /// Its tools, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<usize>,
+    /// How long ago its lists were read, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog_secs: Option<u64>,
+    /// The last lines of its stderr, oldest first; of the process before, until the next one is ready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stderr: Vec<String>,
+}
+
+/// How a connection ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastEnd {
+    /// In words.
+    pub how: String,
+    /// How long ago, in seconds.
+    pub ago_secs: u64,
+}
+
+/// A connection that is not shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Private {
+    /// Whose it is: `session`, `caller` or `call`.
+    pub of: &'static str,
+    /// How it is.
+    #[serde(flatten)]
+    pub status: Box<Status>,
 }
 
 impl ServerHandle {
     /// Where it is in its life.
     #[must_use]
     pub fn status(&self) -> Status {
+        let mut status = self.status_alone();
         let lists = self.lists();
+        status.asks = self.asks();
+        status.era = status.era.or(lists.as_ref().map(|lists| lists.era));
+        status.tools = lists.map(|lists| lists.tools.len());
+        status.private = self.shared().privates.all().iter().map(Self::private_status).collect();
+        status.private_connections = status.private.len();
+        status.in_flight += status.private.iter().map(|private| private.status.in_flight).sum::<usize>();
+        status
+    }
+
+    /// True when it was stopped and nothing of it is left.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.shared().stopped.is_cancelled()
+    }
+
+    /// Its lists are those of this time.
+    pub fn note_listed(&self, when: SystemTime) {
+        self.shared().history.listed(when);
+    }
+
+    fn private_status(&self) -> Private {
+        let of = match self.key().map(|key| &key.who) {
+            Some(Who::Call(..)) => "call",
+            Some(Who::Caller(_)) => "caller",
+            Some(Who::Session(_)) | None => "session",
+        };
+        Private { of, status: Box::new(self.status_alone()) }
+    }
+
+    /// Of this connection alone.
+    fn status_alone(&self) -> Status {
+        let seen = self.shared().history.seen();
+        let age = |when: SystemTime| SystemTime::now().duration_since(when).unwrap_or_default().as_secs();
         let mut status = Status {
             state: "idle",
+            since_secs: seen.since.elapsed().as_secs(),
+            reason: seen.reason.map(|reason| reason.to_string()),
+            retry_secs: None,
             pid: None,
-            ready_secs: None,
+            starts: seen.starts,
+            restarts: seen.restarts,
+            last_end: seen
+                .ended
+                .map(|(how, when)| LastEnd { how: how.to_string(), ago_secs: when.elapsed().as_secs() }),
             in_flight: 0,
             private_connections: 0,
-            asks: self.asks(),
-            reason: None,
-            era: lists.as_ref().map(|lists| lists.era),
-            tools: lists.map(|lists| lists.tools.len()),
+            private: Vec::new(),
+            asks: false,
+            era: None,
+            tools: None,
+            catalog_secs: seen.listed.map(age),
+            stderr: seen.stderr,
         };
+        self.read_state(&mut status);
+        status
+    }
+
+    fn read_state(&self, status: &mut Status) {
         match &*self.shared().lock() {
             State::Idle => {}
-            State::Starting { waiting, .. } => (status.state, status.in_flight) = ("starting", waiting.len()),
+            State::Starting { waiting, since } => {
+                status.state = "starting";
+                (status.since_secs, status.reason) = (since.elapsed().as_secs(), None);
+                status.in_flight = waiting.len();
+            }
+            // It ended, and what is left of it is being cleared away.
+            State::Ready(ready) if ready.link.pending().is_closed() => status.state = "draining",
             State::Ready(ready) => {
-                status.state = "ready";
-                status.pid = ready.pid;
-                status.ready_secs = Some(ready.since.elapsed().as_secs());
+                (status.state, status.pid) = ("ready", ready.pid);
+                (status.since_secs, status.reason) = (ready.since.elapsed().as_secs(), None);
                 status.in_flight = ready.link.pending().len();
                 status.era = Some(ready.link.era());
             }
-            State::Failed { reason, .. } => {
-                (status.state, status.reason) = ("failed", Some(reason.to_string()))
+            State::Failed { reason, until, .. } => {
+                (status.state, status.reason) = ("failed", Some(reason.to_string()));
+                let left = until.saturating_duration_since(Instant::now());
+                status.retry_secs = Some(left.as_secs() + u64::from(left.subsec_nanos() > 0));
             }
             State::Draining { link } => {
                 status.state = "draining";
                 status.in_flight = link.as_ref().map_or(0, |link| link.pending().len());
+                status.era = link.as_ref().map(|link| link.era());
             }
-        }
-        let private = self.shared().privates.all();
-        status.private_connections = private.len();
-        status.in_flight += private.iter().map(Self::in_flight).sum::<usize>();
-        status
-    }
-
-    /// Calls in flight or waiting on this connection alone.
-    fn in_flight(&self) -> usize {
-        match &*self.shared().lock() {
-            State::Idle | State::Failed { .. } | State::Draining { link: None } => 0,
-            State::Starting { waiting, .. } => waiting.len(),
-            State::Ready(ready) => ready.link.pending().len(),
-            State::Draining { link: Some(link) } => link.pending().len(),
         }
     }
 }

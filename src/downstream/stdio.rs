@@ -38,8 +38,12 @@ where
     line::open(link, lifeline, order, false).await
 }
 
-/// Reads until the server closes its end.
-async fn read_from<R: AsyncRead + Unpin>(mut reader: R, link: Arc<LineLink>, listener: Arc<dyn Listener>) {
+/// Reads until the server closes its end, or there is no sense in reading on: then why.
+async fn read_from<R: AsyncRead + Unpin>(
+    mut reader: R,
+    link: Arc<LineLink>,
+    listener: Arc<dyn Listener>,
+) -> Option<&'static str> {
     let mut framer = Framer::new(link.limits().message_bytes);
     loop {
         match reader.read(framer.space()).await {
@@ -49,8 +53,12 @@ async fn read_from<R: AsyncRead + Unpin>(mut reader: R, link: Arc<LineLink>, lis
         while let Some(line) = framer.next_line() {
             guarded("a message of a server", || link.hear(line, &*listener));
         }
+        if framer.is_endless() {
+            return Some("wrote a line without an end");
+        }
     }
     if let Some(line) = framer.rest() {
-        link.hear(line, &*listener);
+        guarded("a message of a server", || link.hear(line, &*listener));
     }
+    None
 }

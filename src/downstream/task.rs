@@ -26,6 +26,7 @@ use crate::downstream::handle::release;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::listen::keep_listening;
+use crate::downstream::private::Own;
 use crate::downstream::private_ears::PrivateEars;
 use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::survey;
@@ -35,6 +36,7 @@ use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::finish;
 use crate::downstream::task::sweep::sweep;
 use crate::downstream::task::wanted::wanted;
+use crate::downstream::veil::Veil;
 use crate::protocol::capability;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
@@ -124,6 +126,7 @@ impl ServerTask {
     /// One attempt, within the start timeout. `None` when the server was retired meanwhile.
     async fn start(&mut self) -> Option<Result<Connection, StartError>> {
         self.unused = false;
+        self.shared.history.starting();
         let server = self.entry();
         let order = self.order(&server);
         let connector = Arc::clone(&self.around.connector);
@@ -185,7 +188,8 @@ impl ServerTask {
     fn failed(&mut self, error: &StartError) {
         self.in_doubt = true;
         let pause = self.backoff.after_failed_start();
-        let reason: Arc<str> = error.to_string().into();
+        let reason: Arc<str> = Veil::of(&self.entry()).hide(error.to_string()).into();
+        self.shared.history.failed(error.last_words());
         event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
         let lost = match error {
             StartError::Unauthorized { .. } => Lost::Unauthorized(Arc::clone(&reason)),
@@ -204,6 +208,7 @@ impl ServerTask {
         let began = Instant::now();
         self.in_doubt = false;
         let Connection { link, greeting, mut lifeline } = connection;
+        self.shared.history.ready(lifeline.stderr());
         self.become_ready(&link, lifeline.pid());
         let over = {
             let watching = self.watch(&link, &mut *lifeline);
@@ -217,6 +222,7 @@ impl ServerTask {
         };
         match over {
             Over::Ended(how) => {
+                self.shared.history.ended(&how);
                 let how = format!("{how}{}", words(&lifeline.last_words()));
                 if !link.counts_its_failures() {
                     self.shared.breaker.failed(link.pending().answered(), &how);
@@ -228,6 +234,7 @@ impl ServerTask {
             Over::Unused => {
                 // From here on calls start a new process; one that slipped in before is waited for.
                 self.become_idle();
+                self.shared.history.rests("nobody used it for `idleTimeout`");
                 tokio::select! {
                     () = finish(&*link, &self.shared.breaker) => {}
                     _ = lifeline.ended() => {}
@@ -321,9 +328,9 @@ impl ServerTask {
 
     /// Reads the lists after the start and whenever they changed. Never ends.
     async fn keep_lists(&self, link: &Arc<dyn Link>, greeting: &Greeting, began: Instant) {
-        if self.shared.own.is_some() {
+        if let Some(own) = &self.shared.own {
             event::private_connection(&self.around.metrics, &self.shared.name, began.elapsed());
-            return std::future::pending().await;
+            return self.tell_again(link, own).await;
         }
         let (mut first, mut pause) = (true, RELIST_AGAIN);
         loop {
@@ -347,6 +354,16 @@ impl ServerTask {
         }
     }
 
+    /// A server that forgot the session is told once more what its client wants. Never ends.
+    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) {
+        if let Some(mut renewals) = link.renewals() {
+            while renewals.changed().await.is_ok() {
+                self.around.listener.private_ready(&self.shared.name, &own.key, link);
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Has a server tell of wanted resources, and a modern one of its lists, once they were read. Never ends.
     async fn listen(&self, link: &Arc<dyn Link>) {
         self.shared.updates.start_over();
@@ -362,6 +379,7 @@ impl ServerTask {
     /// Calls in flight have until `drain` to finish; then everything ends.
     async fn drain(&self, link: Arc<dyn Link>, mut lifeline: Box<dyn Lifeline>, drain: Duration) {
         self.shared.set(State::Draining { link: Some(Arc::clone(&link)) });
+        self.shared.history.rests("it left the file or was changed there, or the gateway ends");
         tokio::select! {
             _ = timeout(drain, finish(&*link, &self.shared.breaker)) => {}
             _ = lifeline.ended() => {}

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
 /// Before the id of a task.
@@ -30,8 +32,10 @@ pub fn task_of(key: &str) -> Option<&str> {
 /// What a server says to a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Word {
-    /// Nothing yet.
+    /// Nothing yet, and it was not asked.
     Awaited,
+    /// Nothing yet.
+    Asked,
     /// It will tell.
     Given,
     /// It will not; why, as an error object (JSON text).
@@ -42,13 +46,15 @@ enum Word {
 #[derive(Debug)]
 pub struct Updates {
     table: Mutex<BTreeMap<Box<str>, Word>>,
+    /// The stream that asks for all that is [`Word::Asked`] has an id greater than this.
+    asked_after: AtomicU64,
     /// Told when the set or a word changes.
     changes: watch::Sender<u64>,
 }
 
 impl Default for Updates {
     fn default() -> Self {
-        Self { table: Mutex::default(), changes: watch::Sender::new(0) }
+        Self { table: Mutex::default(), asked_after: AtomicU64::new(0), changes: watch::Sender::new(0) }
     }
 }
 
@@ -84,9 +90,37 @@ impl Updates {
         wanted.map(|(uri, _)| uri.clone()).collect()
     }
 
+    /// What the server has said no word on yet. It may tell of it all the same: what is let go and wanted again before
+    /// anybody looked is wanted anew.
+    #[must_use]
+    pub fn awaited(&self) -> BTreeSet<Box<str>> {
+        let table = self.lock();
+        table.iter().filter(|(_, word)| **word == Word::Awaited).map(|(uri, _)| uri.clone()).collect()
+    }
+
     /// A new connection has to be asked for everything.
     pub fn start_over(&self) {
         self.lock().values_mut().for_each(|word| *word = Word::Awaited);
+    }
+
+    /// A modern server is asked for all of `uris` at once, over a stream whose id is greater than `after`.
+    pub fn ask(&self, uris: &BTreeSet<Box<str>>, after: u64) {
+        let mut table = self.lock();
+        self.asked_after.store(after, Ordering::Relaxed);
+        let asked = table.iter_mut().filter(|(uri, word)| uris.contains(*uri) && **word == Word::Awaited);
+        asked.for_each(|(_, word)| *word = Word::Asked);
+    }
+
+    /// The server acknowledged `stream`: what it was asked for there and said nothing of, it will not tell. Why is an error
+    /// object (JSON text).
+    pub fn refuse_asked(&self, stream: u64, why: &str) {
+        let mut table = self.lock();
+        if stream > self.asked_after.load(Ordering::Relaxed) {
+            let asked = table.values_mut().filter(|word| **word == Word::Asked);
+            asked.for_each(|word| *word = Word::Refused(why.into()));
+        }
+        drop(table);
+        self.told();
     }
 
     /// The server's word on `uri`: it will tell, or why not (an error object, JSON text).
@@ -100,7 +134,7 @@ impl Updates {
     /// There is no server to say a word: it failed, and `why` says how.
     pub fn refuse_awaited(&self, why: &str) {
         let error = serde_json::json!({ "code": code::INTERNAL_ERROR, "message": why }).to_string();
-        let awaited = |word: &&mut Word| **word == Word::Awaited;
+        let awaited = |word: &&mut Word| matches!(word, Word::Awaited | Word::Asked);
         self.lock()
             .values_mut()
             .filter(awaited)
@@ -119,7 +153,7 @@ impl Updates {
             match self.lock().get(uri) {
                 Some(Word::Given) => return Ok(()),
                 Some(Word::Refused(why)) => return Err(Arc::clone(why)),
-                Some(Word::Awaited) => {}
+                Some(Word::Awaited | Word::Asked) => {}
                 None => return Err("".into()),
             }
             if changes.changed().await.is_err() {

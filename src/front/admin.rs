@@ -1,4 +1,4 @@
-//! Pages for the person who runs the gateway: is it alive, and how are its servers.
+//! Pages for the person who runs the gateway: is it alive, does it take requests, and how are its servers.
 //!
 //! It only reads. Who may see these pages is decided by the HTTP front: programs on this machine, on an address that
 //! only this machine reaches, and no proxy in between.
@@ -8,21 +8,45 @@ use serde_json::json;
 
 /// Where the state of the gateway is shown.
 pub const STATUS: &str = "/status";
-/// Where a supervisor asks whether the process serves requests. The only page that never needs a token.
+/// Where a supervisor asks whether the process serves requests.
 pub const HEALTH: &str = "/healthz";
+/// Where it asks whether requests are to be sent here.
+pub const READY: &str = "/readyz";
+
+/// A page.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page {
+    /// True for an answer that says no: 503.
+    pub unavailable: bool,
+    /// JSON text.
+    pub text: String,
+}
 
 /// True for a path of this module.
 #[must_use]
 pub fn knows(path: &str) -> bool {
-    path == STATUS || path == HEALTH
+    matches!(path, STATUS | HEALTH | READY)
 }
 
-/// The JSON text of the page at `path`; `None` when there is no such page. `status` is asked only where it is shown.
+/// True for a page that says yes or no and nothing else: it never needs a token.
 #[must_use]
-pub fn page(path: &str, status: impl FnOnce() -> Value) -> Option<String> {
-    match path {
-        STATUS => Some(status().to_string()),
-        HEALTH => Some(json!({"status": "ok"}).to_string()),
+pub fn is_open(path: &str) -> bool {
+    matches!(path, HEALTH | READY)
+}
+
+/// The page at `path`; `None` when there is none. `unready` is why requests are better sent elsewhere; `status` is asked
+/// only where it is shown.
+#[must_use]
+pub fn page(path: &str, unready: Option<&str>, status: impl FnOnce() -> Value) -> Option<Page> {
+    let yes = |page: &Value| Some(Page { unavailable: false, text: page.to_string() });
+    match (path, unready) {
+        (STATUS, _) => yes(&status()),
+        (HEALTH, _) => yes(&json!({"status": "ok"})),
+        (READY, None) => yes(&json!({"status": "ready"})),
+        (READY, Some(why)) => {
+            let text = json!({"status": "not ready", "reason": why}).to_string();
+            Some(Page { unavailable: true, text })
+        }
         _ => None,
     }
 }
@@ -31,12 +55,25 @@ pub fn page(path: &str, status: impl FnOnce() -> Value) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn shown(path: &str, unready: Option<&str>) -> Option<(bool, String)> {
+        page(path, unready, || json!({"servers": []})).map(|page| (page.unavailable, page.text))
+    }
+
     #[test]
     fn every_known_path_has_a_page_and_no_other() {
-        for path in [STATUS, HEALTH] {
-            assert!(knows(path) && page(path, || json!({"servers": []})).is_some());
+        assert!([STATUS, HEALTH, READY].iter().all(|path| knows(path) && shown(path, None).is_some()));
+        assert!(!knows("/") && shown("/", None).is_none());
+        assert!(is_open(HEALTH) && is_open(READY) && !is_open(STATUS));
+    }
+
+    #[test]
+    fn only_readiness_depends_on_whether_requests_are_taken() {
+        for unready in [None, Some("it ends")] {
+            assert_eq!(shown(STATUS, unready), Some((false, r#"{"servers":[]}"#.to_owned())));
+            assert_eq!(shown(HEALTH, unready), Some((false, r#"{"status":"ok"}"#.to_owned())));
         }
-        assert!(!knows("/") && page("/", || Value::Null).is_none());
-        assert_eq!(page(STATUS, || json!({"servers": []})).unwrap(), r#"{"servers":[]}"#);
+        assert_eq!(shown(READY, None), Some((false, r#"{"status":"ready"}"#.to_owned())));
+        let no = r#"{"status":"not ready","reason":"it ends"}"#;
+        assert_eq!(shown(READY, Some("it ends")), Some((true, no.to_owned())));
     }
 }

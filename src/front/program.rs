@@ -53,6 +53,9 @@ impl Program {
     #[must_use]
     pub fn new(gateway: Gateway, caller: Caller) -> Self {
         let session = gateway.open_session(caller);
+        if let Some(presence) = session.presence() {
+            presence.came_over("program", None);
+        }
         let config = gateway.config();
         let limits = &config.settings.limits;
         let (depth, queue_bytes) = (limits.depth, limits.client_queue_bytes);

@@ -41,6 +41,9 @@ where
     let outbox = Arc::new(Outbox::new(limits.client_queue_bytes));
     let sink = Sink::Line(Arc::clone(&outbox));
     let session = gateway.open_session(Caller::Local);
+    if let Some(presence) = session.presence() {
+        presence.came_over("stdio", None);
+    }
     session.attach(sink.clone());
     let mut writing = JoinSet::new();
     let queue = Arc::clone(&outbox);
@@ -84,12 +87,15 @@ async fn read_all<R: AsyncRead + Unpin>(
             Ok(0) | Err(_) => break,
             Ok(count) => framer.filled(count),
         }
+        if let Some(presence) = session.presence() {
+            presence.heard(Instant::now());
+        }
         while let Some(line) = framer.next_line() {
             guarded("a message of the client", || accept(gateway, session, sink, line, bounds));
         }
     }
     if let Some(line) = framer.rest() {
-        accept(gateway, session, sink, line, bounds);
+        guarded("a message of the client", || accept(gateway, session, sink, line, bounds));
     }
 }
 

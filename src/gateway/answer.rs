@@ -31,7 +31,7 @@ pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'stati
             lost(exchange, handle, method, &Lost::Unreadable(why.into()));
         }
         Answer::Outcome(Outcome::Error(raw)) => {
-            note_pages(&exchange, raw.get());
+            note_pages(&exchange, handle, raw.get());
             let error = bridge::error(raw.get(), method, handle.era(), exchange.era());
             exchange.error(&error);
         }
@@ -85,13 +85,10 @@ impl Lacks {
 }
 
 /// A legacy client that is told to open pages first hears when that is done.
-fn note_pages(exchange: &Exchange, error: &str) {
+fn note_pages(exchange: &Exchange, handle: &ServerHandle, error: &str) {
     let wants_pages = error.contains("-32042");
     for page in if wants_pages { input::pages_of(error) } else { Vec::new() } {
-        let page = Members::parse_with_duplicates(page).ok();
-        if let Some(id) = page.and_then(|page| page.get("elicitationId")) {
-            exchange.session().note_page(id.get());
-        }
+        exchange.session().note_page(&handle.server().name, page);
     }
 }
 

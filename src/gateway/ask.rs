@@ -60,8 +60,8 @@ fn ask(core: &Core, source: &Source<'_>, wanted: Wanted, question: &Question<'_>
     let owner = source.whose.and_then(Key::session);
     let push = || {
         let session = owner.and_then(|owner| core.session(owner))?;
-        let server = core.current().server(source.server).map(|handle| Arc::clone(handle.server()));
-        Some(pushed::ask(&session, server.as_ref().and_then(|server| server.label()), question))
+        let server = core.current().server(source.server).map(|handle| Arc::clone(handle.server()))?;
+        Some(pushed::ask(&session, &server, question))
     };
     // No call may hold the question about folders up, and it is none's in particular.
     if wanted == Wanted::Roots && push() == Some(true) {

@@ -13,6 +13,7 @@ use crate::gateway::answer::show;
 use crate::gateway::ask::round;
 use crate::gateway::ask::round::Turn;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::isolation;
 use crate::gateway::parking::Parking;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
@@ -39,6 +40,8 @@ use std::time::Duration;
 /// A request that may have to be sent more than once, with everything that takes.
 #[derive(Clone)]
 pub(super) struct Again {
+    /// The server; which of its connections is used may change from round to round.
+    pub(super) shared: ServerHandle,
     pub(super) parking: Arc<Parking>,
     pub(super) terms: Terms,
     pub(super) policy: Policy,
@@ -54,9 +57,13 @@ pub(super) struct Again {
 }
 
 impl Again {
-    /// Sends the request once more, with `params`; what that leads to is up to `next`.
-    fn send(&self, exchange: Exchange, handle: &ServerHandle, params: &str, next: Next) {
+    /// Sends the request once more, with `params`; what that leads to is up to `next`. The connection before may have ended.
+    fn send(&self, exchange: Exchange, params: &str, next: Next) {
         let (again, method) = (self, next.method);
+        let handle = match isolation::connection(&again.shared, &again.capabilities, &exchange) {
+            Ok(connection) => connection.into_owned(),
+            Err(failure) => return exchange.fail(&failure),
+        };
         let session = Arc::clone(exchange.session());
         let id: Box<str> = exchange.id().into();
         let Some(permit) = again.policy.permit(session.caller(), &again.route) else {
@@ -98,12 +105,12 @@ impl Again {
             parking: Arc::clone(&self.parking),
             purpose,
             terms: self.terms,
-            handle: handle.clone(),
+            handle,
             params: self.params.clone(),
             rounds,
             resend: Box::new(move |exchange, params| {
                 let next = Next { method, rounds: Some(self.clone()), repeat: None, samples: false };
-                self.send(exchange, &handle, &params, next);
+                self.send(exchange, &params, next);
             }),
         }
     }
@@ -142,7 +149,7 @@ impl Waiter for Relay {
             (Answer::Lost(Lost::Closed(why)), Next { rounds, repeat: Some(repeat), samples, .. }) => {
                 event::call_repeated(&handle.server().name, method, &why);
                 let next = Next { method, rounds, repeat: None, samples };
-                repeat.send(exchange, &handle, &repeat.params, next);
+                repeat.send(exchange, &repeat.params, next);
             }
             (Answer::Outcome(Outcome::Result(raw)), Next { rounds: Some(again), .. })
                 if bridge::asks_for_input(raw.get()) =>
@@ -179,12 +186,12 @@ impl Waiter for Relay {
         let label = self.handle.server().label();
         let params = input::question(wanted, question.params, label, Era::Legacy, "");
         let reply = Arc::clone(&question.reply);
-        self.exchange.ask(&Question {
-            id: question.id,
-            method: question.method,
-            params: Some(&params),
-            reply,
-        })
+        let (id, method) = (question.id, question.method);
+        let asked = self.exchange.ask(&Question { id, method, params: Some(&params), reply });
+        if asked && wanted == Wanted::Url {
+            self.exchange.session().note_page(&self.handle.server().name, &params);
+        }
+        asked
     }
 
     fn retract(&self, id: &str) {

@@ -22,6 +22,7 @@ use crate::gateway::load::Loads;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::standing::Standing;
 use crate::gateway::subscribe::Subscribers;
 use crate::gateway::updates::Registry;
 use crate::name::ServerName;
@@ -71,6 +72,7 @@ pub struct Core {
     pub(super) registry: Registry,
     /// Requests in flight.
     pub(super) loads: Loads,
+    pub(super) standing: Standing,
     configured: AtomicBool,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
     dirty: Notify,
@@ -98,6 +100,7 @@ impl Core {
             subscribers: Subscribers::default(),
             registry: Registry::default(),
             loads,
+            standing: Standing::default(),
             configured: AtomicBool::new(false),
             unsaved: Mutex::default(),
             dirty: Notify::new(),
@@ -111,6 +114,12 @@ impl Core {
         self.snapshot.borrow().clone()
     }
 
+    /// What it remembers of itself.
+    #[must_use]
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
     /// Makes a server of `entry`, with what is saved of its lists, or else with `provisional` ones.
     #[must_use]
     pub fn launch(&self, entry: Arc<Server>, provisional: Option<Arc<ServerLists>>) -> ServerHandle {
@@ -120,8 +129,13 @@ impl Core {
             true => Arc::new(ServerLists { asks: false, ..(*lists).clone() }),
             false => lists,
         });
+        let saved_at = stored.as_ref().map(|stored| Duration::from_secs(stored.saved_at));
         let lists = stored.map(|stored| Arc::new(stored.lists)).or(provisional);
-        task::launch(entry, lists, &self.around, &self.tasks)
+        let handle = task::launch(entry, lists, &self.around, &self.tasks);
+        if let Some(when) = saved_at.and_then(|age| SystemTime::UNIX_EPOCH.checked_add(age)) {
+            handle.note_listed(when);
+        }
+        handle
     }
 
     /// Makes `config` with `servers` the current snapshot, in one step. `true` for the first configuration ever.
@@ -165,7 +179,9 @@ impl Core {
             let tasks = self.subscribers.tasks_of(&handle.server().name);
             tasks.iter().for_each(|task| handle.want_updates(&of_task(task)));
         }
-        self.snapshot.send_replace(Arc::new(next));
+        let next = Arc::new(next);
+        self.standing.published(&next);
+        self.snapshot.send_replace(next);
         if changed {
             self.changed.notify_one();
         }

@@ -1,6 +1,7 @@
 //! A request as it came in: method, params by member, `_meta`, and the era it was asked in.
 
 use crate::gateway::reply::Failure;
+use crate::protocol::legacy::ClientInfo;
 use crate::protocol::modern;
 use crate::protocol::modern::RequestMeta;
 use crate::protocol::version;
@@ -58,6 +59,13 @@ impl<'a> Incoming<'a> {
             return Err(Failure::bad_params(self.method, why));
         }
         Ok(())
+    }
+
+    /// Who a modern client says it is.
+    #[must_use]
+    pub fn client(&self) -> Option<ClientInfo> {
+        let said = self.meta.as_ref()?.get(modern::CLIENT_INFO)?;
+        serde_json::from_str(said.get()).ok()
     }
 
     /// A member that must be a string.

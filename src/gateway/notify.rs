@@ -54,7 +54,7 @@ impl Listener for Ears {
                     hear_acknowledged(handle.updates(), params.get());
                 }
             }
-            "notifications/elicitation/complete" => page_done(&core, method, params),
+            "notifications/elicitation/complete" => page_done(&core, &source, method, params),
             "notifications/message" => {
                 let server = core.current().server(source.server).cloned();
                 let label = server.as_ref().and_then(|handle| handle.server().label());
@@ -105,11 +105,15 @@ impl Listener for Ears {
 }
 
 /// To the client that was told to open the page, and to nobody else.
-fn page_done(core: &Core, method: &str, params: Option<&RawValue>) {
+fn page_done(core: &Core, source: &Source<'_>, method: &str, params: Option<&RawValue>) {
     let Some(raw) = params else { return };
     let members = Members::parse(raw.get()).ok();
     let Some(elicitation) = members.and_then(|members| members.get("elicitationId")) else { return };
-    let told = core.sessions().into_iter().find(|session| session.take_page(elicitation.get()));
+    // Each connection of a server may count from one.
+    let whose = source.whose.and_then(Key::session);
+    let mut asked =
+        core.sessions().into_iter().filter(|session| whose.is_none_or(|key| session.key() == key));
+    let told = asked.find(|session| session.take_page(source.server, elicitation.get()));
     if let Some(session) = told {
         session.notify(method, Some(raw.get()));
     }

@@ -170,6 +170,7 @@ impl Way<'_, '_> {
 
     fn again(&self, incoming: &Incoming<'_>, patience: Patience) -> Again {
         Again {
+            shared: self.handle.clone(),
             parking: Arc::clone(&self.snapshot.parking),
             terms: self.terms(),
             policy: self.snapshot.policy.clone(),

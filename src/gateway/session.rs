@@ -2,15 +2,18 @@
 //!
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
+pub mod presence;
+
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
-use crate::gateway::pages::page_of;
 use crate::gateway::reply::Failure;
+use crate::gateway::session::presence::Presence;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::written::write_notification;
+use crate::name::ServerName;
 use crate::protocol::input::Wanted;
 use crate::protocol::legacy::ClientInfo;
 use crate::wire::mailbox::Kind;
@@ -33,9 +36,7 @@ use tokio::time::Instant;
 /// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
 pub(super) const LEVELS: [&str; 8] =
     ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
-
 const NO_LEVEL: usize = usize::MAX;
-
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
@@ -53,7 +54,8 @@ pub struct Session {
     in_flight_limit: usize,
     /// What its requests count towards besides.
     load: Arc<Load>,
-    lone: bool,
+    /// Of a client that stays.
+    presence: Option<Box<Presence>>,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
     /// The least severity wanted; [`NO_LEVEL`] before `logging/setLevel`. Every call of a legacy client looks at it.
@@ -73,7 +75,7 @@ struct State {
     /// Questions of servers that the client has not answered yet, by the id we gave them (JSON text).
     asked: HashMap<Box<str>, Reply>,
     next_question: u64,
-    /// Elicitations with a page to open that are not known to be done, oldest first (ids as JSON text).
+    /// Pages to open that are not known to be done.
     pages: Pages,
     seen: Generations,
     closed: bool,
@@ -98,22 +100,28 @@ impl Session {
     /// A session of `caller` with at most `in_flight_limit` requests at once, which count towards `load`.
     #[must_use]
     pub fn new(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
-        let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
-        let state = Mutex::default();
-        Self { key, caller, in_flight_limit, load, lone: false, relayable, log_level, state }
+        Self { presence: Some(Box::default()), ..Self::lone(caller, in_flight_limit, load) }
     }
 
     /// A session for one request of `caller`.
     #[must_use]
     pub fn lone(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
-        Self { lone: true, ..Self::new(caller, in_flight_limit, load) }
+        let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
+        let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
+        let state = Mutex::default();
+        Self { key, caller, in_flight_limit, load, presence: None, relayable, log_level, state }
     }
 
     /// True for a session that is made for one request.
     #[must_use]
     pub fn is_lone(&self) -> bool {
-        self.lone
+        self.presence.is_none()
+    }
+
+    /// How its client came; `None` for a session that is made for one request.
+    #[must_use]
+    pub fn presence(&self) -> Option<&Presence> {
+        self.presence.as_deref()
     }
 
     /// Its number, unique in this process.
@@ -247,9 +255,6 @@ impl Session {
         let (call, asked_as) = (call.into(), question.id.into());
         let reply = Reply { call, asked_as, since: Instant::now(), take: Arc::clone(&question.reply) };
         state.asked.insert(id.clone(), reply);
-        if let Some(page) = page_of(wanted, question.params) {
-            state.pages.note(page);
-        }
         Some(id)
     }
 
@@ -313,14 +318,15 @@ impl Session {
         Some(found)
     }
 
-    /// Notes that the client was told to open a page, so that it hears when that is done. `elicitation` is JSON text.
-    pub(super) fn note_page(&self, elicitation: &str) {
-        self.lock().pages.note(elicitation.into());
+    /// Notes that the client was told by `server` to open a page, so that it hears when that is done. `page` is the params
+    /// of the question, as JSON text.
+    pub(super) fn note_page(&self, server: &ServerName, page: &str) {
+        self.lock().pages.note(server, page);
     }
 
-    /// True when the client was told to open the page of this elicitation (JSON text); once.
-    pub(super) fn take_page(&self, elicitation: &str) -> bool {
-        self.lock().pages.take(elicitation)
+    /// True when the client was told by `server` to open the page of this elicitation (JSON text); once.
+    pub(super) fn take_page(&self, server: &ServerName, elicitation: &str) -> bool {
+        self.lock().pages.take(server, elicitation)
     }
 
     /// True while the client has not answered a question because of its request `call`, for at most `longest`.

@@ -1,9 +1,23 @@
 //! The state of a gateway for people and programs.
+//!
+//! It only looks. Nothing in it can be used: ids are cut short, secrets were hidden before.
 
 use crate::downstream::status::Status;
-use crate::gateway::snapshot::Snapshot;
+use crate::gateway::core::Core;
+use crate::gateway::session::Session;
+use crate::gateway::standing::Configured;
+use crate::gateway::standing::Reload;
+use crate::protocol::version::Era;
+use crate::telemetry::clean::clean;
+use crate::telemetry::metric;
 use indexmap::IndexMap;
 use serde::Serialize;
+use std::time::Duration;
+
+/// Sessions that are listed; there may be thousands.
+const LISTED: usize = 1000;
+/// Longest name of a client, in bytes.
+const NAME: usize = 80;
 
 /// One document; keys are stable, `schemaVersion` counts breaking changes.
 #[derive(Debug, Serialize)]
@@ -13,35 +27,158 @@ pub struct GatewayStatus {
     pub schema_version: u32,
     /// Version of the gateway.
     pub version: &'static str,
+    /// Its process.
+    pub pid: u32,
+    /// How long it has been running, in seconds.
+    pub uptime_secs: u64,
+    /// `ready`, or why it takes no requests.
+    pub state: &'static str,
+    /// The file, and what became of it.
+    pub config: ConfigStatus,
     /// Tools shown to clients.
     pub tools: usize,
     /// Prompts shown to clients.
     pub prompts: usize,
     /// Resources shown to clients.
     pub resources: usize,
+    /// Calls in flight on all servers, or waiting for one to start.
+    pub in_flight: usize,
+    /// Calls of modern clients that wait for their client to come back with an answer.
+    pub parked: usize,
+    /// Open `subscriptions/listen` requests of modern clients.
+    pub listening: usize,
+    /// Snapshots that a request or task still holds, the current one among them.
+    pub live_snapshots: usize,
     /// Clients with a session.
     pub sessions: usize,
+    /// These sessions, oldest first; the first thousand.
+    pub session_list: Vec<SessionStatus>,
     /// The servers in use, in the order of the file.
     pub servers: IndexMap<String, Status>,
+    /// Servers that left the file or were changed there, and finish their calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<Leaving>,
     /// Entries of the file that are not in use, with the reason.
     pub left_out: IndexMap<String, String>,
     /// Names that two servers want; who has it, who was left out.
     pub collisions: Vec<String>,
+    /// What was counted since the start.
+    pub counters: metric::Snapshot,
 }
 
-/// Reads the status off a snapshot.
+/// The configuration in use.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigStatus {
+    /// The file that is followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// How many configurations were put to use so far.
+    pub generation: u64,
+    /// What became of the file when it was last looked at: `used`, `refused` or `absent`.
+    pub outcome: &'static str,
+    /// How long ago that was, in seconds.
+    pub ago_secs: u64,
+    /// Why it is not in use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+}
+
+/// One session.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionStatus {
+    /// The beginning of its id, or its number.
+    pub id: String,
+    /// `stdio`, `http`, `sse`, `websocket` or `program`.
+    pub transport: &'static str,
+    /// The era that its client speaks, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub era: Option<Era>,
+    /// What its client calls itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// How long it has been there, in seconds.
+    pub age_secs: u64,
+    /// How long its client was not heard, in seconds.
+    pub idle_secs: u64,
+    /// Requests that are not answered yet.
+    pub in_flight: usize,
+}
+
+/// A server that finishes its calls.
+#[derive(Debug, Serialize)]
+pub struct Leaving {
+    /// Its name; another one of that name may be in use.
+    pub name: String,
+    /// How it is.
+    #[serde(flatten)]
+    pub status: Status,
+}
+
+/// Reads the status of `core`.
 #[must_use]
-pub fn of(snapshot: &Snapshot, sessions: usize) -> GatewayStatus {
-    let catalog = &snapshot.catalog;
+pub fn of(core: &Core) -> GatewayStatus {
+    let snapshot = core.current();
+    let (catalog, standing) = (&snapshot.catalog, core.standing());
+    let servers: IndexMap<String, Status> =
+        snapshot.servers.iter().map(|(name, handle)| (name.to_string(), handle.status())).collect();
+    let leaving: Vec<Leaving> = standing
+        .leaving()
+        .iter()
+        .map(|handle| Leaving { name: handle.server().name.to_string(), status: handle.status() })
+        .collect();
+    let all = servers.values().chain(leaving.iter().map(|one| &one.status));
+    let in_flight = all.map(|server| server.in_flight).sum();
+    let mut sessions = core.sessions();
+    sessions.sort_by_key(|session| session.key());
     GatewayStatus {
         schema_version: 1,
         version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        uptime_secs: standing.uptime().as_secs(),
+        state: standing.unready().unwrap_or("ready"),
+        config: config_status(standing.configured()),
         tools: catalog.tools().len(),
         prompts: catalog.prompts().len(),
         resources: catalog.resources().len(),
-        sessions,
-        servers: snapshot.servers.iter().map(|(name, handle)| (name.to_string(), handle.status())).collect(),
+        in_flight,
+        parked: snapshot.parking.len(),
+        listening: core.subscribers.len(),
+        live_snapshots: standing.live_snapshots(),
+        sessions: sessions.len(),
+        session_list: sessions.iter().take(LISTED).filter_map(|session| session_status(session)).collect(),
+        servers,
+        leaving,
         left_out: snapshot.config.left_out.iter().map(|out| (out.name.clone(), out.reason.clone())).collect(),
         collisions: catalog.collisions().iter().map(ToString::to_string).collect(),
+        counters: core.around.metrics.snapshot(),
     }
+}
+
+fn config_status(configured: Configured) -> ConfigStatus {
+    let Configured { file, generation, last } = configured;
+    let (ago, last) = last.unwrap_or((Duration::ZERO, Reload::Absent("was not looked at")));
+    let (outcome, problems) = match last {
+        Reload::Used => ("used", Vec::new()),
+        Reload::Refused(problems) => ("refused", problems),
+        Reload::Absent(seen) => ("absent", vec![format!("the file {seen}")]),
+    };
+    let file = file.map(|file| file.display().to_string());
+    ConfigStatus { file, generation, outcome, ago_secs: ago.as_secs(), problems }
+}
+
+/// `None` for a session of one request.
+fn session_status(session: &Session) -> Option<SessionStatus> {
+    let presence = session.presence()?;
+    let client = session.client().or_else(|| presence.modern_client().cloned());
+    Some(SessionStatus {
+        id: presence.id().map_or_else(|| format!("#{}", session.key()), str::to_owned),
+        transport: presence.transport(),
+        era: presence.era(session.version()),
+        client: client.map(|client| clean(format!("{} {}", client.name, client.version).trim(), NAME)),
+        age_secs: presence.age().as_secs(),
+        idle_secs: presence.idle().as_secs(),
+        in_flight: session.in_flight(),
+    })
 }

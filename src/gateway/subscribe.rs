@@ -71,7 +71,7 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
     }
     core.subscribers.keep(exchange, wants, snapshot.generations, tasks.clone());
     if asked.is_empty() && tasks.is_empty() {
-        return core.subscribers.acknowledge(key, &id, &[], &[]);
+        return core.subscribers.acknowledge(key, &id, &[], &[], snapshot.generations);
     }
     let tasks =
         tasks.into_iter().filter_map(|task| Some((snapshot.server(&task.route.server)?.clone(), task)));
@@ -94,11 +94,17 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
             .iter()
             .map(async |(handle, task)| followed::follow(handle, task).await.then_some(&*task.id));
         let tasks: Vec<&str> = futures_util::future::join_all(words).await.into_iter().flatten().collect();
-        core.subscribers.acknowledge(key, &id, &honoured, &tasks);
+        let now = core.current().generations;
+        core.subscribers.acknowledge(key, &id, &honoured, &tasks, now);
     });
 }
 
 impl Subscribers {
+    /// How many are open.
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn keep(&self, exchange: Exchange, wants: [bool; 3], seen: Generations, tasks: Vec<Task>) {
         self.lock().push(Open { exchange, wants, seen, acknowledged: false, tasks });
     }
@@ -136,8 +142,9 @@ impl Subscribers {
         gone.into_iter().filter(|task| !heard(task)).collect()
     }
 
-    /// Tells the client of the request `id` (JSON text) what it will hear of, unless it is gone.
-    fn acknowledge(&self, session: Owner, id: &str, uris: &[String], tasks: &[&str]) {
+    /// Tells the client of the request `id` (JSON text) what it will hear of, unless it is gone, and what changed since it
+    /// asked.
+    fn acknowledge(&self, session: Owner, id: &str, uris: &[String], tasks: &[&str], now: Generations) {
         let mut open = self.lock();
         let Some(subscriber) = open.iter_mut().find(|one| one.is(session, id)) else { return };
         subscriber.acknowledged = true;
@@ -154,6 +161,7 @@ impl Subscribers {
         let exchange = &subscriber.exchange;
         let params = format!(r#"{{{},"notifications":{{{}}}}}"#, tag(exchange), honoured.join(","));
         exchange.notify("notifications/subscriptions/acknowledged", Some(&params));
+        subscriber.tell(now);
     }
 
     /// Tells one open request of a changed resource.
@@ -166,14 +174,7 @@ impl Subscribers {
 
     /// Tells everybody what changed since they were told last.
     pub(super) fn tell(&self, now: Generations) {
-        for subscriber in self.lock().iter_mut().filter(|one| one.acknowledged) {
-            let before = std::mem::replace(&mut subscriber.seen, now);
-            let params = format!("{{{}}}", tag(&subscriber.exchange));
-            let changed = before.differs(now).into_iter().zip(subscriber.wants).zip(KINDS);
-            for ((_, _), (_, method)) in changed.filter(|((changed, wanted), _)| *changed && *wanted) {
-                subscriber.exchange.notify(method, Some(&params));
-            }
-        }
+        self.lock().iter_mut().filter(|one| one.acknowledged).for_each(|one| one.tell(now));
     }
 
     /// The client no longer wants the request `id`: what it listened to that nobody else does. `None` when there is none.
@@ -214,6 +215,16 @@ fn tag(exchange: &Exchange) -> String {
 }
 
 impl Open {
+    /// Tells what it wants to hear of and has not.
+    fn tell(&mut self, now: Generations) {
+        let before = std::mem::replace(&mut self.seen, now);
+        let params = format!("{{{}}}", tag(&self.exchange));
+        let changed = before.differs(now).into_iter().zip(self.wants).zip(KINDS);
+        for ((_, _), (_, method)) in changed.filter(|((changed, wanted), _)| *changed && *wanted) {
+            self.exchange.notify(method, Some(&params));
+        }
+    }
+
     fn is(&self, session: Owner, id: &str) -> bool {
         self.exchange.session().key() == session && self.exchange.id() == id
     }

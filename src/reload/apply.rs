@@ -10,6 +10,7 @@ use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::Gateway;
 use crate::gateway::snapshot::Snapshot;
+use crate::gateway::standing::Reload;
 use crate::name::ServerName;
 use crate::telemetry::event::ReloadCounts;
 use indexmap::IndexMap;
@@ -35,7 +36,8 @@ pub fn apply(gateway: &Gateway, config: Config) -> Outcome {
         .map(|(name, entry)| (name.clone(), next_handle(gateway, &before, &changes, name, entry)))
         .collect();
     let first = gateway.core().publish(Arc::clone(&config), servers);
-    retire(&before, &changes, config.settings.drain_timeout);
+    gateway.core().standing().reloaded(Reload::Used);
+    retire(gateway, &before, &changes, config.settings.drain_timeout);
     if !first {
         list_new(&gateway.snapshot(), &changes);
     }
@@ -66,10 +68,11 @@ fn next_handle(
     }
 }
 
-fn retire(before: &Snapshot, changes: &Changes, drain: std::time::Duration) {
+fn retire(gateway: &Gateway, before: &Snapshot, changes: &Changes, drain: std::time::Duration) {
     for name in changes.removed.iter().chain(&changes.changed) {
         if let Some(handle) = before.servers.get(name) {
             handle.retire(drain);
+            gateway.core().standing().leaves(handle.clone());
         }
     }
 }

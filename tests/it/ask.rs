@@ -151,3 +151,24 @@ fn a_page_that_an_error_names_is_heard_of_when_it_is_done() {
     client.call("s__play", json!({ "steps": steps })).result();
     assert_eq!(client.notifications("notifications/elicitation/complete").len(), 1);
 }
+
+#[test]
+fn the_same_page_id_of_another_server_is_another_page() {
+    let conf = TempConf::new();
+    let fake = |name: &str| conf.fake(name).args(&["--era", "legacy"]).set("sharing", "shared").json();
+    conf.write(&json!({ "mcpServers": { "s": fake("s"), "t": fake("t") } }));
+    let client = client(&conf, json!({ "elicitation": { "url": {} } }));
+    let ask = r#""method":"elicitation/create","params":{"mode":"url","message":"go","url":"https://a.example/","elicitationId":"1"}"#;
+    let call = client.begin_call("s__play", json!({ "steps": [{ "ask": ask }] }));
+    let question = client.wait("the page", |message| message.method() == "elicitation/create");
+    client.send(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"action":"accept"}}}}"#, question.id()));
+    client.answer(&call).result();
+    let done =
+        r#"{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"1"}}"#;
+    let steps = json!({ "steps": [{ "say": done }, { "answer": r#""result":{"content":[]}"# }] });
+    for (tool, times) in [("t__play", 0), ("s__play", 1)] {
+        client.call(tool, steps.clone()).result();
+        let told = client.notifications("notifications/elicitation/complete").len();
+        assert_eq!(told, times, "{tool}");
+    }
+}

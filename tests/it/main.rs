@@ -37,6 +37,7 @@ mod sharing;
 mod shutdown;
 mod sse_behind;
 mod sse_front;
+mod status;
 mod subscribe;
 mod tasks;
 mod updates;

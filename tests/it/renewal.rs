@@ -81,3 +81,26 @@ fn tools_whose_marks_break_the_rules_are_left_out_over_http_and_reported() {
     });
     assert!(client.call("web__odd", json!({})).error_text().contains("unknown tool"));
 }
+
+#[test]
+fn a_connection_of_one_session_is_told_again_too() {
+    let conf = TempConf::new();
+    let web = conf.http_fake("web", &[]);
+    let entry = web.entry().set("sharing", "per-session").set("idleTimeout", "300ms");
+    conf.write(&servers([("web", entry)]));
+    let client = conf.legacy();
+    client.request("logging/setLevel", json!({ "level": "error" })).result();
+    let uri = client.request("resources/list", json!({})).result()["resources"][0]["uri"].clone();
+    // It keeps the connection of this session; the one for lists ends.
+    client.request("resources/subscribe", json!({ "uri": uri })).result();
+    eventually("only one connection is left", || client.stderr().contains("server stopped"));
+    let heard = |method: &str| {
+        let seen = client.call("web__seen", json!({})).texts();
+        seen.iter().filter(|line| line.contains(&format!("\"{method}\""))).count()
+    };
+    let before = heard("logging/setLevel");
+    client.call("web__forget_sessions", json!({})).result();
+    client.call("web__echo", json!({})).result();
+    eventually("the level is told again", || heard("logging/setLevel") > before);
+    eventually("it is subscribed to again", || heard("resources/subscribe") == 2);
+}

@@ -4,8 +4,10 @@
 
 use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
+use crate::support::processes;
 use crate::support::stdio_client::StdioClient;
 use crate::support::tempconf::TempConf;
+use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;
@@ -14,8 +16,13 @@ const FORM: &str = r#""method":"elicitation/create","params":{"mode":"form","mes
 const ROOTS: &str = r#""method":"roots/list","params":{}"#;
 
 fn client(capabilities: Value, settings: Value) -> (Arc<TempConf>, StdioClient) {
+    client_of("auto", capabilities, settings)
+}
+
+/// The same with a server that is shared in this way.
+fn client_of(sharing: &str, capabilities: Value, settings: Value) -> (Arc<TempConf>, StdioClient) {
     let conf = TempConf::new();
-    let fake = conf.fake("a").args(&["--era", "modern"]).json();
+    let fake = conf.fake("a").args(&["--era", "modern"]).set("sharing", sharing).json();
     conf.write(&json!({ "gateway": settings, "mcpServers": { "a": fake } }));
     let client = Gateway::on(&conf).stdio();
     let params = json!({
@@ -166,4 +173,32 @@ fn folders_that_a_cancelled_call_wanted_are_not_wanted_any_more() {
     client.fence();
     assert_eq!(client.answers(&call), 0);
     assert_eq!(conf.ledger("call", "a").iter().filter(|line| line.contains("play")).count(), 1);
+}
+
+#[test]
+fn the_process_that_one_call_has_waits_for_the_user_and_may_die_meanwhile() {
+    for dies in [false, true] {
+        let (conf, client) = client_of("per-call", json!({ "elicitation": {} }), json!({}));
+        let other: u32 = client.call("a__pid", json!({})).text().parse().expect("a number");
+        let call = begin(&client, &[ask(FORM)]);
+        let question = client.wait("the form", |message| message.method() == "elicitation/create");
+        // It began to be idle before the other one did, and both have no time for that.
+        let another: u32 = client.call("a__pid", json!({})).text().parse().expect("a number");
+        eventually("the other processes end", || {
+            let left = conf.processes();
+            [other, another].iter().all(|pid| !left.contains(pid))
+        });
+        let runs = || conf.ledger("call", "a").into_iter().filter(|line| line.ends_with("play"));
+        let pid: u32 = runs().next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a pid");
+        if dies {
+            processes::signal(pid, Signal::KILL);
+            eventually("it is gone", || !conf.processes().contains(&pid));
+        }
+        client.send(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"action":"accept"}}}}"#, question.id()));
+        let answer = client.answer(&call);
+        assert!(answer.raw.contains("accept"), "{}", answer.raw);
+        let second = runs().nth(1).expect("it is asked twice");
+        assert_eq!(second.contains(&format!(" {pid} ")), !dies, "{second}");
+        eventually("only the shared process is left", || conf.processes().len() == 1);
+    }
 }

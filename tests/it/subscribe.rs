@@ -113,3 +113,19 @@ fn over_http_a_subscription_is_a_stream_that_ends_with_the_gateway() {
         .result();
     stream.wait("the change", |message| message.method() == CHANGED);
 }
+
+#[test]
+fn what_changes_before_the_acknowledgement_is_told_after_it() {
+    let conf = TempConf::with(|conf| {
+        servers([("a", conf.fake("a").args(&["--slow-start", "1500"])), ("b", conf.fake("b"))])
+    });
+    // From here on the lists are known, and `a` is not running.
+    conf.modern().request("resources/list", json!({})).result();
+    let client = conf.modern();
+    let wanted = json!({ "toolsListChanged": true, "resourceSubscriptions": ["fake-a://item/0"] });
+    let id = client.begin("subscriptions/listen", json!({ "notifications": wanted }));
+    client.call("b__mutate_tools", json!({ "add": "fresh" })).result();
+    client.wait("the change", |message| message.method() == CHANGED && is_tagged(message, &id));
+    let ours: Vec<Message> = client.messages().into_iter().filter(|one| is_tagged(one, &id)).collect();
+    assert_eq!(ours[0].method(), "notifications/subscriptions/acknowledged");
+}

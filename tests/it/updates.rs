@@ -159,3 +159,20 @@ fn a_client_with_a_process_of_its_own_hears_of_that_one() {
     let unsubscribed = || told(&one.call("a__seen", json!({})), "resources/unsubscribe");
     eventually("its process is told", || unsubscribed() == 1);
 }
+
+#[test]
+fn a_modern_server_that_tells_of_nothing_refuses_at_once() {
+    let conf = TempConf::new();
+    let script = conf.dir().join("script");
+    let error = r#""error":{"code":-32601,"message":"no streams here"}"#;
+    std::fs::write(&script, json!({ "subscriptions/listen": error }).to_string()).expect("it is writable");
+    let script = script.display().to_string();
+    let fake = |name: &str, more: &[&str]| conf.fake(name).args(&["--era", "modern"]).args(more).json();
+    let deaf = fake("a", &["--fault", "deaf"]);
+    conf.write(&json!({ "mcpServers": { "a": deaf, "b": fake("b", &["--script", &script]) } }));
+    let client = legacy(&conf);
+    for uri in [ITEM, "fake-b://item/0", "fake-b://item/1", ITEM] {
+        let refused = client.request("resources/subscribe", json!({ "uri": uri }));
+        assert!(refused.error_text().contains("does not tell of updates"), "{uri}: {}", refused.raw);
+    }
+}

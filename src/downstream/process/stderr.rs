@@ -2,9 +2,8 @@
 //!
 //! It does not interpret them. Lines are cleaned, and secret values of the entry removed, before anybody sees them.
 
-use crate::config::model::EnvValue;
+use crate::downstream::veil::Veil;
 use crate::name::ServerName;
-use crate::secret::Secret;
 use crate::telemetry::clean::clean_bytes;
 use crate::telemetry::throttle::Pass;
 use crate::telemetry::throttle::Throttle;
@@ -26,23 +25,19 @@ const LINE: usize = 8 << 10;
 const CHUNK: usize = 16 << 10;
 /// Lines logged each second.
 const LOG_RATE: u32 = 20;
-/// Shorter values are words, not secrets; hiding them would only make lines unreadable.
-const SHORTEST_SECRET: usize = 8;
-const SECRET_WORDS: [&str; 8] = ["KEY", "TOKEN", "SECRET", "PASS", "PWD", "AUTH", "CRED", "COOKIE"];
-
 /// The last 64 KiB of a child's stderr. Clones share it.
 #[derive(Debug, Clone)]
 pub struct StderrRing {
     server: ServerName,
-    secrets: Arc<[Secret]>,
+    veil: Veil,
     tail: Arc<Mutex<Tail>>,
 }
 
 impl StderrRing {
-    /// An empty ring for `server`; `secrets` are never shown.
+    /// An empty ring for `server`; what `veil` hides is never shown.
     #[must_use]
-    pub fn new(server: ServerName, secrets: Vec<Secret>) -> Self {
-        Self { server, secrets: secrets.into(), tail: Arc::default() }
+    pub fn new(server: ServerName, veil: Veil) -> Self {
+        Self { server, veil, tail: Arc::default() }
     }
 
     /// The last `n` lines that are not empty, oldest first, each safe to show; an unfinished line counts.
@@ -56,13 +51,7 @@ impl StderrRing {
     }
 
     fn show(&self, line: &[u8]) -> String {
-        let mut text = clean_bytes(line, LINE);
-        for secret in &*self.secrets {
-            if text.contains(secret.expose()) {
-                text = text.replace(secret.expose(), "***");
-            }
-        }
-        text
+        self.veil.hide(clean_bytes(line, LINE))
     }
 
     fn lock(&self) -> MutexGuard<'_, Tail> {
@@ -81,18 +70,6 @@ impl StderrRing {
             tracing::debug!(server = %self.server, lines = held, "stderr lines left out");
         }
     }
-}
-
-/// Values of `env` that a server may print and nobody may read: those whose name says so.
-pub(super) fn secrets(env: &[(String, EnvValue)]) -> Vec<Secret> {
-    let secret = |name: &str| {
-        let name = name.to_ascii_uppercase();
-        SECRET_WORDS.iter().any(|word| name.contains(word))
-    };
-    env.iter()
-        .filter(|(name, env)| secret(name) && env.value.expose().len() >= SHORTEST_SECRET)
-        .map(|(_, env)| env.value.clone())
-        .collect()
 }
 
 /// Reads `stderr` to its end into `ring`. It runs as long as any process holds the other end: its owner aborts it
@@ -184,9 +161,14 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::model::EnvValue;
+    use crate::config::model::Stdio;
+    use crate::secret::Secret;
 
     fn ring() -> StderrRing {
-        StderrRing::new(ServerName::new("s").unwrap(), vec![Secret::new("sk-12345678")])
+        let value = EnvValue { value: Secret::new("sk-12345678"), declared: true };
+        let stdio = Stdio { env: vec![("KEY".to_owned(), value)], ..Stdio::default() };
+        StderrRing::new(ServerName::new("s").unwrap(), Veil::of_child(&stdio))
     }
 
     fn feed(ring: &StderrRing, bytes: &[u8]) {
@@ -224,16 +206,5 @@ mod tests {
         let lines = ring.last_lines(usize::MAX);
         assert!(lines.iter().all(|line| line.len() == "line 00000".len()));
         assert_eq!(lines.last().unwrap(), "line 19999");
-    }
-
-    #[test]
-    fn only_values_named_as_secrets_are_hidden() {
-        let value = |text: &str| EnvValue { value: Secret::new(text), declared: true };
-        let env = [
-            ("API_KEY".to_owned(), value("0123456789")),
-            ("HOME".to_owned(), value("/home/somebody")),
-            ("AUTH".to_owned(), value("yes")),
-        ];
-        assert_eq!(secrets(&env), [Secret::new("0123456789")]);
     }
 }

@@ -53,12 +53,14 @@ impl Child {
 /// Owns the tasks and the child of one line connection.
 pub struct StdioLifeline {
     link: Arc<LineLink>,
-    reading: JoinSet<()>,
+    reading: JoinSet<Option<&'static str>>,
     writing: JoinSet<()>,
     draining: JoinSet<()>,
     child: Option<Child>,
     /// Until when the second sign of the end is waited for, once the first one came.
     last_moment: Option<Instant>,
+    /// Why it is no longer read although it goes on writing.
+    given_up: Option<&'static str>,
     how: Option<Arc<str>>,
 }
 
@@ -86,7 +88,8 @@ impl StdioLifeline {
         {
             draining.spawn(drain(pipe, child.stderr.clone()));
         }
-        Self { link: Arc::clone(link), reading, writing, draining, child, last_moment: None, how: None }
+        let link = Arc::clone(link);
+        Self { link, reading, writing, draining, child, last_moment: None, given_up: None, how: None }
     }
 
     async fn wait(&mut self) -> Arc<str> {
@@ -95,14 +98,14 @@ impl StdioLifeline {
         }
         let how = match &mut self.child {
             None => {
-                self.reading.join_next().await;
-                "closed the connection".to_owned()
+                let ended = self.reading.join_next().await;
+                ended.and_then(Result::ok).flatten().unwrap_or("closed the connection").to_owned()
             }
             Some(child) => {
                 let (reading, tree) = (&mut self.reading, &mut child.tree);
                 tokio::select! {
                     _ = tree.wait() => {}
-                    _ = reading.join_next() => {}
+                    ended = reading.join_next() => self.given_up = ended.and_then(Result::ok).flatten().or(self.given_up),
                 }
                 // Set once: who waits lets go now and then and comes back.
                 let until = *self.last_moment.get_or_insert_with(|| Instant::now() + LAST_MOMENTS);
@@ -113,7 +116,7 @@ impl StdioLifeline {
                 let _ = timeout_at(until, both).await;
                 let how = match timeout(Duration::ZERO, tree.wait()).await {
                     Ok(exit) => exit.to_string(),
-                    Err(_) => "closed its stdout".to_owned(),
+                    Err(_) => self.given_up.unwrap_or("closed its stdout").to_owned(),
                 };
                 let _ = timeout(LAST_MOMENTS / 5, self.draining.join_next()).await;
                 how
@@ -151,5 +154,9 @@ impl Lifeline for StdioLifeline {
 
     fn last_words(&self) -> Vec<String> {
         self.child.as_ref().map(|child| child.stderr.last_lines(QUOTED_LINES)).unwrap_or_default()
+    }
+
+    fn stderr(&self) -> Option<StderrRing> {
+        self.child.as_ref().map(|child| child.stderr.clone())
     }
 }

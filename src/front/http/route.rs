@@ -63,7 +63,7 @@ async fn routed(
 ) -> Result<Reply, Refusal> {
     let path = request.uri().path();
     let shows_pages = site.admin && peer.ip().to_canonical().is_loopback() && admin::knows(path);
-    if shows_pages && path == admin::HEALTH {
+    if shows_pages && admin::is_open(path) {
         return page(site, &request);
     }
     let caller = site.guard.caller(request.headers())?;
@@ -91,9 +91,10 @@ fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
     if request.method() != Method::GET {
         return Err(Refusal::method("GET"));
     }
-    let page = admin::page(request.uri().path(), || site.backing.status());
+    let page = admin::page(request.uri().path(), site.backing.unready(), || site.backing.status());
     let page = page.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "there is no such page"))?;
-    Ok(reply::json(StatusCode::OK, page.into_bytes()))
+    let status = if page.unavailable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    Ok(reply::json(status, page.text.into_bytes()))
 }
 
 async fn post(site: &Site, caller: Caller, request: Request<Incoming>) -> Result<Reply, Refusal> {

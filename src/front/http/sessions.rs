@@ -127,6 +127,9 @@ impl Sessions {
             return Err(full);
         }
         let session = self.backing.open_session(caller);
+        if let Some(presence) = session.presence() {
+            presence.came_over(if line.is_some() { "sse" } else { "http" }, Some(&id));
+        }
         let streams = Arc::new(Streams::new(Arc::clone(&session), replay_bytes));
         let entry = Entry { streams, line, last_used: Instant::now() };
         table.open.insert(id.clone(), entry);
@@ -147,6 +150,7 @@ impl Sessions {
         let table = self.lock();
         let entry = table.open.get(id).filter(|entry| entry.streams.session().caller() == caller)?;
         let line = entry.line.as_ref().filter(|line| !line.is_closed())?;
+        entry.heard(Instant::now());
         Some((Arc::clone(entry.streams.session()), Arc::clone(line)))
     }
 
@@ -258,11 +262,18 @@ impl Table {
             return None;
         }
         entry.last_used = Instant::now();
+        entry.heard(entry.last_used);
         Some(entry)
     }
 }
 
 impl Entry {
+    fn heard(&self, now: Instant) {
+        if let Some(presence) = self.streams.session().presence() {
+            presence.heard(now);
+        }
+    }
+
     fn is_busy(&self) -> bool {
         self.line.is_some() || self.streams.session().in_flight() > 0 || self.streams.is_listened_to()
     }

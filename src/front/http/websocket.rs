@@ -21,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio::time::MissedTickBehavior;
 use tokio::time::interval;
 use tokio::time::sleep;
@@ -58,6 +59,9 @@ pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
     let outbox = Arc::new(Outbox::new(site.queue_bytes));
     let session = site.backing.open_session(next.caller);
     let _open = Open { backing: &*site.backing, session: &session };
+    if let Some(presence) = session.presence() {
+        presence.came_over("websocket", None);
+    }
     session.attach(Sink::Line(Arc::clone(&outbox)));
     let (mut writing, mut written) = (pin!(write(writer, &outbox)), None);
     let end = tokio::select! {
@@ -118,6 +122,9 @@ async fn read(
         };
         match next {
             Some(Ok(Message::Text(text))) => {
+                if let Some(presence) = session.presence() {
+                    presence.heard(Instant::now());
+                }
                 guarded("a message of the client", || accept(site, session, &sink, text.as_str()));
             }
             Some(Ok(Message::Binary(_))) => {

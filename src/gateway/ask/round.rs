@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use tokio::time::Instant;
 
 /// How often a server may answer one call with questions.
 const MOST_ROUNDS: u32 = 10;
@@ -46,7 +47,10 @@ pub(in crate::gateway) struct Turn {
 /// Questions that the client has not all answered yet.
 struct Round {
     parking: Arc<Parking>,
-    server: String,
+    /// Its process may hold what the state means, so it is not idle meanwhile.
+    handle: ServerHandle,
+    /// What keeps it running.
+    reason: String,
     keys: Vec<(String, Wanted)>,
     state: Mutex<State>,
 }
@@ -89,9 +93,13 @@ fn ask(exchange: Exchange, turn: Turn, keys: Vec<(String, Wanted)>, asked: &Inpu
     let request_state = asked.state.map(str::to_owned);
     let label = turn.handle.server().label().map(str::to_owned);
     let count = keys.len();
+    let session = exchange.session().key();
+    let reason = format!("\u{0}round {} of {session} {}", turn.rounds, exchange.id());
+    turn.handle.keep_running(&reason, Instant::now() + turn.terms.longest);
     let round = Arc::new(Round {
         parking: Arc::clone(&turn.parking),
-        server: turn.handle.server().name.to_string(),
+        handle: turn.handle,
+        reason,
         keys,
         state: Mutex::new(State { call: None, answers: vec![None; count], request_state, ticket: None }),
     });
@@ -110,7 +118,6 @@ fn ask(exchange: Exchange, turn: Turn, keys: Vec<(String, Wanted)>, asked: &Inpu
         let reply = Arc::new(move |answer: &str| answering.answered(at, answer));
         all_asked &= exchange.ask(&Question { id: "", method: &one.method, params: Some(&params), reply });
     }
-    let session = exchange.session().key();
     let parked: Arc<dyn Parked> = Arc::clone(&round) as Arc<dyn Parked>;
     state.ticket = turn.parking.park(turn.purpose, session, turn.terms, parked);
     all_asked &= state.ticket.is_some();
@@ -130,6 +137,7 @@ impl Round {
             let ticket = state.ticket.take();
             drop(state);
             self.leave(ticket);
+            self.handle.let_rest(&self.reason);
             return if let Some((exchange, ..)) = call {
                 exchange.forget()
             };
@@ -164,6 +172,7 @@ impl Round {
             .map(|params| input::retry(&params, &answers, request_state.as_deref()))
             .unwrap_or(params.clone());
         resend(exchange, retry);
+        self.handle.let_rest(&self.reason);
     }
 
     fn give_up(&self, why: &str) {
@@ -171,8 +180,10 @@ impl Round {
         let (call, ticket) = (state.call.take(), state.ticket.take());
         drop(state);
         self.leave(ticket);
+        self.handle.let_rest(&self.reason);
         if let Some((exchange, ..)) = call {
-            exchange.fail(&Failure::new(code::INTERNAL_ERROR, format!("server `{}` {why}", self.server)));
+            let text = format!("server `{}` {why}", self.handle.server().name);
+            exchange.fail(&Failure::new(code::INTERNAL_ERROR, text));
         }
     }
 

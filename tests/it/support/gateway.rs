@@ -139,6 +139,22 @@ impl HttpGateway {
         self.client().modern()
     }
 
+    /// A page for whoever runs it: status and JSON.
+    pub fn page(&self, path: &str) -> (u16, Value) {
+        let text = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.addr);
+        let reply = self.client().raw(text.as_bytes()).head();
+        let status = reply.status;
+        let body = reply.body();
+        (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("{path} is no JSON: {body}")))
+    }
+
+    /// What it says of itself.
+    pub fn status(&self) -> Value {
+        let (status, page) = self.page("/status");
+        assert_eq!(status, 200, "{page}");
+        page
+    }
+
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr

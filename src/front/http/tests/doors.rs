@@ -27,7 +27,7 @@ async fn no_page_in_a_browser_gets_in() {
     for (place, host) in hosts.iter().enumerate() {
         for (other, origin) in origins.iter().enumerate() {
             for method in ["POST", "GET", "DELETE", "OPTIONS", "PUT"] {
-                for path in ["/mcp", "/status", "/healthz", "/"] {
+                for path in ["/mcp", "/status", "/healthz", "/readyz", "/"] {
                     let mut client = front.client().await;
                     client
                         .send(&format!(
@@ -113,8 +113,10 @@ async fn without_its_token_nobody_gets_anything() {
             }
         }
     }
-    client.request("GET", "/healthz", "", "").await;
-    assert_eq!(client.response().await.status, 200, "a supervisor needs no token");
+    for path in ["/healthz", "/readyz"] {
+        client.request("GET", path, "", "").await;
+        assert_eq!(client.response().await.status, 200, "a supervisor needs no token: {path}");
+    }
     assert!(front.is_quiet());
 }
 
@@ -169,7 +171,7 @@ async fn the_pages_are_for_this_machine_only() {
     });
     let front = Front::run(behind.await.unwrap());
     let mut client = front.client().await;
-    for path in ["/status", "/healthz"] {
+    for path in ["/status", "/healthz", "/readyz"] {
         client.request("GET", path, "", "").await;
         assert_eq!(client.response().await.status, 404, "a proxy's clients look local: {path}");
     }

@@ -151,6 +151,10 @@ impl Backing for Fake {
         if tool == "regional" { param_header::of_tool(&listed) } else { Vec::new() }
     }
 
+    fn unready(&self) -> Option<&'static str> {
+        None
+    }
+
     fn status(&self) -> serde_json::Value {
         serde_json::json!({"servers": []})
     }

@@ -1,6 +1,6 @@
-//! `initialize`: a legacy client says who it is and what it can do, and is told the same of us.
+//! `initialize` and `server/discover`: who is there, and what is offered.
 //!
-//! It waits for no server.
+//! Neither waits for a server; what is offered does not depend on which servers run.
 
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
@@ -9,13 +9,14 @@ use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 use crate::protocol::capability;
 use crate::protocol::legacy;
+use crate::protocol::modern;
 use crate::protocol::version;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use serde_json::value::RawValue;
 
-/// Answers it.
-pub(super) fn answer(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
+/// Answers `initialize` of a legacy client, and notes what it said.
+pub(super) fn initialize(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) {
     let said: legacy::Initialize<'_> = match serde_json::from_str(incoming.params.raw()) {
         Ok(said) => said,
         Err(why) => return exchange.fail(&Failure::bad_params(incoming.method, why)),
@@ -30,6 +31,15 @@ pub(super) fn answer(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'_>, 
     let offered = legacy::initialize_result(
         version,
         &capability::offered(Era::Legacy, apps),
+        snapshot.catalog.instructions(),
+    );
+    exchange.result(&offered);
+}
+
+/// Answers `server/discover` of a modern client.
+pub(super) fn discover(snapshot: &Snapshot, exchange: Exchange) {
+    let offered = modern::discover_result(
+        &capability::offered(Era::Modern, snapshot.catalog.apps().are_clear()),
         snapshot.catalog.instructions(),
     );
     exchange.result(&offered);

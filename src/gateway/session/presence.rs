@@ -1,0 +1,117 @@
+//! What people want to know of a session: how its client came, since when it is there, when it was heard last.
+//!
+//! Nothing is decided by it. Fronts tell it what they know anyway; a request costs it no lock.
+
+use crate::protocol::legacy::ClientInfo;
+use crate::protocol::version::Era;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Characters of an id that are shown: enough to tell sessions apart, far too few to use one.
+const SHOWN: usize = 8;
+
+/// The outside of a session.
+#[derive(Debug)]
+pub struct Presence {
+    began: Instant,
+    /// Milliseconds from the beginning to when the client was heard last.
+    heard: AtomicU64,
+    place: OnceLock<Place>,
+    /// Set by the first modern request over a lasting connection.
+    modern: OnceLock<Option<Box<ClientInfo>>>,
+}
+
+#[derive(Debug)]
+struct Place {
+    transport: &'static str,
+    id: Option<Box<str>>,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            place: OnceLock::new(),
+            modern: OnceLock::new(),
+        }
+    }
+}
+
+impl Presence {
+    /// It came over `transport`. `id` is the secret that names it there, of which a few characters are kept.
+    pub fn came_over(&self, transport: &'static str, id: Option<&str>) {
+        let id = id.map(|id| id.chars().take(SHOWN).chain(['…']).collect());
+        let _ = self.place.set(Place { transport, id });
+    }
+
+    /// Its client was heard at `now`.
+    pub fn heard(&self, now: Instant) {
+        let millis = u64::try_from(now.saturating_duration_since(self.began).as_millis());
+        self.heard.store(millis.unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// Its client speaks the modern era; `client` says who it is and is asked once.
+    pub fn speaks_modern(&self, client: impl FnOnce() -> Option<ClientInfo>) {
+        self.modern.get_or_init(|| client().map(Box::new));
+    }
+
+    /// How it came: `stdio`, `http`, `sse`, `websocket` or `program`.
+    #[must_use]
+    pub fn transport(&self) -> &'static str {
+        self.place.get().map_or("program", |place| place.transport)
+    }
+
+    /// The beginning of its id, where it has one.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.place.get()?.id.as_deref()
+    }
+
+    /// The era, by what was said so far: `agreed` is the revision of a legacy handshake.
+    #[must_use]
+    pub fn era(&self, agreed: Option<&str>) -> Option<Era> {
+        let modern = self.modern.get().map(|_| Era::Modern);
+        modern.or_else(|| agreed.map(|_| Era::Legacy))
+    }
+
+    /// Who a modern client said it is.
+    #[must_use]
+    pub fn modern_client(&self) -> Option<&ClientInfo> {
+        self.modern.get()?.as_deref()
+    }
+
+    /// How long it has been there.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// How long nothing was heard.
+    #[must_use]
+    pub fn idle(&self) -> Duration {
+        self.age().saturating_sub(Duration::from_millis(self.heard.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_tells_age_and_silence_and_not_the_id() {
+        let presence = Presence::default();
+        presence.came_over("http", Some("0123456789abcdef0123456789abcdef01234567"));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        presence.heard(Instant::now());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!((presence.age().as_secs(), presence.idle().as_secs()), (7, 2));
+        assert_eq!((presence.transport(), presence.id()), ("http", Some("01234567…")));
+        assert_eq!((presence.era(None), presence.era(Some("2025-11-25"))), (None, Some(Era::Legacy)));
+        presence.speaks_modern(|| None);
+        assert_eq!(presence.era(None), Some(Era::Modern));
+    }
+}

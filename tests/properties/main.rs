@@ -1,0 +1,87 @@
+//! What must hold for any input: over a corpus of files, and over a million inputs made from them.
+//!
+//! The three checks `frames`, `config` and `sse` are also what `fuzz/` runs; their corpora stand in `fuzz/corpus`. The
+//! properties over many cases are ignored here; `.ci/run properties` runs them, or by hand:
+//!
+//! ```text
+//! cargo test --release --test properties -- --ignored --nocapture
+//! ```
+//!
+//! `PROPERTY_CASES` is the number of cases, `PROPERTY_SEED` the seed, which every run prints. An input that fails is
+//! saved; `PROPERTY_INPUT` is a file to check instead.
+//!
+//! It starts no process and opens no socket: servers are scripted and in memory, time is paused.
+
+mod cases;
+mod config;
+mod corpus;
+mod dice;
+mod frames;
+mod framing;
+mod oracle;
+mod panics;
+mod peer;
+mod pending;
+mod planted;
+mod sse;
+
+use crate::cases::any_input;
+use crate::cases::many;
+use crate::corpus::Corpus;
+use std::sync::Arc;
+
+#[test]
+fn every_file_of_the_corpus_of_frames_is_answered() {
+    Corpus::read("frames").each(frames::check);
+}
+
+#[test]
+fn every_file_of_the_corpus_of_configurations_is_read() {
+    Corpus::read("config").each(config::check);
+}
+
+#[test]
+fn every_file_of_the_corpus_of_event_streams_is_read() {
+    Corpus::read("sse").each(sse::check);
+}
+
+#[test]
+fn a_subscription_at_a_server_that_keeps_ending_is_answered_before_it_is_tried_again() {
+    let bed = frames::Bed::new(Arc::new(peer::Peers::default()));
+    let die = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a__die"}}"#;
+    let ends = (0..10).find(|_| String::from_utf8_lossy(&bed.run(die)).contains("keeps ending"));
+    assert!(ends.is_some(), "it is started again for ever");
+    let subscribe = br#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"x://r"}}"#;
+    let answer = bed.run(subscribe);
+    assert!(String::from_utf8_lossy(&answer).contains("keeps ending"), "{}", answer.escape_ascii());
+}
+
+#[test]
+#[ignore = "a million cases: run by .ci/run"]
+fn any_frames_get_one_answer_each() {
+    any_input("frames", frames::check);
+}
+
+#[test]
+#[ignore = "a million cases: run by .ci/run"]
+fn any_bytes_are_a_configuration_or_problems_with_places() {
+    any_input("config", config::check);
+}
+
+#[test]
+#[ignore = "a million cases: run by .ci/run"]
+fn any_event_stream_is_read_the_same_in_any_chunks() {
+    any_input("sse", sse::check);
+}
+
+#[test]
+#[ignore = "a million cases: run by .ci/run"]
+fn any_split_of_a_stream_gives_the_same_lines() {
+    many("framing", framing::case);
+}
+
+#[test]
+#[ignore = "a million cases: run by .ci/run"]
+fn any_answers_go_to_their_callers_or_to_nobody() {
+    many("pending", pending::case);
+}
