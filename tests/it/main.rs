@@ -13,6 +13,7 @@ mod cli;
 mod config;
 mod crash;
 mod docs;
+mod drain;
 mod fake;
 mod fallback;
 mod fidelity;
