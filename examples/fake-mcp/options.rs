@@ -90,6 +90,8 @@ pub struct Options {
     pub exit_after_call: bool,
     /// Ask for the folders of the client.
     pub ask_roots: bool,
+    /// Stop reading stdin after the first call of `load`.
+    pub deaf: bool,
     /// Do not keep what was received.
     pub forgetful: bool,
     /// Do nothing but live; what a grandchild does.
@@ -152,6 +154,7 @@ impl Options {
             "--odd-items" => &mut self.odd_items,
             "--exit-after-call" => &mut self.exit_after_call,
             "--ask-roots" => &mut self.ask_roots,
+            "--deaf" => &mut self.deaf,
             "--forgetful" => &mut self.forgetful,
             "--sleep-forever" => &mut self.sleep_forever,
             other => panic!("unknown argument {other}"),
@@ -198,6 +201,7 @@ impl Default for Options {
             odd_items: false,
             exit_after_call: false,
             ask_roots: false,
+            deaf: false,
             forgetful: false,
             sleep_forever: false,
         }
