@@ -31,12 +31,12 @@ use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::pending::NotAccepted;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Pending;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::time::Duration;
 use tokio::time::timeout;
 
 /// One such connection.
@@ -117,7 +117,7 @@ impl LineLink {
         era: Era,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<(), Box<dyn Waiter>> {
         let id = match self.pending.insert(waiter, patience) {
             Ok(id) => id,
@@ -257,7 +257,7 @@ impl Link for LineLink {
         &self,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<(), Box<dyn Waiter>> {
         self.call_in(self.era(), request, waiter, patience)
     }
