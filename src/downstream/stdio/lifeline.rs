@@ -28,6 +28,8 @@ use tokio::time::timeout_at;
 /// After a child closed its stdout: how long its exit is waited for, to say how it ended. And the other way round: how
 /// long its last answers are read after it ended.
 const LAST_MOMENTS: Duration = Duration::from_millis(500);
+/// How long a server may neither take anything of what is sent to it nor say anything.
+const STUCK: Duration = Duration::from_secs(5);
 /// Lines of stderr that errors quote.
 const QUOTED_LINES: usize = 5;
 
@@ -57,6 +59,8 @@ pub struct StdioLifeline {
     writing: JoinSet<()>,
     draining: JoinSet<()>,
     child: Option<Child>,
+    /// What it had taken and said when it was last looked at, and since when there is no more.
+    stalled: Option<((u64, u64), Instant)>,
     /// Until when the second sign of the end is waited for, once the first one came.
     last_moment: Option<Instant>,
     /// Why it is no longer read although it goes on writing.
@@ -89,14 +93,25 @@ impl StdioLifeline {
             draining.spawn(drain(pipe, child.stderr.clone()));
         }
         let link = Arc::clone(link);
-        Self { link, reading, writing, draining, child, last_moment: None, given_up: None, how: None }
+        let (stalled, last_moment, given_up, how) = (None, None, None, None);
+        Self { link, reading, writing, draining, child, stalled, last_moment, given_up, how }
+    }
+
+    /// True for a server that has not read its stdin for long. It is looked at whenever somebody begins to wait.
+    fn is_stuck(&mut self) -> bool {
+        let at = self.link.blocked_at();
+        let begun = self.stalled.filter(|(before, _)| Some(*before) == at);
+        self.stalled = begun.or_else(|| at.map(|at| (at, Instant::now())));
+        begun.is_some_and(|(_, since)| since.elapsed() >= STUCK)
     }
 
     async fn wait(&mut self) -> Arc<str> {
         if let Some(how) = &self.how {
             return Arc::clone(how);
         }
+        let stuck = self.is_stuck();
         let how = match &mut self.child {
+            _ if stuck => format!("neither read its stdin nor said anything for {} s", STUCK.as_secs()),
             None => {
                 let ended = self.reading.join_next().await;
                 ended.and_then(Result::ok).flatten().unwrap_or("closed the connection").to_owned()
