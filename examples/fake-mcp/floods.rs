@@ -101,10 +101,10 @@ pub fn raw(server: &Arc<Server>, name: &str, mut stream: TcpStream) -> Option<()
         _ => (String::new(), b""),
     };
     stream.write_all(begin.as_bytes()).ok()?;
-    let mut count = 0_u64;
-    while name == "raw_endless_header" {
-        count += 1;
-        stream.write_all(format!("x-{count}: {}\r\n", "h".repeat(1000)).as_bytes()).ok()?;
+    if name == "raw_endless_header" {
+        for count in 0_u64.. {
+            stream.write_all(format!("x-{count}: {}\r\n", "h".repeat(1000)).as_bytes()).ok()?;
+        }
     }
     while !part.is_empty() {
         let mut bytes = Vec::new();
