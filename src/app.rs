@@ -26,9 +26,15 @@ use sha2::Digest;
 use sha2::Sha256;
 use std::path::Path;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+/// How long clients may take to read their last answers once the servers are gone.
+const LAST_WRITES: Duration = Duration::from_secs(3);
 
 /// A gateway with its configuration.
 pub struct App {
@@ -133,8 +139,23 @@ impl App {
         }
         stop.cancelled().await;
         let drain = gateway.config().settings.drain_timeout;
-        // Side by side: fronts wait for answers in flight, and the servers' drain bounds that wait.
-        tokio::join!(tasks.join_all(), gateway.shut_down(drain));
+        // Side by side: fronts wait for answers in flight, and the servers' drain bounds that wait. What a client does not
+        // take after that is lost.
+        let written = {
+            let mut fronts = pin!(async { while tasks.join_next().await.is_some() {} });
+            let mut servers = pin!(gateway.shut_down(drain));
+            tokio::select! {
+                () = &mut servers => timeout(LAST_WRITES, fronts).await.is_ok(),
+                () = &mut fronts => {
+                    servers.await;
+                    true
+                }
+            }
+        };
+        if !written {
+            tracing::warn!("a client did not take its last answers");
+            tasks.shutdown().await;
+        }
     }
 
     /// Stops every server without running any front.

@@ -1,4 +1,5 @@
-//! The tool `load`: answers with its `tag` and our process id, after `ms` milliseconds without a thread per call.
+//! The tool `load`: answers with its `tag` and our process id, after `ms` milliseconds without a thread per call. Where
+//! progress is asked for it says the tag at once, or `flood` notifications of `size` bytes, `a_second` of them a second.
 //!
 //! It is only offered when the command line names it.
 
@@ -33,6 +34,24 @@ pub fn call(server: &Server, message: &Message, id: &str, out: &Arc<dyn Out>) {
     let text = quote(&format!("{} {}", message.text("/arguments/tag"), std::process::id()));
     let modern = if message.version().is_some() { r#""resultType":"complete","# } else { "" };
     let text = server.success(id, &format!(r#"{{{modern}"content":[{{"type":"text","text":{text}}}]}}"#));
+    if let Some(token) = message.progress_token() {
+        let tag = message.text("/arguments/tag");
+        let flood = message.number("/arguments/flood", 0);
+        if flood > 0 {
+            let notice = progress(&token, &"x".repeat(message.number("/arguments/size", 1024) as usize));
+            let pause = Duration::from_secs(1) / message.number("/arguments/a_second", 100) as u32;
+            let out = Arc::clone(out);
+            std::thread::spawn(move || {
+                for _ in 0..flood {
+                    out.notify(notice.as_bytes());
+                    std::thread::sleep(pause);
+                }
+                out.answer(text.as_bytes());
+            });
+            return;
+        }
+        out.notify(progress(&token, tag).as_bytes());
+    }
     let ms = message.number("/arguments/ms", 0);
     if ms == 0 {
         return out.answer(text.as_bytes());
@@ -44,6 +63,11 @@ pub fn call(server: &Server, message: &Message, id: &str, out: &Arc<dyn Out>) {
         sender
     });
     later.send(late).expect("the thread of late answers never ends");
+}
+
+fn progress(token: &str, text: &str) -> String {
+    let params = format!(r#"{{"progressToken":{token},"progress":1,"message":{}}}"#, quote(text));
+    format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{params}}}"#)
 }
 
 fn answer_all(receiver: &Receiver<Late>) {

@@ -43,6 +43,7 @@ use crate::front::http::site::Site;
 use crate::front::http::watch::Patience;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -99,6 +100,7 @@ impl Bound {
             queue_bytes: options.queue_bytes,
             sse: settings.sse,
             websocket: settings.websocket,
+            ending: AtomicBool::new(false),
             admin: options.is_local() && !options.behind_proxy,
         };
         let terms = Terms {

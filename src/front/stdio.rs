@@ -14,6 +14,7 @@ use crate::wire::message;
 use crate::wire::message::Malformed;
 use crate::wire::outbox::Outbox;
 use crate::wire::sink::Sink;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncRead;
@@ -53,15 +54,23 @@ where
         }
     });
     let bounds = Bounds { message_bytes: limits.message_bytes, depth: limits.depth };
+    let mut reading = pin!(read_all(&gateway, &session, &sink, reader, bounds));
     let why = tokio::select! {
-        () = read_all(&gateway, &session, &sink, reader, bounds) => "end of input",
+        () = &mut reading => "end of input",
         _ = writing.join_next() => "the client no longer reads",
         () = shutdown.cancelled() => "shutdown",
     };
     gateway.end_subscriptions(&session);
-    // At the end of the gateway the servers' drain ends the calls, so that each has its answer.
-    let extra = if shutdown.is_cancelled() { LAST_WRITES } else { Duration::ZERO };
-    drain(&session, config.settings.drain_timeout.saturating_add(extra)).await;
+    let patience = config.settings.drain_timeout;
+    if why == "shutdown" {
+        // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
+        tokio::select! {
+            () = drain(&session, patience.saturating_add(LAST_WRITES)) => {}
+            () = async { reading.await; std::future::pending().await } => {}
+        }
+    } else {
+        drain(&session, patience).await;
+    }
     gateway.close_session(&session, why);
     outbox.close();
     let _ = timeout(LAST_WRITES, writing.join_next()).await;

@@ -94,7 +94,8 @@ fn say_what_is_missing(snapshot: &Snapshot, mut failure: Failure) -> Failure {
     let reasons = missing.iter().take(SAID).filter_map(|name| snapshot.server(name)).map(|handle| {
         let status = handle.status();
         let lists = || format!("server `{}` has no lists: it is {}", handle.server().name, status.state);
-        status.reason.clone().unwrap_or_else(lists)
+        // Only the reason of a failure names its server.
+        status.reason.clone().filter(|_| status.state == "failed").unwrap_or_else(lists)
     });
     let reasons = reasons.collect::<Vec<_>>().join("; ");
     if reasons.is_empty() {

@@ -12,6 +12,7 @@ mod cli;
 mod config;
 mod crash;
 mod docs;
+mod drain;
 mod fake;
 mod fallback;
 mod faults;

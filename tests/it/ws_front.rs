@@ -312,9 +312,15 @@ fn the_guard_is_the_same_as_everywhere() {
 fn a_shutdown_answers_what_is_in_flight_and_says_goodbye() {
     let gateway = usual();
     let mut socket = legacy(&gateway, "2025-11-25");
-    socket.begin(3, "tools/call", json!({ "name": "a__sleep", "arguments": { "ms": 700 } }));
+    socket.begin(3, "tools/call", json!({ "name": "a__sleep", "arguments": { "ms": 2000 } }));
     eventually("the call runs", || !gateway.conf().ledger("call", "a").is_empty());
     crate::support::processes::signal(gateway.pid(), rustix::process::Signal::TERM);
+    let mut id = 3;
+    eventually("new calls are turned away", || {
+        id += 1;
+        let answer = socket.request(id, "tools/call", json!({ "name": "a__pid", "arguments": {} }));
+        answer.raw.contains("shutting down")
+    });
     socket.wait("the answer", |message| message.answers(&json!(3))).result();
     assert_eq!(socket.closed(), 1001);
     drop(socket);

@@ -22,6 +22,7 @@ const SAMPLES: usize = 5;
 pub struct Targets {
     names: Vec<String>,
     pids: Vec<AtomicU32>,
+    changes: AtomicU32,
 }
 
 /// The requests of one client.
@@ -57,6 +58,8 @@ pub struct Totals {
     pub dup: u64,
     /// Answers that belong to another request, or to none.
     pub wrong: u64,
+    /// Notifications of progress.
+    pub progress: u64,
     /// Errors that do not name the server.
     pub unnamed: u64,
     /// Errors by server.
@@ -73,7 +76,8 @@ impl Targets {
     /// Servers of which none has answered.
     pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Arc<Self> {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        Arc::new(Self { pids: names.iter().map(|_| AtomicU32::new(0)).collect(), names })
+        let pids = names.iter().map(|_| AtomicU32::new(0)).collect();
+        Arc::new(Self { names, pids, changes: AtomicU32::new(0) })
     }
 
     /// The name of a server.
@@ -81,9 +85,21 @@ impl Targets {
         &self.names[target]
     }
 
+    fn answered(&self, target: usize, pid: u32) {
+        let before = self.pids[target].swap(pid, Ordering::SeqCst);
+        if before != 0 && before != pid {
+            self.changes.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.names.len()
+    }
+
+    /// How often another process answered than before.
+    pub fn changes(&self) -> u32 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// The process that answered last; 0 when none has.
@@ -135,13 +151,27 @@ impl Ledger {
         }
         let text = message.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
         match text.strip_prefix(&open.tag).and_then(|rest| rest.strip_prefix(' ')?.parse().ok()) {
-            Some(pid) => self.targets.pids[open.target].store(pid, Ordering::SeqCst),
+            Some(pid) => self.targets.answered(open.target, pid),
             None => {
                 state.totals.wrong += 1;
                 state.totals.sample(raw);
             }
         }
         true
+    }
+
+    /// Progress of the request `id` came, which is to say the tag of that request.
+    pub fn progressed(&self, id: &str, message: &Value, raw: &str) {
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
+        let said = message.pointer("/params/message").and_then(Value::as_str);
+        let token = message["params"]["progressToken"].to_string();
+        let own = *token == *id && state.open.get(id).is_some_and(|open| said == Some(&open.tag));
+        state.totals.progress += 1;
+        if !own {
+            state.totals.wrong += 1;
+            state.totals.sample(raw);
+        }
     }
 
     /// A message came for one request that answers another, or no request at all.
@@ -159,6 +189,21 @@ impl Ledger {
     /// The way of an answer broke. Its request stays without one.
     pub fn broken(&self, id: &str, why: &str) {
         lock(&self.state).totals.sample(&format!("the way of the answer to {id} broke: {why}"));
+    }
+
+    /// Requests to a server without an answer.
+    pub fn open_of(&self, target: usize) -> usize {
+        lock(&self.state).open.values().filter(|open| open.target == target).count()
+    }
+
+    /// The requests to a server without an answer are not to be answered any more; their ids.
+    pub fn withdraw(&self, target: usize) -> Vec<String> {
+        lock(&self.state).open.extract_if(|_, open| open.target == target).map(|(id, _)| id).collect()
+    }
+
+    /// How long answers took since this was asked last.
+    pub fn take_latency(&self) -> Latency {
+        std::mem::take(&mut lock(&self.state).totals.latency)
     }
 
     /// The sums; what is open counts as lost.
@@ -187,6 +232,7 @@ impl Totals {
             sum.lost += one.lost;
             sum.dup += one.dup;
             sum.wrong += one.wrong;
+            sum.progress += one.progress;
             sum.unnamed += one.unnamed;
             one.failed
                 .into_iter()
@@ -196,6 +242,11 @@ impl Totals {
             sum.samples.extend(one.samples);
             sum
         })
+    }
+
+    /// Errors altogether.
+    pub fn errors(&self) -> u64 {
+        self.failed.values().sum()
     }
 
     /// Every request has one answer, and it is its own.

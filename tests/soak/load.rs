@@ -58,6 +58,16 @@ impl Era {
         let params = format!(r#""name":"{server}__{TOOL}","arguments":{{"tag":"{tag}","ms":{ms}}}"#);
         self.request(id, "tools/call", &params)
     }
+
+    /// The same with a progress token, which is the id.
+    pub fn call_with_progress(self, id: &str, server: &str, tag: &str, ms: u64) -> String {
+        let call = self.call(id, server, tag, ms);
+        let token = format!(r#""progressToken":{id}"#);
+        match self {
+            Self::Legacy => call.replace("}}}", &format!(r#"}},"_meta":{{{token}}}}}}}"#)),
+            Self::Modern => call.replace(r#""_meta":{"#, &format!(r#""_meta":{{{token},"#)),
+        }
+    }
 }
 
 /// An entry for a server under load.

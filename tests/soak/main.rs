@@ -21,3 +21,10 @@ mod random;
 mod web;
 
 mod chaos;
+mod drain;
+mod hung;
+mod ids;
+mod reload;
+mod restarts;
+mod slow;
+mod steady;

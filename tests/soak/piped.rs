@@ -5,6 +5,7 @@
 use crate::ledger::Ledger;
 use crate::load::Draw;
 use crate::load::Era;
+use crate::plan::Ticker;
 use crate::support::eventually::now;
 use crate::support::eventually::patience;
 use crate::support::eventually::within;
@@ -101,6 +102,24 @@ impl Piped {
             while self.shared.ledger.open() < in_flight {
                 self.begin(draw());
             }
+        }
+    }
+
+    /// Sends calls at a pace until the end, however long answers take.
+    pub fn keep_pace(&self, mut ticker: Ticker, end: Instant, mut draw: impl FnMut() -> Draw) {
+        while now() < end {
+            ticker.wait();
+            self.begin(draw());
+        }
+    }
+
+    /// Cancels all calls to a server; an answer that comes all the same is one too many.
+    pub fn cancel(&self, target: usize) {
+        for id in self.shared.ledger.withdraw(target) {
+            let params = format!(r#""requestId":{id},"reason":"enough""#);
+            self.send(&format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{{params}}}}}"#
+            ));
         }
     }
 

@@ -16,7 +16,7 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// What a run was asked to do.
 pub struct Plan {
-    /// `SOAK_SECONDS`, 60 by default: how long a test puts load on the gateway.
+    /// `SOAK_SECONDS`, 60 by default and at least 10: how long a test puts load on the gateway.
     pub seconds: u64,
     /// `SOAK_SEED`, random by default.
     pub seed: u64,
@@ -30,7 +30,7 @@ impl Plan {
         let mut random = [0; 4];
         getrandom::fill(&mut random).expect("the system has random numbers");
         let seed = variable("SOAK_SEED").unwrap_or(u32::from_le_bytes(random).into());
-        Self { seconds: variable("SOAK_SECONDS").unwrap_or(60).max(2), seed, _turn: turn }
+        Self { seconds: variable("SOAK_SECONDS").unwrap_or(60).max(10), seed, _turn: turn }
     }
 
     /// The `stream`-th source of numbers.
@@ -46,6 +46,11 @@ impl Plan {
     /// What is not measured at the beginning: 10 s, less in a short run.
     pub fn warm_up(&self) -> Duration {
         Duration::from_secs(10).min(self.duration() / 4)
+    }
+
+    /// A number that is meant for ten minutes, for this run; at least 1.
+    pub fn share_of(&self, number: u64) -> u64 {
+        (number * self.seconds / 600).clamp(1, number)
     }
 }
 
@@ -72,10 +77,15 @@ impl Ticker {
         Self { next: now() + period, period }
     }
 
+    /// Waits for the next moment. Those that were missed are made up for.
+    pub fn wait(&mut self) {
+        std::thread::sleep(self.next.saturating_duration_since(now()));
+        self.next += self.period;
+    }
+
     /// Waits for the next moment; those that were missed are left out.
     pub fn wait_for_next(&mut self) {
         self.next = self.next.max(now());
-        std::thread::sleep(self.next.saturating_duration_since(now()));
-        self.next += self.period;
+        self.wait();
     }
 }

@@ -97,6 +97,27 @@ impl Probe {
         self.pid
     }
 
+    /// The last look.
+    pub fn last(&self) -> Sample {
+        lock(&self.samples).last().map(|(_, sample)| *sample).unwrap_or_default()
+    }
+
+    /// How fast the resident memory grew after the warm-up, in KiB per second: the slope of the best line.
+    pub fn slope(&self, warm_up: Duration) -> f64 {
+        let samples = lock(&self.samples);
+        let points: Vec<(f64, f64)> = samples
+            .iter()
+            .map(|(at, sample)| (at.saturating_duration_since(self.began).as_secs_f64(), sample.rss as f64))
+            .filter(|(at, _)| *at >= warm_up.as_secs_f64())
+            .collect();
+        let count = points.len() as f64;
+        let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+        let (at, rss) = (mean(|point| point.0), mean(|point| point.1));
+        let covariance: f64 = points.iter().map(|point| (point.0 - at) * (point.1 - rss)).sum();
+        let variance: f64 = points.iter().map(|point| (point.0 - at).powi(2)).sum();
+        covariance / variance.max(f64::MIN_POSITIVE)
+    }
+
     /// Compares the first with the last of what was seen after the warm-up: medians over an eighth of the time each.
     pub fn change(&self, warm_up: Duration) -> Change {
         let samples = lock(&self.samples);

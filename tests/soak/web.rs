@@ -6,6 +6,7 @@ use crate::ledger::Ledger;
 use crate::load::Draw;
 use crate::load::Era;
 use crate::load::TOOL;
+use crate::plan::Ticker;
 use crate::support::eventually::now;
 use crate::support::eventually::patience;
 use crate::support::gateway::HttpGateway;
@@ -28,6 +29,8 @@ pub struct Web {
     addr: SocketAddr,
     era: Era,
     session: Option<String>,
+    /// Calls ask for progress.
+    progress: bool,
     name: String,
     ledger: Arc<Ledger>,
     next: AtomicU64,
@@ -53,10 +56,22 @@ impl Web {
             addr: gateway.addr(),
             era,
             session: client.session,
+            progress: false,
             name: name.to_owned(),
             ledger: Arc::clone(ledger),
             next: AtomicU64::new(1),
         }
+    }
+
+    /// From now on each call asks for progress, with its id for a token.
+    pub fn with_progress(mut self) -> Self {
+        self.progress = true;
+        self
+    }
+
+    /// Whether its requests belong to a session.
+    pub fn has_session(&self) -> bool {
+        self.session.is_some()
     }
 
     /// One more connection.
@@ -64,10 +79,47 @@ impl Web {
         Wire { web: self, stream: None }
     }
 
+    /// Makes one call over a connection that ends with it; `number` makes its id.
+    pub fn visit(&self, number: u64, draw: Draw) {
+        self.wire().call_as(&number.to_string(), number, draw);
+    }
+
+    fn body(&self, id: &str, tag: &str, draw: Draw) -> String {
+        let server = self.ledger.targets().name(draw.target);
+        match self.progress {
+            true => self.era.call_with_progress(id, server, tag, draw.ms),
+            false => self.era.call(id, server, tag, draw.ms),
+        }
+    }
+
+    fn head(&self, length: usize, draw: Draw) -> String {
+        let era = match &self.session {
+            Some(id) => format!("mcp-session-id: {id}\r\nmcp-protocol-version: 2025-11-25\r\n"),
+            None => format!(
+                "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: {}__{TOOL}\r\n",
+                self.ledger.targets().name(draw.target),
+            ),
+        };
+        format!(
+            "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+             accept: application/json, text/event-stream\r\n{era}\r\n",
+            self.addr,
+        )
+    }
+
     /// Has one call in flight until the end.
     pub fn keep_busy(&self, end: Instant, mut draw: impl FnMut() -> Draw) {
         let mut wire = self.wire();
         while now() < end {
+            wire.call(draw());
+        }
+    }
+
+    /// Makes one call at each moment of the ticker until the end.
+    pub fn keep_pace(&self, mut ticker: Ticker, end: Instant, mut draw: impl FnMut() -> Draw) {
+        let mut wire = self.wire();
+        while now() < end {
+            ticker.wait_for_next();
             wire.call(draw());
         }
     }
@@ -78,58 +130,89 @@ impl Wire<'_> {
     pub fn call(&mut self, draw: Draw) {
         let web = self.web;
         let number = web.next.fetch_add(1, Ordering::SeqCst);
-        self.call_as(number.to_string(), number, draw);
+        self.call_as(&number.to_string(), number, draw);
     }
 
     /// Makes a call under this id, as it is to stand in the message, made from `number`.
-    pub fn call_as(&mut self, id: String, number: u64, draw: Draw) {
+    pub fn call_as(&mut self, id: &str, number: u64, draw: Draw) {
+        let sent = self.send(id, number, draw);
+        self.finish(id, sent);
+    }
+
+    /// The same with another call under the same id, over another connection, as soon as progress of the first has come.
+    /// Whether the second was refused.
+    pub fn call_twice(&mut self, id: &str, number: u64, draw: Draw) -> bool {
+        let sent = self.send(id, number, draw);
+        let begun = sent.and_then(|()| self.stream()?.fill_buf().map(|_| ()));
+        let mut other = self.web.wire();
+        let second = other.write(&self.web.body(id, "second", draw), draw).and_then(|()| other.read());
+        self.finish(id, begun);
+        second.is_ok_and(|answers| {
+            let text = answers.first().and_then(|answer| answer.json.pointer("/error/message")?.as_str());
+            text.is_some_and(|text| text.contains("already in flight"))
+        })
+    }
+
+    /// Connects before the first call.
+    pub fn open(&mut self) -> io::Result<()> {
+        self.stream().map(drop)
+    }
+
+    /// Makes a call that no ledger knows of; the first line of the response.
+    pub fn status_of_a_call(&mut self, draw: Draw) -> io::Result<String> {
+        let body = self.web.body(r#""late""#, "late", draw);
+        self.write(&body, draw)?;
+        read_line(self.stream()?)
+    }
+
+    fn send(&mut self, id: &str, number: u64, draw: Draw) -> io::Result<()> {
         let web = self.web;
-        let server = web.ledger.targets().name(draw.target);
         let tag = format!("{}-{number}", web.name);
-        let body = web.era.call(&id, server, &tag, draw.ms);
-        web.ledger.sent(id.clone(), number, draw.target, tag);
-        let answers = match self.exchange(&format!("{server}__{TOOL}"), &body) {
-            Ok(answers) => answers,
+        let body = web.body(id, &tag, draw);
+        web.ledger.sent(id.to_owned(), number, draw.target, tag);
+        self.write(&body, draw)
+    }
+
+    /// Enters what came into the ledger.
+    fn finish(&mut self, id: &str, sent: io::Result<()>) {
+        let ledger = &self.web.ledger;
+        let messages = match sent.and_then(|()| self.read()) {
+            Ok(messages) => messages,
             Err(error) => {
                 self.stream = None;
-                return web.ledger.broken(&id, &error.to_string());
+                return ledger.broken(id, &error.to_string());
             }
         };
-        for (place, answer) in answers.iter().enumerate() {
-            match place == 0 && *answer.id().to_string() == *id {
-                true => drop(web.ledger.came(&answer.json, &answer.raw)),
-                false => web.ledger.stray(&answer.raw),
+        let mut answered = false;
+        for message in messages {
+            let own = *message.id().to_string() == *id;
+            match message.method() {
+                "notifications/progress" if !answered => ledger.progressed(id, &message.json, &message.raw),
+                "" if own && !answered => answered = ledger.came(&message.json, &message.raw),
+                _ => ledger.stray(&message.raw),
             }
         }
     }
 
-    /// The messages of a response that are no notifications.
-    fn exchange(&mut self, name: &str, body: &str) -> io::Result<Vec<Message>> {
-        let web = self.web;
+    fn stream(&mut self) -> io::Result<&mut BufReader<TcpStream>> {
         if self.stream.is_none() {
-            let stream = TcpStream::connect(web.addr)?;
+            let stream = TcpStream::connect(self.web.addr)?;
             stream.set_nodelay(true)?;
             // Longer than any deadline of a test, so that only what is lost fails here.
             stream.set_read_timeout(Some(patience() * 3))?;
             self.stream = Some(BufReader::new(stream));
         }
-        let stream = self.stream.as_mut().expect("it was just made");
-        let head = format!(
-            "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
-            web.addr,
-            body.len(),
-        );
-        let era = match (&web.session, web.era) {
-            (Some(id), _) => format!("mcp-session-id: {id}\r\nmcp-protocol-version: 2025-11-25\r\n"),
-            (None, Era::Legacy) => String::new(),
-            (None, Era::Modern) => {
-                format!("mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: {name}\r\n")
-            }
-        };
-        let accept = "accept: application/json, text/event-stream\r\n\r\n";
-        stream.get_mut().write_all(format!("{head}{era}{accept}{body}").as_bytes())?;
-        let messages = read_response(stream)?;
-        Ok(messages.into_iter().filter(|message| message.method().is_empty()).collect())
+        self.stream.as_mut().ok_or_else(|| io::Error::other("it was just made"))
+    }
+
+    fn write(&mut self, body: &str, draw: Draw) -> io::Result<()> {
+        let head = self.web.head(body.len(), draw);
+        self.stream()?.get_mut().write_all(format!("{head}{body}").as_bytes())
+    }
+
+    /// All messages of a response.
+    fn read(&mut self) -> io::Result<Vec<Message>> {
+        read_response(self.stream()?)
     }
 }
 

@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
@@ -62,35 +63,72 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
+    let door = Door { listener, tls, site, terms };
     let mut sweep = tokio::time::interval(terms.sweep);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= terms.limit => turn_away(&mut connections, stream, &terms),
-                Ok((stream, peer)) => {
-                    let connection = Connection { site: Arc::clone(&site), peer, closing: shutdown.child_token(), terms };
-                    connections.spawn(connection.serve_tcp(stream, tls.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            },
+            accepted = door.listener.accept() => {
+                door.let_in(accepted, &mut connections, shutdown.child_token()).await;
+            }
             Some(ended) = connections.join_next() => log_panic(ended),
-            _ = sweep.tick() => site.sessions.sweep(),
+            _ = sweep.tick() => door.site.sessions.sweep(),
         }
     }
-    drop(listener);
-    site.sessions.wind_down();
-    let mut quiet = tokio::time::interval(DRAIN_STEP);
-    while !connections.is_empty() {
-        tokio::select! {
-            Some(ended) = connections.join_next() => log_panic(ended),
-            _ = quiet.tick() => site.sessions.end_quiet(),
+    door.close(connections).await;
+}
+
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    site: Arc<Site>,
+    terms: Terms,
+}
+
+impl Door {
+    /// Serves what was accepted in `connections`; it ends when `closing` says so.
+    async fn let_in(
+        &self,
+        accepted: std::io::Result<(TcpStream, SocketAddr)>,
+        connections: &mut JoinSet<()>,
+        closing: CancellationToken,
+    ) {
+        match accepted {
+            Ok((stream, _)) if connections.len() >= self.terms.limit => {
+                turn_away(connections, stream, &self.terms);
+            }
+            Ok((stream, peer)) => {
+                let (site, terms) = (Arc::clone(&self.site), self.terms);
+                let connection = Connection { site, peer, closing, terms };
+                connections.spawn(connection.serve_tcp(stream, self.tls.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
-    site.sessions.clear();
+
+    /// Finishes what is in flight. Who comes meanwhile is told that the gateway ends, or brings what calls in flight wait
+    /// for; nobody waits for them.
+    async fn close(self, mut connections: JoinSet<()>) {
+        self.site.ending.store(true, Ordering::Relaxed);
+        self.site.sessions.wind_down();
+        let mut late = JoinSet::new();
+        let mut quiet = tokio::time::interval(DRAIN_STEP);
+        while !connections.is_empty() {
+            tokio::select! {
+                Some(ended) = connections.join_next() => log_panic(ended),
+                accepted = self.listener.accept() => {
+                    self.let_in(accepted, &mut late, CancellationToken::new()).await;
+                }
+                Some(ended) = late.join_next() => log_panic(ended),
+                _ = quiet.tick() => self.site.sessions.end_quiet(),
+            }
+        }
+        self.site.sessions.clear();
+    }
 }
 
 /// One connection.
@@ -138,7 +176,7 @@ impl Connection {
         });
         // The deadlines of `watch.rs` take the place of those of the library, which cost a timer per request.
         let mut http = http1::Builder::new();
-        http.header_read_timeout(None).max_header_size(MAX_HEADER);
+        http.header_read_timeout(None).max_header_size(MAX_HEADER).keep_alive(!site.is_ending());
         let mut connection = pin!(http.serve_connection(io, answers).with_upgrades());
         let mut expired = pin!(pulse.expired(terms.patience));
         tokio::select! {

@@ -32,6 +32,7 @@ enum Extra {
     Challenge,
     Upgrade,
     Close,
+    Later,
 }
 
 impl Refusal {
@@ -76,6 +77,13 @@ impl Refusal {
         Self { extra: Extra::Allow(allowed), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, text) }
     }
 
+    /// 503: the front is to end.
+    #[must_use]
+    pub fn ending() -> Self {
+        let refusal = Self::failed(StatusCode::SERVICE_UNAVAILABLE, Failure::shutting_down());
+        Self { extra: Extra::Later, ..refusal }
+    }
+
     /// 426
     #[must_use]
     pub fn upgrade(text: &str) -> Self {
@@ -100,6 +108,10 @@ impl Refusal {
                 headers.insert(names::CONNECTION, HeaderValue::from_static("upgrade"));
                 headers.insert(names::UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(names::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            Extra::Later => {
+                headers.insert(names::RETRY_AFTER, HeaderValue::from_static("1"));
+                headers.insert(names::CONNECTION, HeaderValue::from_static("close"));
             }
             Extra::Close => _ = headers.insert(names::CONNECTION, HeaderValue::from_static("close")),
         }

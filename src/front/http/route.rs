@@ -72,6 +72,7 @@ async fn routed(
     }
     match path {
         MCP => {}
+        sse::PATH | switch::PATH if site.is_ending() => return Err(Refusal::ending()),
         sse::PATH if site.sse => return sse::open(site, caller, &request),
         sse::MESSAGES if site.sse => return sse::post(site, &caller, request).await,
         switch::PATH if site.websocket => return switch.ask(caller, &mut request),
@@ -91,7 +92,9 @@ fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
     if request.method() != Method::GET {
         return Err(Refusal::method("GET"));
     }
-    let page = admin::page(request.uri().path(), site.backing.unready(), || site.backing.status());
+    let ending = site.is_ending().then_some("the gateway is shutting down");
+    let unready = site.backing.unready().or(ending);
+    let page = admin::page(request.uri().path(), unready, || site.backing.status());
     let page = page.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "there is no such page"))?;
     let status = if page.unavailable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     Ok(reply::json(status, page.text.into_bytes()))
@@ -126,6 +129,9 @@ fn begin(site: &Site, caller: Caller, headers: &HeaderMap, body: &[u8]) -> Resul
 }
 
 fn accept(site: &Site, caller: Caller, headers: &HeaderMap, message: Message<'_>) -> Result<Begun, Refusal> {
+    if let (true, Message::Request { id, .. }) = (site.is_ending(), &message) {
+        return Err(Refusal::ending().of(Some(id.get())));
+    }
     if modern::speaks(&message, headers) {
         modern::begin(site, caller, headers, message)
     } else {

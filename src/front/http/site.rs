@@ -1,12 +1,14 @@
 //! What all requests of one front share.
 //!
-//! It has no behaviour of its own.
+//! It decides nothing.
 
 use crate::front::http::backing::Backing;
 use crate::front::http::guard::Guard;
 use crate::front::http::intake::Allowance;
 use crate::front::http::sessions::Sessions;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 /// One front, while it runs.
 pub struct Site {
@@ -26,6 +28,16 @@ pub struct Site {
     pub sse: bool,
     /// Whether WebSockets are served too.
     pub websocket: bool,
+    /// Set once the front is to end: no new requests are taken.
+    pub ending: AtomicBool,
     /// Whether the pages of `front/admin.rs` are shown to programs on this machine.
     pub admin: bool,
+}
+
+impl Site {
+    /// True once the front is to end.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
 }

@@ -64,21 +64,25 @@ pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
     }
     session.attach(Sink::Line(Arc::clone(&outbox)));
     let (mut writing, mut written) = (pin!(write(writer, &outbox)), None);
+    let away = Some((CloseCode::Away, "the gateway is shutting down"));
+    let mut reading = Box::pin(read(site, &session, &outbox, &mut reader));
     let end = tokio::select! {
-        end = read(site, &session, &outbox, &mut reader) => end,
+        end = &mut reading => end,
         back = &mut writing => {
             written = Some(back);
             Some((CloseCode::Policy, "the client did not read what was sent"))
         }
-        () = closing.cancelled() => {
-            // The servers' drain ends the calls, so that each has its answer.
-            tokio::select! {
-                () = drained(&session) => {}
-                back = &mut writing => written = Some(back),
+        // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
+        () = closing.cancelled() => tokio::select! {
+            () = drained(&session) => away,
+            end = &mut reading => end,
+            back = &mut writing => {
+                written = Some(back);
+                away
             }
-            Some((CloseCode::Away, "the gateway is shutting down"))
-        }
+        },
     };
+    drop(reading);
     outbox.close();
     let Some((code, why)) = end else { return };
     let goodbye = async {

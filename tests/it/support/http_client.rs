@@ -164,7 +164,11 @@ impl Sent {
         let chunked = find("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
         let length = find("content-length").and_then(|text| text.parse().ok());
         let rest = if chunked { 0 } else { length.unwrap_or(usize::MAX) };
-        Some(Reply { status, headers, body: BufReader::new(Body { reader, chunked, rest, ended: false }) })
+        Some(Reply {
+            status,
+            headers,
+            body: BufReader::new(Body { reader, chunked, rest, ended: false, cut: false }),
+        })
     }
 }
 
@@ -269,6 +273,13 @@ impl Reply {
         std::iter::from_fn(|| self.next()).collect()
     }
 
+    /// All messages of a stream that ends as it should: with its last chunk, not with the connection.
+    pub fn whole(mut self) -> Vec<Message> {
+        let all = std::iter::from_fn(|| self.next()).collect();
+        assert!(!self.body.get_ref().cut, "the stream was cut off");
+        all
+    }
+
     /// The answer: the body, or the last message of the stream.
     pub fn answer(self) -> Message {
         let status = self.status;
@@ -286,6 +297,8 @@ struct Body {
     /// Bytes left of the chunk or the body.
     rest: usize,
     ended: bool,
+    /// The connection ended before the body.
+    cut: bool,
 }
 
 impl Read for Body {
@@ -295,6 +308,7 @@ impl Read for Body {
             while line.trim().is_empty() {
                 line.clear();
                 if self.reader.read_line(&mut line)? == 0 {
+                    self.cut = true;
                     line.push('0');
                 }
             }

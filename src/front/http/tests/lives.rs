@@ -93,7 +93,21 @@ async fn shutdown_finishes_what_is_in_flight() {
     assert_eq!(listening.event().await, None, "the stream of a session ends well");
     listening.closed().await;
     idle.closed().await;
-    assert!(tokio::net::TcpStream::connect(front.addr).await.is_err(), "nobody new gets in");
+    for (headers, body) in [modern("hold"), (format!("{POST}{session}"), legacy("hold"))] {
+        let mut late = front.client().await;
+        late.request("POST", "/mcp", &headers, &body).await;
+        let refused = late.response().await;
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "nothing new is begun");
+        assert_eq!(refused.json()["id"], 9);
+        late.closed().await;
+    }
+    let mut late = front.client().await;
+    late.request("GET", "/readyz", "", "").await;
+    assert_eq!(late.response().await.status, 503);
+    let mut late = front.client().await;
+    let note = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":77}}"#;
+    assert_eq!(late.post(&session, note).await.status, 202, "what calls in flight may wait for gets through");
+    assert_eq!(front.event().await, Event::Notified("notifications/cancelled".into()));
     front.fake.release();
     assert_eq!(waiting.response().await.json()["result"]["held"], true);
     assert_eq!(streaming.event().await.unwrap()["params"]["n"], 1);

@@ -1,0 +1,183 @@
+//! The end of a busy gateway: what runs is finished or answered, what comes new is told, and then nothing is left.
+//!
+//! That processes of servers end, and how, is in `shutdown.rs`.
+
+use crate::support::eventually::eventually;
+use crate::support::eventually::now;
+use crate::support::gateway::Gateway;
+use crate::support::gateway::HttpGateway;
+use crate::support::http_client::HttpClient;
+use crate::support::message::Message;
+use crate::support::processes;
+use crate::support::tempconf::TempConf;
+use crate::support::tempconf::servers;
+use rustix::process::Signal;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Beyond the drain: for processes to end and answers to be written, on a slow machine.
+const SLACK: Duration = Duration::from_secs(10);
+
+/// A folder with the server `a`; calls have this long to finish.
+fn conf(drain: &str) -> Arc<TempConf> {
+    TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a"))]);
+        config["gateway"] = json!({ "drainTimeout": drain });
+        config
+    })
+}
+
+/// Asks it to end, and waits until it says so.
+fn terminate(gateway: &HttpGateway) {
+    assert_eq!(gateway.page("/readyz"), (200, json!({ "status": "ready" })));
+    processes::signal(gateway.pid(), Signal::TERM);
+    let ending = json!({ "status": "not ready", "reason": "the gateway is shutting down" });
+    eventually("it ends", || gateway.page("/readyz") == (503, ending.clone()));
+}
+
+/// A call that is refused because the gateway ends.
+fn is_turned_away(client: &HttpClient, method: &str, params: Value) {
+    let reply = client.begin(method, params).head().expect(503);
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    let answer = Message::new(reply.body());
+    assert!(answer.error_text().contains("shutting down"), "{}", answer.raw);
+    assert!(answer.json["id"].is_number(), "it names the request: {}", answer.raw);
+}
+
+#[test]
+fn at_the_end_calls_in_flight_are_answered_once_streams_end_well_and_new_calls_are_turned_away() {
+    let conf = conf("3s");
+    let gateway = Gateway::on(&conf).http();
+    let sessions: Vec<HttpClient> = (0..10).map(|_| gateway.legacy()).collect();
+    let modern = gateway.modern();
+    let clients: Vec<&HttpClient> = sessions.iter().chain((0..10).map(|_| &modern)).collect();
+    let wanted = json!({ "notifications": { "toolsListChanged": true } });
+    let streams: Vec<_> = (0..5)
+        .flat_map(|n| {
+            let told = sessions[n].send("GET", &[("accept", "text/event-stream")]).expect(200);
+            let mut listening = modern.begin("subscriptions/listen", wanted.clone()).head();
+            assert!(listening.next().is_some_and(|message| message.method().ends_with("acknowledged")));
+            [told, listening]
+        })
+        .collect();
+    let calls: Vec<_> = (0..200)
+        .map(|n| {
+            let (name, ms) = if n % 50 == 7 { ("a__hang", 0) } else { ("a__sleep", n * 31 % 1500 + 500) };
+            let params = json!({ "name": name, "arguments": { "ms": ms } });
+            (name, clients[n % clients.len()].begin("tools/call", params))
+        })
+        .collect();
+    eventually("all calls run", || conf.ledger("call", "a").len() == calls.len());
+
+    let begun = now();
+    terminate(&gateway);
+    let call = json!({ "name": "a__pid", "arguments": {} });
+    is_turned_away(&sessions[0], "tools/call", call.clone());
+    is_turned_away(&modern, "tools/call", call);
+    is_turned_away(&modern, "subscriptions/listen", wanted);
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "rig", "version": "1" } });
+    is_turned_away(&gateway.client(), "initialize", hello);
+    assert_eq!(gateway.page("/healthz").0, 200);
+    assert_eq!(gateway.status()["state"], "the gateway is shutting down");
+
+    for stream in streams {
+        let last = stream.whole().pop();
+        assert!(last.is_none_or(|last| last.result()["resultType"] == "complete"));
+    }
+    for (name, sent) in calls {
+        let mut answers = sent.head().expect(200).messages();
+        answers.retain(|message| message.json.get("id").is_some());
+        let [answer] = answers.as_slice() else { panic!("{} answers to {name}", answers.len()) };
+        match name {
+            "a__sleep" => assert_eq!(answer.text(), "slept"),
+            _ => assert!(answer.error_text().contains("stopped"), "{}", answer.raw),
+        }
+    }
+    assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    assert!(begun.elapsed() < Duration::from_secs(3) + SLACK, "it took {:?}", begun.elapsed());
+    eventually("the server is gone", || conf.processes().is_empty());
+    assert_eq!(conf.ledger("call", "a").len(), 200, "nothing that was turned away was run");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_leaves_nothing() {
+    for second in [Signal::TERM, Signal::INT] {
+        let conf = conf("1h");
+        let gateway = Gateway::on(&conf).http();
+        let hangs = gateway.legacy().begin("tools/call", json!({ "name": "a__hang", "arguments": {} }));
+        eventually("the call runs", || conf.ledger("call", "a").len() == 1);
+        terminate(&gateway);
+        assert!(!gateway.has_exited());
+        processes::signal(gateway.pid(), second);
+        assert_eq!(gateway.exit().code(), Some(130), "{}", gateway.stderr());
+        drop(hangs);
+        eventually("the server is gone", || conf.processes().is_empty());
+    }
+}
+
+#[test]
+fn on_stdio_calls_in_flight_are_answered_and_new_ones_are_turned_away_until_they_are() {
+    let conf = conf("10s");
+    let client = conf.legacy();
+    let slow = client.begin_call("a__sleep", json!({ "ms": 1000 }));
+    let given_up = client.begin_call("a__hang", json!({}));
+    eventually("both run", || conf.ledger("call", "a").len() == 2);
+    processes::signal(client.pid(), Signal::TERM);
+    let mut turned_away = false;
+    eventually("new calls are turned away", || {
+        let answer = client.call("a__pid", json!({}));
+        turned_away = answer.raw.contains("shutting down");
+        turned_away
+    });
+    let note =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": given_up } });
+    client.send(&note.to_string());
+    assert_eq!(client.answer(&slow).text(), "slept");
+    assert_eq!(client.exit().code(), Some(0), "{}", client.stderr());
+    assert_eq!(client.answers(&given_up), 0, "what is cancelled meanwhile is not waited for");
+}
+
+#[test]
+fn a_list_that_is_waited_for_is_answered_at_the_end() {
+    let conf = TempConf::with(|conf| servers([("slow", conf.fake("slow").args(&["--slow-start", "60000"]))]));
+    let gateway = Gateway::on(&conf).http();
+    let list = gateway.legacy().begin("tools/list", json!({}));
+    eventually("the server is being started", || conf.spawns("slow") == 1);
+    let begun = now();
+    processes::signal(gateway.pid(), Signal::TERM);
+    assert_eq!(list.head().answer().result()["tools"], json!([]));
+    assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    assert!(begun.elapsed() < SLACK, "it took {:?}", begun.elapsed());
+    eventually("the server is gone", || conf.processes().is_empty());
+}
+
+#[test]
+fn a_call_on_a_server_that_left_the_file_is_finished_too() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a")), ("b", conf.fake("b"))]));
+    let gateway = Gateway::on(&conf).http();
+    let slow =
+        gateway.legacy().begin("tools/call", json!({ "name": "a__sleep", "arguments": { "ms": 1500 } }));
+    eventually("the call runs", || conf.ledger("call", "a").len() == 1);
+    conf.write(&servers([("b", conf.fake("b"))]));
+    eventually("it leaves", || gateway.status()["leaving"][0]["name"] == "a");
+    processes::signal(gateway.pid(), Signal::TERM);
+    assert_eq!(slow.head().answer().text(), "slept");
+    assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    eventually("the servers are gone", || conf.processes().is_empty());
+}
+
+#[test]
+fn a_client_that_does_not_read_cannot_hold_the_end() {
+    let conf = conf("300ms");
+    let gateway = Gateway::on(&conf).http();
+    let size = json!({ "name": "a__echo", "arguments": { "text": "x".repeat(8 << 20) } });
+    let unread = gateway.legacy().begin("tools/call", size);
+    eventually("the call ran", || conf.ledger("call", "a").len() == 1);
+    let begun = now();
+    processes::signal(gateway.pid(), Signal::TERM);
+    assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
+    assert!(begun.elapsed() < SLACK, "it took {:?}", begun.elapsed());
+    drop(unread);
+}
