@@ -77,7 +77,7 @@ fn table(client: &StdioClient, server: &str, rows: Vec<Fault>) -> BTreeMap<&'sta
 
 fn with_good(build: impl FnOnce(Fake) -> Fake) -> (Arc<TempConf>, StdioClient) {
     let conf = TempConf::with(|conf| {
-        let odd = build(conf.fake("odd").set("callTimeoutMs", 1500).set("startTimeoutMs", 1500));
+        let odd = build(conf.fake("odd").set("callTimeoutMs", 2500).set("startTimeoutMs", 2500));
         servers([("odd", odd), ("good", conf.fake("good"))])
     });
     let client = conf.legacy();
@@ -93,7 +93,7 @@ fn no_fault_of_a_child_hangs_a_caller() {
         let waits = ["hang", "garbage"];
         let slow: Vec<_> = took
             .iter()
-            .filter(|(tool, time)| !waits.contains(tool) && **time >= Duration::from_millis(1500))
+            .filter(|(tool, time)| !waits.contains(tool) && **time >= Duration::from_millis(2500))
             .collect();
         assert!(slow.len() <= 2, "{era}: {slow:?}");
         drop(client);

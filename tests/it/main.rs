@@ -32,6 +32,7 @@ mod progress;
 mod reload;
 mod renewal;
 mod rounds;
+mod saving;
 mod sharing;
 mod shutdown;
 mod sse_behind;
