@@ -5,6 +5,7 @@
 
 pub mod apps;
 pub mod execution;
+pub mod hints;
 pub mod instructions;
 pub mod lists;
 pub mod merge;
@@ -100,6 +101,13 @@ impl Catalog {
     pub fn resolve_tool(&self, name: &str) -> Option<&Route> {
         let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name));
         at.map(|at| &self.merged.tools[at].route)
+    }
+
+    /// The tool that a client calls `name`.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&Exposed> {
+        let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name))?;
+        self.merged.tools.get(at)
     }
 
     /// What views of MCP Apps need.

@@ -8,6 +8,7 @@ pub mod check;
 pub mod demo_server;
 pub mod exit;
 pub mod output;
+pub mod panic_log;
 pub mod progress;
 pub mod schema;
 pub mod serve;

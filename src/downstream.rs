@@ -4,6 +4,7 @@
 //! (`downstream/task.rs`) owns the connection and the child's life and carries no traffic.
 
 pub mod asking;
+pub mod breaker;
 pub mod connect;
 pub mod connector;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod line;
 pub mod link;
 pub mod listen;
+pub mod listing;
 pub mod own_call;
 pub mod parked;
 pub mod private;

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod awaited;
 pub mod batch;
 pub mod complete;
 pub mod core;
@@ -13,6 +14,7 @@ mod greeting;
 pub mod incoming;
 pub mod isolation;
 pub mod lists;
+pub mod load;
 pub mod logging;
 pub mod notify;
 mod pages;
@@ -45,6 +47,7 @@ use crate::gateway::core::Core;
 use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::load::Loads;
 use crate::gateway::notify::Ears;
 use crate::gateway::relayed::NotRelayed;
 use crate::gateway::reply::Failure;
@@ -55,6 +58,7 @@ use crate::gateway::updates::Subscriber;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
+use crate::wire::guard::for_ever;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
@@ -103,11 +107,14 @@ impl Gateway {
                 lists: ListLimits { items: limits.list_items, pages: limits.list_pages },
                 private_connections: limits.private_connections,
             };
-            Core::new(around, parts.memory)
+            let loads = Loads::new(limits.in_flight_total, limits.in_flight_per_caller);
+            Core::new(around, parts.memory, loads)
         });
-        core.tasks.spawn(Arc::clone(&core).keep_catalog());
-        core.tasks.spawn(Arc::clone(&core).tell_changes());
-        core.tasks.spawn(Arc::clone(&core.current().parking).keep());
+        let (catalog, changes) = (Arc::clone(&core), Arc::clone(&core));
+        let parking = Arc::clone(&core.current().parking);
+        core.tasks.spawn(for_ever("saving catalogs", move || Arc::clone(&catalog).keep_catalog()));
+        core.tasks.spawn(for_ever("telling changes", move || Arc::clone(&changes).tell_changes()));
+        core.tasks.spawn(for_ever("ending what waited too long", move || Arc::clone(&parking).keep()));
         Self { core }
     }
 
@@ -180,7 +187,9 @@ impl Gateway {
     /// A session for one modern HTTP request.
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        Arc::new(Session::lone(caller, self.core.current().config.settings.limits.in_flight_per_client))
+        let load = self.core.loads.of(&caller);
+        let limit = self.core.current().config.settings.limits.in_flight_per_client;
+        Arc::new(Session::lone(caller, limit, load))
     }
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.

@@ -49,11 +49,12 @@ fn tools(server: &Server) -> Vec<String> {
         format!(
             concat!(
                 r#"{{"name":{name},{execution}"description":"the tool {bare} of {bare_owner}","inputSchema":{{"type":"object","#,
-                r#"{properties}"x-schema":1e2}},"annotations":{{"readOnlyHint":true,"x-odd":null}},"#,
+                r#"{properties}"x-schema":1e2}},"annotations":{hints},"#,
                 r#""x-unknown":{{"big":123456789012345678901234567890,"owner":{owner}}},"_meta":{{"vendor/keep":1e2}}}}"#
             ),
             name = quote(name),
             execution = if server.options.eras == Eras::Legacy { tasks::execution(server, name) } else { "" },
+            hints = server.options.hints,
             bare = name,
             bare_owner = server.options.name,
             owner = owner,

@@ -37,6 +37,8 @@ pub struct Options {
     pub ledger: Option<PathBuf>,
     /// `instructions` of the handshake.
     pub instructions: Option<String>,
+    /// What tools say of themselves (`annotations`), as JSON text.
+    pub hints: String,
     /// Resources offered.
     pub resources: usize,
     /// Prompts offered.
@@ -120,6 +122,7 @@ impl Options {
                 "--capabilities" => options.capabilities = Some(value()),
                 "--ledger" => options.ledger = Some(value().into()),
                 "--list-fault" => options.list_fault = Some(value().into()),
+                "--hints" => options.hints = value(),
                 "--instructions" => options.instructions = Some(value()),
                 "--resources" => options.resources = count(&value()),
                 "--prompts" => options.prompts = count(&value()),
@@ -178,6 +181,7 @@ impl Default for Options {
             capabilities: None,
             list_fault: None,
             instructions: None,
+            hints: r#"{"readOnlyHint":true,"x-odd":null}"#.into(),
             resources: 2,
             prompts: 1,
             http: None,

@@ -14,7 +14,7 @@ use crate::server::lock;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BUILTIN: [&str; 34] = [
+const BUILTIN: [&str; 35] = [
     "echo",
     "params",
     "pid",
@@ -27,6 +27,7 @@ const BUILTIN: [&str; 34] = [
     "error",
     "die",
     "count_and_die",
+    "die_once",
     "hang",
     "garbage",
     "bad_utf8",
@@ -143,6 +144,15 @@ impl Run {
     fn misbehave(&self, name: &str) {
         let id = &self.id;
         match name {
+            // The end leaves a mark, and whoever comes after it lives.
+            "die_once" => {
+                let mark = self.message.text("/arguments/mark");
+                if std::path::Path::new(mark).exists() {
+                    return self.text("alive");
+                }
+                std::fs::write(mark, "it died").expect("the mark can be left");
+                crate::leave(7);
+            }
             "die" | "count_and_die" => {
                 crate::complain(&format!("{}: the disk is full", self.server.options.name));
                 crate::leave(7);

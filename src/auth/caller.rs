@@ -15,6 +15,14 @@ pub enum Caller {
     Named(Arc<str>),
 }
 
+impl Caller {
+    /// True for one who can be told from all others.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Bearer(_) | Self::Named(_))
+    }
+}
+
 impl std::fmt::Display for Caller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -12,6 +12,8 @@ use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
 use crate::config::model::defaults;
+use crate::config::model::terms::BreakerTerms;
+use crate::config::model::terms::Retry;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use serde_json::value::RawValue;
@@ -30,6 +32,11 @@ pub fn server(server: &str) -> Server {
         tools: ToolFilter::default(),
         era: EraChoice::Auto,
         call_timeout: defaults::CALL_TIMEOUT,
+        max_call_time: defaults::MAX_CALL_TIME,
+        retry: Retry::Never,
+        tool_terms: Vec::new(),
+        stuck_after: None,
+        breaker: BreakerTerms::default(),
         start_timeout: defaults::START_TIMEOUT,
         list_timeout: defaults::LIST_TIMEOUT,
         idle_timeout: None,

@@ -5,6 +5,7 @@ use crate::app::Options;
 use crate::cli::arguments::Global;
 use crate::cli::exit::Exit;
 use crate::cli::output;
+use crate::cli::panic_log;
 use crate::cli::surroundings;
 use crate::config::LoadError;
 use crate::config::environment::Environment;
@@ -33,7 +34,9 @@ pub fn start_log(global: &Global, quiet: Option<&str>) -> Result<(), Exit> {
     let format = if global.log_json { Format::Json } else { Format::Text };
     let color = std::io::stderr().is_terminal();
     log::start(&LogSettings { level, format, target, color })
-        .map_err(|error| output::fail(Exit::Usage, &error.to_string()))
+        .map_err(|error| output::fail(Exit::Usage, &error.to_string()))?;
+    panic_log::start();
+    Ok(())
 }
 
 /// Finds the file.

@@ -24,6 +24,7 @@ pub mod read;
 pub mod remote;
 pub mod section;
 pub mod settings;
+pub mod tool_terms;
 pub mod variables;
 
 /// Checks all of the file; `None` when the `gateway` section cannot be used.

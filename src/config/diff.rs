@@ -69,7 +69,10 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
 /// True when what runs or is connected cannot serve the new entry.
 #[must_use]
 pub fn needs_restart(old: &Server, new: &Server) -> bool {
-    old.transport != new.transport || old.era != new.era || old.max_in_flight != new.max_in_flight
+    old.transport != new.transport
+        || old.era != new.era
+        || old.max_in_flight != new.max_in_flight
+        || old.stuck_after != new.stuck_after
 }
 
 fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
@@ -84,6 +87,7 @@ fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("http.bodyTimeout", a.body_timeout != b.body_timeout),
         ("http.sessionIdle", a.session_idle != b.session_idle),
         ("http.maxSessions", a.max_sessions != b.max_sessions),
+        ("http.maxSessionsPerCaller", a.max_sessions_per_caller != b.max_sessions_per_caller),
         ("http.maxConnections", a.max_connections != b.max_connections),
         ("http.replayBytes", a.replay_bytes != b.replay_bytes),
         ("http.sse", a.sse != b.sse),

@@ -3,6 +3,8 @@
 //! Only the spelling to be recommended is described; `dialect/alias.rs` knows the others, and it is what reads a file.
 
 use crate::config::file::gateway::Gateway;
+use crate::config::file::tool::RetryName;
+use crate::config::file::tool::Tool;
 use crate::config::file::value::NamesOrAll;
 use crate::config::file::value::NumberOrObject;
 use crate::config::file::value::Scalar;
@@ -13,6 +15,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
 pub mod gateway;
+pub mod tool;
 pub mod value;
 
 /// Servers of an MCP gateway, as every MCP client writes them.
@@ -81,6 +84,15 @@ pub struct Entry {
     pub call_timeout: Option<String>,
     /// The same, in milliseconds.
     pub call_timeout_ms: Option<u64>,
+    /// Longest time for one call, whatever progress it reports. Default `"1h"`, or `callTimeout` when that is longer.
+    pub max_call_time: Option<String>,
+    /// Which calls are sent once more when the server ended before it answered. Default `"never"`.
+    pub retry: Option<RetryName>,
+    /// What holds for some tools instead, by their own names; `*` and `?` match.
+    pub tools: Option<IndexMap<String, Tool>>,
+    /// A process that takes nothing from its stdin for this long, while something waits for it, is ended. Default `"5s"`;
+    /// `"never"` or `false` waits for it.
+    pub stuck_after: Option<TextOrFlag>,
     /// Longest time for starting or connecting.
     pub start_timeout: Option<String>,
     /// The same, in milliseconds.

@@ -3,6 +3,16 @@
 //! It holds no `Option` for something that has a default, and nothing that could still be invalid. What the user wrote
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
+pub mod defaults;
+pub mod http;
+pub mod terms;
+
+pub use crate::config::model::http::HttpSettings;
+
+use crate::config::model::terms::BreakerTerms;
+use crate::config::model::terms::CallTerms;
+use crate::config::model::terms::Retry;
+use crate::config::model::terms::ToolTerms;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use crate::secret::Secret;
@@ -76,6 +86,12 @@ pub struct Server {
     pub era: EraChoice,
     /// Longest time without an answer or progress for one call.
     pub call_timeout: Duration,
+    /// Longest time for one call, whatever progress it reports.
+    pub max_call_time: Duration,
+    /// Which calls may be sent once more when it ended before it answered.
+    pub retry: Retry,
+    /// What holds for some of its tools instead.
+    pub tool_terms: Vec<ToolTerms>,
     /// Longest time from spawn or connect to the answer of the handshake.
     pub start_timeout: Duration,
     /// Longest time for reading all its lists.
@@ -88,6 +104,10 @@ pub struct Server {
     pub max_in_flight: usize,
     /// Who shares a connection to it.
     pub sharing: Sharing,
+    /// A child that takes nothing from its stdin for this long is ended; `None` waits for it.
+    pub stuck_after: Option<Duration>,
+    /// When calls are refused because it keeps failing.
+    pub breaker: BreakerTerms,
 }
 
 /// Who shares a connection to a server.
@@ -105,6 +125,27 @@ pub enum Sharing {
 }
 
 impl Server {
+    /// What holds for its calls in general.
+    #[must_use]
+    pub fn terms(&self) -> CallTerms {
+        CallTerms { idle: self.call_timeout, longest: self.max_call_time, retry: self.retry }
+    }
+
+    /// What holds for calls of the tool with this own name: for each value the first pattern that gives it.
+    #[must_use]
+    pub fn terms_of(&self, tool: &str) -> CallTerms {
+        let mut terms = self.terms();
+        if self.tool_terms.is_empty() {
+            return terms;
+        }
+        let fits: Vec<&ToolTerms> = self.tool_terms.iter().filter(|own| own.fits(tool)).collect();
+        let longest = fits.iter().find_map(|own| own.max_call_time);
+        terms.idle = fits.iter().find_map(|own| own.call_timeout).unwrap_or(terms.idle);
+        terms.longest = longest.unwrap_or_else(|| terms.longest.max(terms.idle));
+        terms.retry = fits.iter().find_map(|own| own.retry).unwrap_or(terms.retry);
+        terms
+    }
+
     /// The name that people see in questions of this server; none when its tools are shown under their own names, so that
     /// clients see nothing but this server.
     #[must_use]
@@ -266,6 +307,10 @@ pub struct Limits {
     pub depth: usize,
     /// Requests in flight of one client.
     pub in_flight_per_client: usize,
+    /// Requests in flight of all clients of one caller who is known.
+    pub in_flight_per_caller: usize,
+    /// Requests in flight of everybody.
+    pub in_flight_total: usize,
     /// Server starts under way at once.
     pub starts_at_once: usize,
     /// Bytes waiting for a client that does not read; beyond it is cut off.
@@ -282,6 +327,8 @@ pub struct Limits {
     pub private_connections: usize,
     /// Calls of one caller that wait for an answer of a user.
     pub parked_per_caller: usize,
+    /// Calls of everybody that wait for an answer of a user.
+    pub parked_total: usize,
     /// Resources that one client is subscribed to.
     pub subscriptions_per_client: usize,
 }
@@ -292,60 +339,18 @@ impl Default for Limits {
             message_bytes: 16 << 20,
             depth: 128,
             in_flight_per_client: 1024,
+            in_flight_per_caller: 4096,
+            in_flight_total: 16_384,
             starts_at_once: 8,
             client_queue_bytes: 64 << 20,
-            server_queue_bytes: 64 << 20,
+            server_queue_bytes: 16 << 20,
             list_items: 20_000,
             list_pages: 1_000,
             page_size: 5_000,
             private_connections: 64,
             parked_per_caller: 64,
+            parked_total: 1024,
             subscriptions_per_client: 1_000,
-        }
-    }
-}
-
-/// The HTTP front.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HttpSettings {
-    /// `Host` values accepted besides loopback ones; without a port any port is meant.
-    pub allowed_hosts: Vec<String>,
-    /// `Origin` values accepted, `scheme://host[:port]`; none by default (requests without `Origin` pass).
-    pub allowed_origins: Vec<String>,
-    /// When not empty every request needs `Authorization: Bearer` with one of these.
-    pub bearer_tokens: Vec<Secret>,
-    /// Longest time for the header of a request.
-    pub header_timeout: Duration,
-    /// Longest time for the body of a request.
-    pub body_timeout: Duration,
-    /// Idle time after which a legacy session is forgotten.
-    pub session_idle: Duration,
-    /// Legacy sessions at once.
-    pub max_sessions: usize,
-    /// Connections at once.
-    pub max_connections: usize,
-    /// Bytes of events that each stream of a legacy session keeps after they were sent, for a client that resumes it.
-    pub replay_bytes: usize,
-    /// The transport of 2024-11-05 is served too: `/sse`.
-    pub sse: bool,
-    /// WebSockets are served too: `/ws`.
-    pub websocket: bool,
-}
-
-impl Default for HttpSettings {
-    fn default() -> Self {
-        Self {
-            allowed_hosts: Vec::new(),
-            allowed_origins: Vec::new(),
-            bearer_tokens: Vec::new(),
-            header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(30),
-            session_idle: Duration::from_secs(3600),
-            max_sessions: 10_000,
-            max_connections: 4096,
-            replay_bytes: 1 << 20,
-            sse: false,
-            websocket: false,
         }
     }
 }
@@ -363,20 +368,4 @@ impl Default for WatchSettings {
     fn default() -> Self {
         Self { debounce: Duration::from_millis(200), poll: Duration::from_secs(1) }
     }
-}
-
-/// Default values of an entry.
-pub mod defaults {
-    use std::time::Duration;
-
-    /// [`super::Server::call_timeout`].
-    pub const CALL_TIMEOUT: Duration = Duration::from_secs(600);
-    /// [`super::Server::start_timeout`].
-    pub const START_TIMEOUT: Duration = Duration::from_secs(60);
-    /// [`super::Server::list_timeout`].
-    pub const LIST_TIMEOUT: Duration = Duration::from_secs(30);
-    /// [`super::Server::idle_timeout`].
-    pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
-    /// [`super::Server::max_in_flight`].
-    pub const MAX_IN_FLIGHT: usize = 256;
 }

@@ -4,6 +4,7 @@
 
 use crate::config::model::Server;
 use crate::config::model::StopGrace;
+use crate::downstream::breaker::Breaker;
 use crate::downstream::error::StartError;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
@@ -36,6 +37,8 @@ pub struct Order {
     pub limits: LinkLimits,
     /// What a legacy server is told that its client can do, as JSON text.
     pub declared: Arc<str>,
+    /// Hears of calls that the transport failed, where the connection outlives them.
+    pub breaker: Arc<Breaker>,
 }
 
 /// Bounds of one connection.

@@ -22,6 +22,17 @@ pub enum StartError {
         /// The end of its stderr.
         last_words: Vec<String>,
     },
+    /// Too many others are starting.
+    #[error(
+        "server `{server}` was not started: for {} s too many others were starting (`gateway.limits.startsAtOnce`)",
+        .after.as_secs_f32()
+    )]
+    Crowded {
+        /// Which server.
+        server: ServerName,
+        /// How long it waited for its turn.
+        after: Duration,
+    },
     /// It did not answer the handshake.
     #[error("server `{server}` gave no answer to `{method}` within {} s{}", .after.as_secs_f32(), words(.last_words))]
     Silent {
@@ -70,9 +81,11 @@ impl StartError {
     pub fn last_words(&self) -> &[String] {
         match self {
             Self::Ended { last_words, .. } | Self::Silent { last_words, .. } => last_words,
-            Self::Spawn(_) | Self::Refused { .. } | Self::Unauthorized { .. } | Self::Unreachable { .. } => {
-                &[]
-            }
+            Self::Crowded { .. }
+            | Self::Spawn(_)
+            | Self::Refused { .. }
+            | Self::Unauthorized { .. }
+            | Self::Unreachable { .. } => &[],
         }
     }
 }

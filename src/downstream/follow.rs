@@ -78,6 +78,7 @@ mod tests {
     use crate::wire::message::Outcome;
     use crate::wire::pending::Answer;
     use crate::wire::pending::Owner;
+    use crate::wire::pending::Patience as Times;
     use crate::wire::pending::Pending;
     use crate::wire::pending::Waiter;
     use serde_json::value::RawValue;
@@ -90,7 +91,7 @@ mod tests {
         fn era(&self) -> Era {
             Era::Legacy
         }
-        fn call(&self, _: &Request<'_>, waiter: Box<dyn Waiter>, _: Duration) -> Result<(), Box<dyn Waiter>> {
+        fn call(&self, _: &Request<'_>, waiter: Box<dyn Waiter>, _: Times) -> Result<(), Box<dyn Waiter>> {
             let nothing = RawValue::from_string("{}".into()).expect("JSON");
             waiter.answer(Answer::Outcome(Outcome::Result(&nothing)));
             Ok(())

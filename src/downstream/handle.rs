@@ -6,6 +6,9 @@
 use crate::catalog::lists::ServerLists;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
+use crate::config::model::terms::CallTerms;
+use crate::downstream::breaker::Breaker;
+use crate::downstream::breaker::Entry;
 use crate::downstream::history::History;
 use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
@@ -22,6 +25,7 @@ use crate::protocol::version::Era;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Waiter;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -67,6 +71,8 @@ pub(super) struct Shared {
     pub(super) updates: Updates,
     /// Why it is not idle although it has no calls.
     pub(super) holds: Holds,
+    /// Whether it keeps failing.
+    pub(super) breaker: Arc<Breaker>,
     pub(super) history: History,
 }
 
@@ -130,12 +136,6 @@ impl ServerHandle {
         Self { server, shared: Arc::clone(&self.shared) }
     }
 
-    /// What is known of its lists.
-    #[must_use]
-    pub fn lists(&self) -> Option<Arc<ServerLists>> {
-        self.shared.lists.borrow().clone()
-    }
-
     /// The era of its connection, or the one it spoke last.
     #[must_use]
     pub fn era(&self) -> Era {
@@ -148,7 +148,8 @@ impl ServerHandle {
 
     /// Sends `request`, now or when the server has started. Exactly one answer comes to `waiter`.
     pub fn call(&self, permit: &Permit<'_>, request: &Request<'_>, waiter: Box<dyn Waiter>) {
-        self.call_within(permit, request, waiter, self.server.call_timeout);
+        let CallTerms { idle, longest, .. } = self.server.terms();
+        self.call_within(permit, request, waiter, Patience { idle, longest });
     }
 
     /// As [`ServerHandle::call`], for an answer that may take as long as `patience`.
@@ -157,9 +158,14 @@ impl ServerHandle {
         permit: &Permit<'_>,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) {
         debug_assert_eq!(permit.route().server, self.shared.name, "a permit is for one route");
+        let waiter = match self.shared.breaker.enter() {
+            Entry::Pass => waiter,
+            Entry::Probe => self.shared.breaker.probe(waiter),
+            Entry::Refuse(why) => return waiter.answer(Answer::Lost(Lost::NotSent(why))),
+        };
         let waiter = match self.ready_link() {
             Some(link) => match link.call(request, waiter, patience) {
                 Ok(()) => return,
@@ -211,38 +217,6 @@ impl ServerHandle {
         }
     }
 
-    /// Since when its lists have been on their way; `None` when they are known or nobody is reading them.
-    #[must_use]
-    pub fn coming_since(&self) -> Option<Instant> {
-        if self.lists().is_some() {
-            return None;
-        }
-        match &*self.lock() {
-            State::Starting { since, .. } => Some(*since),
-            State::Ready(ready) => Some(ready.since),
-            State::Idle | State::Failed { .. } | State::Draining { .. } => None,
-        }
-    }
-
-    /// Waits until its lists are known, or it is clear that they will not be soon.
-    pub async fn lists_or_failure(&self) {
-        let mut lists = self.shared.lists.subscribe();
-        loop {
-            if lists.borrow_and_update().is_some() || self.has_failed() {
-                return;
-            }
-            tokio::select! {
-                _ = lists.changed() => {}
-                () = self.shared.stopped.cancelled() => return,
-            }
-        }
-    }
-
-    /// Has its lists read again, if it is running.
-    pub fn relist(&self) {
-        self.shared.relist.notify_one();
-    }
-
     /// Somebody wants to hear of updates of the resource `uri`: it is started for that, or they are refused at once.
     pub fn want_updates(&self, uri: &str) {
         self.shared.updates.want(uri);
@@ -291,7 +265,7 @@ impl ServerHandle {
         &self.shared
     }
 
-    fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         matches!(&*self.lock(), State::Failed { .. } | State::Draining { .. })
     }
 
@@ -350,6 +324,7 @@ impl Shared {
         own: Option<Own>,
     ) -> Self {
         let name = entry.borrow().name.clone();
+        let breaker = Arc::new(Breaker::new(Arc::clone(&entry), Arc::clone(&around.metrics)));
         Self {
             name,
             state: Mutex::new(state),
@@ -364,6 +339,7 @@ impl Shared {
             privates: Privates::default(),
             updates: Updates::default(),
             holds: Holds::default(),
+            breaker,
             history: History::default(),
             own,
         }

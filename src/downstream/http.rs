@@ -22,6 +22,7 @@ mod stale;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use crate::config::model::Http;
 use crate::config::model::StopGrace;
@@ -137,6 +138,7 @@ async fn streamable(order: Order, endpoint: Endpoint) -> Result<Connection, Star
         declared: order.declared,
         patience: server.start_timeout,
         ended: watch::Sender::new(None),
+        breaker: order.breaker,
         failures: AtomicU32::new(0),
     });
     let lifeline = Box::new(HttpLifeline { link: Arc::clone(&link) });

@@ -31,6 +31,7 @@ use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::pending::NotAccepted;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Pending;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
@@ -50,6 +51,7 @@ pub struct LineLink {
     limits: LinkLimits,
     /// How many lines have come.
     heard: AtomicU64,
+    stuck_after: Option<Duration>,
 }
 
 /// Completes the handshake over `link`, which `lifeline` serves. `legacy_only` for transports that no modern server has.
@@ -113,6 +115,7 @@ impl LineLink {
             outbox: Arc::new(Outbox::new(order.limits.queue_bytes)),
             limits: order.limits,
             heard: AtomicU64::new(0),
+            stuck_after: order.server.stuck_after,
         }
     }
 
@@ -122,7 +125,7 @@ impl LineLink {
         era: Era,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<(), Box<dyn Waiter>> {
         let id = match self.pending.insert(waiter, patience) {
             Ok(id) => id,
@@ -164,6 +167,12 @@ impl LineLink {
         for waiter in self.pending.close(reason) {
             waiter.answer(Answer::Lost(Lost::Closed(Arc::clone(reason))));
         }
+    }
+
+    /// How long a child may take nothing of what is sent to it.
+    #[must_use]
+    pub fn stuck_after(&self) -> Option<Duration> {
+        self.stuck_after
     }
 
     /// What the server has taken and said so far, while there is more for it that it does not take; else `None`.
@@ -269,7 +278,7 @@ impl Link for LineLink {
         &self,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<(), Box<dyn Waiter>> {
         self.call_in(self.era(), request, waiter, patience)
     }

@@ -8,11 +8,11 @@ use crate::downstream::request::Request;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Pending;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// Sends over one connection. Nothing here waits.
@@ -28,7 +28,7 @@ pub trait Link: Send + Sync {
         &self,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<(), Box<dyn Waiter>>;
 
     /// Ends the call that `owner` knows as `call`: its waiter is told, and so is the server, with the server's own id.
@@ -46,6 +46,11 @@ pub trait Link: Send + Sync {
 
     /// Its calls in flight.
     fn pending(&self) -> &Pending;
+
+    /// True when it tells the breaker of failures of single calls, so that its end is no further one.
+    fn counts_its_failures(&self) -> bool {
+        false
+    }
 
     /// Changes whenever the server has forgotten us and was greeted anew on the same connection, where that happens.
     fn renewals(&self) -> Option<watch::Receiver<u64>> {

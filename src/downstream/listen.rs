@@ -17,6 +17,7 @@ use crate::protocol::capability;
 use crate::protocol::code;
 use crate::wire::members::Members;
 use crate::wire::meta;
+use crate::wire::pending::Patience;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -103,7 +104,7 @@ fn open(link: &dyn Link, lists: &ServerLists, updates: &Updates, number: u64) ->
     updates.ask(&uris, link.pending().issued());
     let request = Request::own("subscriptions/listen", &members, capability::FULL);
     // A connection that has ended says so through `ended`, because the waiter is dropped.
-    let _ = link.call(&request, waiter, FOR_EVER);
+    let _ = link.call(&request, waiter, Patience::flat(FOR_EVER));
     Some(Stream { tag, ended, uris })
 }
 

@@ -7,6 +7,7 @@ use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
@@ -28,7 +29,7 @@ impl std::fmt::Display for NoResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Error(error) => write!(f, "it answered with an error: {}", message_of(error)),
-            Self::Lost(Lost::Silent(after)) => {
+            Self::Lost(Lost::Silent(after) | Lost::Endless(after)) => {
                 write!(f, "it gave no answer within {} s", after.as_secs_f64())
             }
             Self::Lost(Lost::Unreadable(why)) => write!(f, "its answer cannot be read: {why}"),
@@ -115,6 +116,6 @@ pub async fn ask(
     patience: Duration,
 ) -> Result<Box<RawValue>, NoResult> {
     let (waiter, answer) = once();
-    link.call(request, waiter, patience).map_err(|_| NoResult::Closed)?;
+    link.call(request, waiter, Patience::flat(patience)).map_err(|_| NoResult::Closed)?;
     answer.await.unwrap_or(Err(NoResult::Closed))
 }

@@ -8,8 +8,8 @@ use crate::downstream::request::Request;
 use crate::protocol::param_header::ParamHeader;
 use crate::wire::members::Members;
 use crate::wire::meta;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Waiter;
-use std::time::Duration;
 
 /// A request with everything it needs to be sent later.
 pub struct ParkedCall {
@@ -23,14 +23,14 @@ pub struct ParkedCall {
     log_level: Option<String>,
     /// Who waits for the answer.
     pub waiter: Box<dyn Waiter>,
-    /// How long it may stay without an answer once it is sent.
-    pub patience: Duration,
+    /// How long it may take once it is sent.
+    pub patience: Patience,
 }
 
 impl ParkedCall {
     /// Copies `request`.
     #[must_use]
-    pub fn new(request: &Request<'_>, waiter: Box<dyn Waiter>, patience: Duration) -> Self {
+    pub fn new(request: &Request<'_>, waiter: Box<dyn Waiter>, patience: Patience) -> Self {
         Self {
             method: request.method.to_owned(),
             params: request.params.raw().to_owned(),
@@ -46,7 +46,7 @@ impl ParkedCall {
     }
 
     /// Gives the request to `send`, together with the waiter.
-    pub fn release<R>(self, send: impl FnOnce(&Request<'_>, Box<dyn Waiter>, Duration) -> R) -> R {
+    pub fn release<R>(self, send: impl FnOnce(&Request<'_>, Box<dyn Waiter>, Patience) -> R) -> R {
         // It was parsed once already, so neither can fail; an empty object would be sent if they did.
         let params = Members::parse(&self.params).unwrap_or_else(|_| Members::empty());
         let found = meta::of(&params).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! themselves through their handle.
 
 pub mod backoff;
+mod states;
 mod sweep;
 mod wanted;
 
@@ -30,6 +31,7 @@ use crate::downstream::private_ears::PrivateEars;
 use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
+use crate::downstream::task::states::answer_waiting;
 use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::finish;
 use crate::downstream::task::sweep::sweep;
@@ -38,7 +40,7 @@ use crate::downstream::veil::Veil;
 use crate::protocol::capability;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
-use crate::wire::pending::Answer;
+use crate::wire::guard::unharmed;
 use crate::wire::pending::Lost;
 use crate::wire::tasks::Tasks;
 use std::sync::Arc;
@@ -71,9 +73,13 @@ pub fn launch(
 
 /// The life of one connection, shared or not, until it is retired.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let around = shared.around.clone();
-    let backoff = Backoff::default();
-    ServerTask { shared, around, backoff, in_doubt: false, unused: false, ears: None }.run().await;
+    let life = || {
+        let (shared, around, backoff) = (Arc::clone(&shared), shared.around.clone(), Backoff::default());
+        ServerTask { shared, around, backoff, in_doubt: false, unused: false, ears: None }.run()
+    };
+    while unharmed("the life of a server", life()).await.is_none() {
+        shared.break_off();
+    }
 }
 
 struct ServerTask {
@@ -127,7 +133,9 @@ impl ServerTask {
         let starts = Arc::clone(&self.around.starts);
         let attempt = async {
             // Held until the attempt is over. The semaphore is never closed.
-            let _one_of_few = starts.acquire().await;
+            let Ok(_one_of_few) = timeout(server.start_timeout, starts.acquire()).await else {
+                return Err(StartError::Crowded { server: server.name.clone(), after: server.start_timeout });
+            };
             match timeout(server.start_timeout.saturating_add(LAST_WORDS), connector.connect(order)).await {
                 Ok(result) => result,
                 Err(_) => Err(StartError::Silent {
@@ -155,7 +163,8 @@ impl ServerTask {
             }
         };
         let era = self.known_era(server);
-        Order { era, listener, limits: self.around.limits, server: Arc::clone(server), declared }
+        let (limits, breaker) = (self.around.limits, Arc::clone(&self.shared.breaker));
+        Order { era, listener, limits, server: Arc::clone(server), declared, breaker }
     }
 
     /// Resolves when a start is no longer worth it: the server is retired, and no call waits or their drain is over.
@@ -215,6 +224,9 @@ impl ServerTask {
             Over::Ended(how) => {
                 self.shared.history.ended(&how);
                 let how = format!("{how}{}", words(&lifeline.last_words()));
+                if !link.counts_its_failures() {
+                    self.shared.breaker.failed(link.pending().answered(), &how);
+                }
                 event::server_closed(&self.around.metrics, &self.shared.name, &how);
                 lifeline.stop(self.entry().stop).await;
                 self.ended(began, &how, link.pending().has_served());
@@ -224,7 +236,7 @@ impl ServerTask {
                 self.become_idle();
                 self.shared.history.rests("nobody used it for `idleTimeout`");
                 tokio::select! {
-                    () = finish(&*link) => {}
+                    () = finish(&*link, &self.shared.breaker) => {}
                     _ = lifeline.ended() => {}
                 }
                 lifeline.stop(self.entry().stop).await;
@@ -237,6 +249,7 @@ impl ServerTask {
 
     fn become_ready(&self, link: &Arc<dyn Link>, pid: Option<u32>) {
         self.shared.holds.clear();
+        self.shared.breaker.connected();
         let ready = State::Ready(Ready { link: Arc::clone(link), pid, since: Instant::now() });
         let before = self.shared.set(ready);
         // In the order they came. A call that arrives meanwhile may overtake them, as any two calls may.
@@ -294,7 +307,7 @@ impl ServerTask {
                 drain = retired.wait_for(Option::is_some) => {
                     return Over::Retired(drain.ok().and_then(|drain| *drain).unwrap_or_default());
                 }
-                _ = tick.tick() => sweep(&**link),
+                _ = tick.tick() => sweep(&**link, &self.shared.breaker),
             }
             let pending = link.pending();
             if pending.issued() != issued || !pending.is_empty() || !self.shared.updates.is_empty() {
@@ -368,7 +381,7 @@ impl ServerTask {
         self.shared.set(State::Draining { link: Some(Arc::clone(&link)) });
         self.shared.history.rests("it left the file or was changed there, or the gateway ends");
         tokio::select! {
-            _ = timeout(drain, finish(&*link)) => {}
+            _ = timeout(drain, finish(&*link, &self.shared.breaker)) => {}
             _ = lifeline.ended() => {}
         }
         lifeline.stop(self.entry().stop).await;
@@ -379,18 +392,5 @@ impl ServerTask {
     fn refuse_waiting(&self, why: &str) {
         let before = self.shared.set(State::Draining { link: None });
         answer_waiting(before, &Lost::NotSent(why.into()));
-    }
-}
-
-impl Shared {
-    /// Puts the server into `state`; the state before.
-    fn set(&self, state: State) -> State {
-        std::mem::replace(&mut *self.lock(), state)
-    }
-}
-
-fn answer_waiting(state: State, lost: &Lost) {
-    if let State::Starting { waiting, .. } = state {
-        waiting.into_iter().for_each(|parked| parked.waiter.answer(Answer::Lost(lost.clone())));
     }
 }

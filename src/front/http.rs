@@ -38,6 +38,7 @@ use crate::front::http::intake::Allowance;
 use crate::front::http::listen::Terms;
 use crate::front::http::options::HttpError;
 use crate::front::http::options::HttpOptions;
+use crate::front::http::sessions::Bounds;
 use crate::front::http::sessions::Sessions;
 use crate::front::http::site::Site;
 use crate::front::http::watch::Patience;
@@ -89,8 +90,13 @@ impl Bound {
     pub async fn run(self, gateway: Arc<dyn Backing>, shutdown: CancellationToken) {
         let Self { listener, local, tls, options } = self;
         let settings = &options.settings;
-        let (limit, idle) = (settings.max_sessions, settings.session_idle);
-        let sessions = Sessions::new(Arc::clone(&gateway), limit, idle, settings.replay_bytes);
+        let bounds = Bounds {
+            total: settings.max_sessions,
+            per_caller: settings.max_sessions_per_caller,
+            idle: settings.session_idle,
+            replay_bytes: settings.replay_bytes,
+        };
+        let sessions = Sessions::new(Arc::clone(&gateway), bounds);
         let site = Site {
             backing: gateway,
             guard: Guard::new(settings, local),

@@ -5,6 +5,7 @@
 use crate::auth::caller::Caller;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
+use crate::wire::guard::guarded;
 use crate::wire::mailbox::Kind;
 use crate::wire::mailbox::mailbox;
 use crate::wire::members::Members;
@@ -73,7 +74,9 @@ impl Program {
         let message = message::parse(text.as_bytes(), self.depth)?;
         let (mailbox, mut letters) = mailbox(self.queue_bytes);
         let call = CancelOnDrop { program: self, id: &id };
-        self.gateway.accept(&self.session, &message, &Sink::Mail(mailbox));
+        let sink = Sink::Mail(mailbox);
+        guarded("a request of a program", || self.gateway.accept(&self.session, &message, &sink));
+        drop(sink);
         while let Some(letter) = letters.next().await {
             if letter.kind != Kind::Notice {
                 std::mem::forget(call);

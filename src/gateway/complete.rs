@@ -53,6 +53,7 @@ pub(super) fn complete(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: E
         replace: Some(("ref", &sent)),
         target: None,
         param_headers: &[],
+        tool: None,
     };
     relay::send(snapshot, &route, incoming, &passage, exchange, || failure)
 }

@@ -18,6 +18,7 @@ use crate::downstream::surroundings::Surroundings;
 use crate::downstream::task;
 use crate::downstream::updates::of_task;
 use crate::gateway::lists;
+use crate::gateway::load::Loads;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
@@ -69,6 +70,8 @@ pub struct Core {
     publishing: Mutex<()>,
     pub(super) subscribers: Subscribers,
     pub(super) registry: Registry,
+    /// Requests in flight.
+    pub(super) loads: Loads,
     pub(super) standing: Standing,
     configured: AtomicBool,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
@@ -77,7 +80,7 @@ pub struct Core {
 }
 
 impl Core {
-    pub(super) fn new(around: Surroundings, memory: Option<Memory>) -> Self {
+    pub(super) fn new(around: Surroundings, memory: Option<Memory>, loads: Loads) -> Self {
         let snapshot = Snapshot {
             config: Arc::default(),
             servers: IndexMap::new(),
@@ -96,6 +99,7 @@ impl Core {
             publishing: Mutex::default(),
             subscribers: Subscribers::default(),
             registry: Registry::default(),
+            loads,
             standing: Standing::default(),
             configured: AtomicBool::new(false),
             unsaved: Mutex::default(),
@@ -268,7 +272,9 @@ impl Core {
 
     pub(super) fn register(&self, caller: Caller) -> Arc<Session> {
         let current = self.current();
-        let session = Arc::new(Session::new(caller, current.config.settings.limits.in_flight_per_client));
+        let load = self.loads.of(&caller);
+        let limit = current.config.settings.limits.in_flight_per_client;
+        let session = Arc::new(Session::new(caller, limit, load));
         session.note_lists(current.generations);
         let mut sessions = lock(&self.sessions);
         sessions.retain(|_, session| session.strong_count() > 0);

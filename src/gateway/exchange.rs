@@ -11,6 +11,7 @@ use crate::gateway::written::write_notification;
 use crate::gateway::written::write_request;
 use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
+use crate::telemetry::event;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
@@ -212,12 +213,22 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.settled {
             self.withdraw();
-            let failure = Failure::dropped();
+            let incident = incident();
+            event::dropped(&incident, &self.id);
+            let failure = Failure::dropped(&incident);
             let json = failure.to_json();
             let kind = Kind::Error(failure.code);
             let _ = self.sink.send(kind, |out| write_answer(out, &self.id, br#","error":"#, json.as_bytes()));
         }
     }
+}
+
+/// A short name for something that went wrong, which the log and the client both get.
+fn incident() -> String {
+    let mut bytes = [0u8; 4];
+    // Without randomness it is a poorer name, and still one.
+    let _ = getrandom::fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Answers the request `id` (JSON text), which no exchange has, with an error.

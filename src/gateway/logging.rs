@@ -17,6 +17,7 @@ use crate::wire::members::Edit;
 use crate::wire::members::Members;
 use crate::wire::members::write_object;
 use crate::wire::message::read_text;
+use crate::wire::pending::Patience;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ fn send(handle: &ServerHandle, link: &dyn Link, level: Option<usize>) {
     let params = format!(r#"{{"level":"{}"}}"#, LEVELS[level]);
     let Ok(members) = Members::parse(&params) else { return };
     let (waiter, _nobody_waits) = once();
-    let _ = link.call(&Request::own("logging/setLevel", &members, "{}"), waiter, PATIENCE);
+    let _ = link.call(&Request::own("logging/setLevel", &members, "{}"), waiter, Patience::flat(PATIENCE));
 }
 
 /// A log message (its params) whose `logger` names the server first, so that a person can tell servers apart. `None` when

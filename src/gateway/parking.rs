@@ -70,11 +70,12 @@ struct Ticket {
 pub(super) struct Terms {
     pub(super) longest: Duration,
     pub(super) per_caller: usize,
+    pub(super) total: usize,
 }
 
 impl Parking {
-    /// Lets `parked` wait for the client with the session `session`. The handle to come back with; `None` when too many of
-    /// this caller wait.
+    /// Lets `parked` wait for the client with the session `session`. The handle to come back with; `None` when too many
+    /// wait, of this caller or in all.
     pub(super) fn park(
         &self,
         purpose: Purpose,
@@ -84,7 +85,8 @@ impl Parking {
     ) -> Option<Box<str>> {
         let handle = random_handle()?;
         let mut table = self.lock();
-        if table.values().filter(|other| other.purpose.caller == purpose.caller).count() >= terms.per_caller {
+        let theirs = table.values().filter(|other| other.purpose.caller == purpose.caller).count();
+        if theirs >= terms.per_caller || table.len() >= terms.total {
             return None;
         }
         let expires = Instant::now() + terms.longest;
@@ -194,7 +196,7 @@ mod tests {
         Purpose { caller, method: "tools/call", server, own_name: own_name.into() }
     }
 
-    const TERMS: Terms = Terms { longest: Duration::from_secs(60), per_caller: 2 };
+    const TERMS: Terms = Terms { longest: Duration::from_secs(60), per_caller: 2, total: 3 };
 
     #[tokio::test(start_paused = true)]
     async fn a_handle_is_good_once_for_whom_it_was_made() {

@@ -25,6 +25,7 @@ pub(super) fn get(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchan
         replace: Some(("name", &own_name)),
         target: Some(&route.own_name),
         param_headers: &[],
+        tool: None,
     };
     relay::send(snapshot, route, incoming, &passage, exchange, failure)
 }

@@ -2,20 +2,21 @@
 //!
 //! The same for every method that is relayed; what is resolved and replaced stands in `tools.rs`, `prompts.rs`, ….
 
+use crate::catalog::hints;
 use crate::catalog::route::Route;
+use crate::config::model::terms::CallTerms;
+use crate::config::model::terms::Retry;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
 use crate::gateway::answer::Lacks;
-use crate::gateway::answer::deliver;
-use crate::gateway::answer::show;
 use crate::gateway::ask::held::HeldCall;
-use crate::gateway::ask::round;
-use crate::gateway::ask::round::Turn;
+use crate::gateway::awaited::Again;
+use crate::gateway::awaited::Next;
+use crate::gateway::awaited::Relay;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::isolation;
 use crate::gateway::parking::ComeBack;
-use crate::gateway::parking::Parking;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
 use crate::gateway::relayed::Relayed;
@@ -24,9 +25,7 @@ use crate::gateway::relayed::unknown;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
-use crate::policy::Policy;
 use crate::policy::permit::Permit;
-use crate::protocol::bridge;
 use crate::protocol::capability;
 use crate::protocol::input;
 use crate::protocol::input::Wanted;
@@ -34,16 +33,10 @@ use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
 use crate::wire::members::Members;
 use crate::wire::members::write_string;
-use crate::wire::message::Outcome;
 use crate::wire::message::read_text;
-use crate::wire::meta;
-use crate::wire::pending::Answer;
-use crate::wire::pending::Owner;
-use crate::wire::pending::Question;
-use crate::wire::pending::Waiter;
+use crate::wire::pending::Patience;
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How a request is sent on.
 pub(super) struct Passage<'a> {
@@ -55,6 +48,8 @@ pub(super) struct Passage<'a> {
     pub(super) target: Option<&'a str>,
     /// The arguments that modern HTTP repeats in headers.
     pub(super) param_headers: &'a [ParamHeader],
+    /// The tool that is called, by the name the client used.
+    pub(super) tool: Option<&'a str>,
 }
 
 /// Asks the policy and sends the request to its server, from where the exchange is answered. `failure` is what a caller
@@ -83,11 +78,8 @@ pub(super) fn send(
     let asks = *capabilities != *"{}" || comes_back(incoming);
     match (asks, exchange.era()) {
         (true, Era::Modern) if handle.era() == Era::Legacy => way.held(incoming, exchange),
-        (true, Era::Legacy) if handle.era() == Era::Modern => {
-            let again = Again::new(&way, incoming, &capabilities);
-            way.go(incoming, exchange, Some(Box::new(again)))
-        }
-        _ => way.go(incoming, exchange, None),
+        (true, Era::Legacy) if handle.era() == Era::Modern => way.go(incoming, exchange, true),
+        _ => way.go(incoming, exchange, false),
     }
 }
 
@@ -143,7 +135,8 @@ impl Way<'_, '_> {
         }
     }
 
-    fn go(&self, incoming: &Incoming<'_>, exchange: Exchange, again: Option<Box<Again>>) -> Relayed {
+    /// Sends it. `rounds` says that the server may answer with questions, which this client is asked with requests.
+    fn go(&self, incoming: &Incoming<'_>, exchange: Exchange, rounds: bool) -> Relayed {
         let connection = match isolation::connection(self.handle, self.capabilities, &exchange) {
             Ok(connection) => connection,
             Err(failure) => return refuse(failure, exchange),
@@ -151,15 +144,45 @@ impl Way<'_, '_> {
         let request = self.request(&incoming.params, incoming.meta.as_ref(), &exchange);
         let (handle, method) = (ServerHandle::clone(&connection), self.passage.method);
         let samples = self.capabilities != "{}" && Wanted::Sampling.is_declared(self.capabilities);
-        let patience = exchange.tracked().map(|tracked| tracked.patience(&handle));
+        let terms = self.call_terms();
+        let patience = patience(terms, &exchange);
+        let copy = || Box::new(self.again(incoming, patience));
+        let (rounds, repeat) = (rounds.then(copy), self.repeats(terms.retry).then(copy));
+        let next = Next { method, rounds, repeat, samples };
         let longest = self.terms().longest;
-        let relay =
-            Box::new(Relay { exchange, handle, method, again, samples, longest, lacks: Lacks::default() });
-        match patience {
-            None => connection.call(self.permit, &request, relay),
-            Some(patience) => connection.call_within(self.permit, &request, relay, patience),
-        }
+        let relay = Box::new(Relay { exchange, handle, next, longest, lacks: Lacks::default() });
+        connection.call_within(self.permit, &request, relay, patience);
         Ok(())
+    }
+
+    fn call_terms(&self) -> CallTerms {
+        match self.passage.tool {
+            Some(_) => self.handle.server().terms_of(&self.route.own_name),
+            None => self.handle.server().terms(),
+        }
+    }
+
+    /// True when it may be sent once more should its server end without an answer.
+    fn repeats(&self, allowed: Retry) -> bool {
+        let tool = self.passage.tool.filter(|_| allowed != Retry::Never);
+        tool.and_then(|name| self.snapshot.catalog.tool(name)).is_some_and(|tool| hints::allow(tool, allowed))
+    }
+
+    fn again(&self, incoming: &Incoming<'_>, patience: Patience) -> Again {
+        Again {
+            shared: self.handle.clone(),
+            parking: Arc::clone(&self.snapshot.parking),
+            terms: self.terms(),
+            policy: self.snapshot.policy.clone(),
+            route: self.route.clone(),
+            params: incoming.params.raw().to_owned(),
+            replace: self.passage.replace.map(|(member, text)| (member.to_owned(), text.to_owned())),
+            target: self.passage.target.map(str::to_owned),
+            param_headers: self.passage.param_headers.to_vec(),
+            capabilities: self.capabilities.to_owned(),
+            patience,
+            rounds: 0,
+        }
     }
 
     /// A modern client's request to a legacy server: a new one, or one that comes back with answers.
@@ -194,9 +217,10 @@ impl Way<'_, '_> {
         let stripped = stripped.as_deref().and_then(|text| Members::parse(text).ok());
         let params = stripped.as_ref().unwrap_or(&incoming.params);
         let request = self.request(params, incoming.meta.as_ref(), &exchange);
-        let (parking, terms) = (&self.snapshot.parking, self.terms());
+        let (parking, terms, patience) =
+            (&self.snapshot.parking, self.terms(), patience(self.call_terms(), &exchange));
         let held = HeldCall::new(parking, purpose, terms, &connection, exchange, self.capabilities, given);
-        connection.call(self.permit, &request, Box::new(held));
+        connection.call_within(self.permit, &request, Box::new(held), patience);
         Ok(())
     }
 
@@ -211,79 +235,20 @@ impl Way<'_, '_> {
 
     fn terms(&self) -> Terms {
         let settings = &self.snapshot.config.settings;
-        Terms { longest: settings.answer_timeout, per_caller: settings.limits.parked_per_caller }
+        Terms {
+            longest: settings.answer_timeout,
+            per_caller: settings.limits.parked_per_caller,
+            total: settings.limits.parked_total,
+        }
     }
 }
 
-/// A legacy client's request to a modern server, which may have to be sent more than once.
-#[derive(Clone)]
-struct Again {
-    /// The server; which of its connections is used may change from round to round.
-    shared: ServerHandle,
-    parking: Arc<Parking>,
-    terms: Terms,
-    policy: Policy,
-    route: Route,
-    params: String,
-    replace: Option<(String, String)>,
-    target: Option<String>,
-    param_headers: Vec<ParamHeader>,
-    capabilities: String,
-    rounds: u32,
-}
-
-impl Again {
-    fn new(way: &Way<'_, '_>, incoming: &Incoming<'_>, capabilities: &str) -> Self {
-        Self {
-            shared: way.handle.clone(),
-            parking: Arc::clone(&way.snapshot.parking),
-            terms: way.terms(),
-            policy: way.snapshot.policy.clone(),
-            route: way.route.clone(),
-            params: incoming.params.raw().to_owned(),
-            replace: way.passage.replace.map(|(member, text)| (member.to_owned(), text.to_owned())),
-            target: way.passage.target.map(str::to_owned),
-            param_headers: way.passage.param_headers.to_vec(),
-            capabilities: capabilities.to_owned(),
-            rounds: 0,
-        }
-    }
-
-    /// Sends the request once more. The connection before may have ended while the client was asked.
-    fn send(mut self: Box<Self>, exchange: Exchange, method: &'static str, params: &str) {
-        self.rounds += 1;
-        let again = &*self;
-        let handle = match isolation::connection(&again.shared, &again.capabilities, &exchange) {
-            Ok(connection) => connection.into_owned(),
-            Err(failure) => return exchange.fail(&failure),
-        };
-        let session = Arc::clone(exchange.session());
-        let id: Box<str> = exchange.id().into();
-        let Some(permit) = again.policy.permit(session.caller(), &again.route) else {
-            return exchange.fail(&Failure::unknown_method(method));
-        };
-        let Ok(members) = Members::parse(params) else { return exchange.fail(&Failure::dropped()) };
-        let meta = meta::of(&members).unwrap_or_default();
-        let request = Request {
-            method,
-            params: &members,
-            meta: meta.as_ref(),
-            replace: again.replace.as_ref().map(|(member, text)| (member.as_str(), text.as_str())),
-            target: again.target.as_deref(),
-            param_headers: &again.param_headers,
-            wants_progress: exchange.wants_progress(),
-            capabilities: &again.capabilities,
-            log_level: session.log_level_name(),
-        };
-        let (longest, again) = (self.terms.longest, Some(self.clone()));
-        let lacks = Lacks::default();
-        let relay = Relay { exchange, handle: handle.clone(), method, again, samples: false, longest, lacks };
-        handle.call(&permit, &request, Box::new(relay));
-        // It may have been given up while nothing was at the server.
-        if session.has_given_up(&id) {
-            handle.cancel(session.key(), &id, Some("the client cancelled it"));
-        }
-    }
+/// How long an answer may take.
+fn patience(terms: CallTerms, exchange: &Exchange) -> Patience {
+    let CallTerms { idle, longest, .. } = terms;
+    let Some(tracked) = exchange.tracked() else { return Patience { idle, longest } };
+    let idle = tracked.patience(idle);
+    Patience { idle, longest: longest.max(idle) }
 }
 
 /// A text as JSON.
@@ -291,96 +256,4 @@ pub(super) fn quoted(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
     write_string(&mut out, text);
     String::from_utf8(out).unwrap_or_default()
-}
-
-/// Waits for a server's answer on behalf of a client.
-struct Relay {
-    exchange: Exchange,
-    handle: ServerHandle,
-    method: &'static str,
-    /// For a server that may answer with questions, which this client is asked with requests.
-    again: Option<Box<Again>>,
-    /// A modern client may be asked to sample by the result.
-    samples: bool,
-    /// What a legacy server asked a modern client for in vain.
-    lacks: Lacks,
-    /// How long a user may think.
-    longest: Duration,
-}
-
-impl Waiter for Relay {
-    fn answer(self: Box<Self>, answer: Answer<'_>) {
-        let Relay { exchange, handle, method, again, samples, lacks, .. } = *self;
-        if let Some(failure) = lacks.failure(&handle, &answer) {
-            return exchange.fail(&failure);
-        }
-        match (answer, again) {
-            (Answer::Outcome(Outcome::Result(raw)), Some(again)) if bridge::asks_for_input(raw.get()) => {
-                let purpose = Purpose {
-                    caller: exchange.session().caller().clone(),
-                    method,
-                    server: again.route.server.clone(),
-                    own_name: again.route.own_name.as_str().into(),
-                };
-                let turn = Turn {
-                    parking: Arc::clone(&again.parking),
-                    purpose,
-                    terms: again.terms,
-                    handle: handle.clone(),
-                    params: again.params.clone(),
-                    rounds: again.rounds,
-                    resend: Box::new(move |exchange, params| again.send(exchange, method, &params)),
-                };
-                round::begin(exchange, turn, raw.get());
-            }
-            (Answer::Outcome(Outcome::Result(raw)), _) if samples && exchange.era() == Era::Modern => {
-                match input::without_foreign_content(raw.get()) {
-                    Some(narrowed) if handle.era() == Era::Modern => show(exchange, &handle, &narrowed),
-                    _ => deliver(exchange, &handle, method, Answer::Outcome(Outcome::Result(raw))),
-                }
-            }
-            (answer, _) => deliver(exchange, &handle, method, answer),
-        }
-    }
-
-    fn progress(&self, params: &str) {
-        self.exchange.progress(params);
-    }
-
-    fn notice(&self, method: &str, params: Option<&str>) {
-        self.exchange.log(method, params);
-    }
-
-    fn ask(&self, question: &Question<'_>) -> bool {
-        let wanted = Wanted::of(question.method, question.params);
-        let (Some(wanted), Era::Legacy) = (wanted, self.exchange.era()) else {
-            self.lacks.note(wanted);
-            return false;
-        };
-        let label = self.handle.server().label();
-        let params = input::question(wanted, question.params, label, Era::Legacy, "");
-        let reply = Arc::clone(&question.reply);
-        let (id, method) = (question.id, question.method);
-        let asked = self.exchange.ask(&Question { id, method, params: Some(&params), reply });
-        if asked && wanted == Wanted::Url {
-            self.exchange.session().note_page(&self.handle.server().name, &params);
-        }
-        asked
-    }
-
-    fn retract(&self, id: &str) {
-        self.exchange.retract(id);
-    }
-
-    fn owner(&self) -> Owner {
-        self.exchange.session().key()
-    }
-
-    fn is(&self, id: &str) -> bool {
-        self.exchange.id() == id
-    }
-
-    fn waits_for_client(&self) -> bool {
-        self.exchange.is_asked(self.longest)
-    }
 }

@@ -146,10 +146,23 @@ impl Failure {
         )
     }
 
-    /// The gateway lost track of a request: its own fault.
+    /// Too many requests in flight, counted over `whose`; `key` is the limit of the file.
     #[must_use]
-    pub fn dropped() -> Self {
-        Self::new(code::INTERNAL_ERROR, "the gateway dropped this request; this is a bug in the gateway")
+    pub fn too_busy(limit: usize, whose: &str, key: &str) -> Self {
+        let text = format!(
+            "{whose} have {limit} requests in flight (`gateway.limits.{key}`); try again in a moment"
+        );
+        Self::new(code::INTERNAL_ERROR, text.replacen("this caller have", "this caller has", 1))
+            .with(json!({"retryable": true}))
+    }
+
+    /// The gateway lost track of a request: its own fault. `incident` stands in its log, too.
+    #[must_use]
+    pub fn dropped(incident: &str) -> Self {
+        let text = format!(
+            "the gateway dropped this request, which is a bug in the gateway; its log says more under incident {incident}"
+        );
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"incident": incident}))
     }
 
     /// The gateway is going down.
@@ -196,6 +209,10 @@ impl Failure {
             Lost::Silent(after) => {
                 format!("server `{server}` gave no answer to `{method}` within {} s", after.as_secs_f64())
             }
+            Lost::Endless(after) => format!(
+                "server `{server}` did not finish `{method}` within {} s (`maxCallTime`); it was told to stop",
+                after.as_secs_f64()
+            ),
             Lost::Unreadable(why) => format!("server `{server}` sent an answer that cannot be read: {why}"),
             Lost::NotSent(why) => format!("server `{server}`: {why}"),
             Lost::NotStarted(why) | Lost::Unauthorized(why) => why.to_string(),

@@ -27,7 +27,13 @@ pub(super) fn read(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
         Err(why) => return unknown(not_found(&uri, &why, era), exchange),
     };
     let route = Route { server, own_name: uri.to_string() };
-    let passage = Passage { method: "resources/read", replace: None, target: Some(&uri), param_headers: &[] };
+    let passage = Passage {
+        method: "resources/read",
+        replace: None,
+        target: Some(&uri),
+        param_headers: &[],
+        tool: None,
+    };
     relay::send(snapshot, &route, incoming, &passage, exchange, || not_found(&uri, &UriError::NotFound, era))
 }
 

@@ -7,6 +7,7 @@ pub mod presence;
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::downstream::handle::ServerHandle;
+use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::presence::Presence;
@@ -35,9 +36,7 @@ use tokio::time::Instant;
 /// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
 pub(super) const LEVELS: [&str; 8] =
     ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
-
 const NO_LEVEL: usize = usize::MAX;
-
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
@@ -53,6 +52,8 @@ pub struct Session {
     key: Owner,
     caller: Caller,
     in_flight_limit: usize,
+    /// What its requests count towards besides.
+    load: Arc<Load>,
     /// Of a client that stays.
     presence: Option<Box<Presence>>,
     /// What it declared in `initialize` and can be relayed, as JSON text.
@@ -96,19 +97,19 @@ impl std::fmt::Debug for Reply {
 }
 
 impl Session {
-    /// A session of `caller` with at most `in_flight_limit` requests at once.
+    /// A session of `caller` with at most `in_flight_limit` requests at once, which count towards `load`.
     #[must_use]
-    pub fn new(caller: Caller, in_flight_limit: usize) -> Self {
-        Self { presence: Some(Box::default()), ..Self::lone(caller, in_flight_limit) }
+    pub fn new(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
+        Self { presence: Some(Box::default()), ..Self::lone(caller, in_flight_limit, load) }
     }
 
     /// A session for one request of `caller`.
     #[must_use]
-    pub fn lone(caller: Caller, in_flight_limit: usize) -> Self {
+    pub fn lone(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
         let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
         let state = Mutex::default();
-        Self { key, caller, in_flight_limit, presence: None, relayable, log_level, state }
+        Self { key, caller, in_flight_limit, load, presence: None, relayable, log_level, state }
     }
 
     /// True for a session that is made for one request.
@@ -280,6 +281,7 @@ impl Session {
         if state.in_flight.contains_key(id) {
             return Err(Failure::duplicate_id(id));
         }
+        self.load.enter()?;
         state.in_flight.insert(id.into(), None);
         Ok(())
     }
@@ -349,7 +351,9 @@ impl Session {
     /// The request is over. The ids of questions that came because of it and were not answered.
     pub(super) fn settle(&self, id: &str) -> Vec<Box<str>> {
         let mut state = self.lock();
-        state.in_flight.remove(id);
+        if state.in_flight.remove(id).is_some() {
+            self.load.leave();
+        }
         if !state.given_up.is_empty() {
             state.given_up.remove(id);
         }

@@ -86,8 +86,13 @@ fn about(
         return refuse(Failure::new(code::INVALID_PARAMS, why), exchange);
     }
     let (own_id, target) = (quoted(&task.own_id), task.own_id.clone());
-    let passage =
-        Passage { method, replace: Some((ids::TASK_ID, &own_id)), target: Some(&target), param_headers: &[] };
+    let passage = Passage {
+        method,
+        replace: Some((ids::TASK_ID, &own_id)),
+        target: Some(&target),
+        param_headers: &[],
+        tool: None,
+    };
     let place = if method == "tasks/result" { Place::Related } else { Place::Top };
     let route = task.route.clone();
     exchange.track(Box::new(Tracked::known(&snapshot.tasks, task, place)));

@@ -32,6 +32,7 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: E
         replace: Some(("name", &own_name)),
         target: Some(&route.own_name),
         param_headers: snapshot.catalog.param_headers(&name),
+        tool: Some(&name),
     };
     if let Err(failure) = tasks::begin(snapshot, incoming, &mut exchange, route) {
         return refuse(failure, exchange);

@@ -92,6 +92,32 @@ pub fn call_failed(metrics: &Metrics, name: &ServerName, tool: &str, error: &dyn
     info!(server = %name, tool = clean(tool, FIELD), error = %error, "call failed");
 }
 
+/// A server ended before it answered a call that may be made twice.
+pub fn call_repeated(name: &ServerName, method: &str, why: &str) {
+    info!(server = %name, method, error = clean(why, FIELD), "call is made once more");
+}
+
+/// A server keeps failing: calls to it are refused for `pause`.
+pub fn breaker_opened(metrics: &Metrics, name: &ServerName, failures: u32, why: &str, pause: Duration) {
+    metrics.breakers_opened.up();
+    let why = clean(why, FIELD);
+    warn!(server = %name, failures, error = why, pause_ms = millis(pause), "server keeps failing, calls are refused");
+}
+
+/// A server that kept failing answers again.
+pub fn breaker_closed(name: &ServerName) {
+    info!(server = %name, "server answers again");
+}
+
+/// A message was given up because of a bug; the client was told `incident`.
+pub fn dropped(incident: &str, request: &str) {
+    tracing::error!(
+        incident,
+        request = clean(request, FIELD),
+        "a bug: a request was dropped and answered with an error"
+    );
+}
+
 /// A configuration is in use.
 pub fn config_reloaded(metrics: &Metrics, counts: ReloadCounts) {
     metrics.config_reloads.up();

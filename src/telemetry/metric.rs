@@ -64,6 +64,10 @@ metrics! {
     calls_failed,
     /// Calls refused before a server was asked.
     calls_refused,
+    /// Times that calls to a server began to be refused because it kept failing.
+    breakers_opened,
+    /// Log messages and updates not sent to a client that did not read.
+    notices_dropped,
     /// Starts that ended ready.
     server_starts,
     /// Starts that failed.

@@ -71,6 +71,8 @@ pub enum Lost {
     Closed(Arc<str>),
     /// Nothing came for this long.
     Silent(Duration),
+    /// It reported progress and did not finish in this time.
+    Endless(Duration),
     /// An answer came and could not be read; why, in words.
     Unreadable(Arc<str>),
     /// The request was not sent; why, in words.
@@ -92,6 +94,33 @@ pub enum NotAccepted {
     Closed(Arc<str>),
 }
 
+/// How long a call may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Longest time without an answer or progress.
+    pub idle: Duration,
+    /// Longest time in all.
+    pub longest: Duration,
+}
+
+impl Patience {
+    /// The same time for both: progress changes nothing.
+    #[must_use]
+    pub fn flat(time: Duration) -> Self {
+        Self { idle: time, longest: time }
+    }
+}
+
+/// A call whose patience has ended.
+pub struct Expired {
+    /// Our id of it.
+    pub id: u64,
+    /// What its caller is told.
+    pub lost: Lost,
+    /// Who waits.
+    pub waiter: Box<dyn Waiter>,
+}
+
 /// The table of one connection.
 pub struct Pending {
     table: Mutex<Table>,
@@ -101,15 +130,32 @@ pub struct Pending {
 struct Table {
     calls: HashMap<u64, Entry>,
     next: u64,
-    /// A caller has got an answer of the server.
-    served: bool,
+    /// Calls of clients that were answered.
+    answered: u64,
     closed: Option<Arc<str>>,
 }
 
 struct Entry {
     waiter: Box<dyn Waiter>,
-    patience: Duration,
+    idle: Duration,
+    longest: Duration,
+    /// When the server must have said something.
     deadline: Instant,
+    /// When the answer must be there.
+    end: Instant,
+}
+
+impl Entry {
+    fn renew(&mut self, now: Instant) {
+        self.deadline = (now + self.idle).min(self.end);
+    }
+
+    fn lost(&self) -> Lost {
+        match self.deadline < self.end || self.idle == self.longest {
+            true => Lost::Silent(self.idle),
+            false => Lost::Endless(self.longest),
+        }
+    }
 }
 
 impl Table {
@@ -126,10 +172,7 @@ impl Pending {
     /// A table for at most `limit` calls at once.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self {
-            table: Mutex::new(Table { calls: HashMap::new(), next: 1, served: false, closed: None }),
-            limit,
-        }
+        Self { table: Mutex::new(Table { calls: HashMap::new(), next: 1, answered: 0, closed: None }), limit }
     }
 
     /// Registers a waiter before its request is written, and returns the id to write.
@@ -139,7 +182,7 @@ impl Pending {
     pub fn insert(
         &self,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<u64, (Box<dyn Waiter>, NotAccepted)> {
         let mut table = self.lock();
         if let Some(reason) = &table.closed {
@@ -150,7 +193,9 @@ impl Pending {
         }
         let id = table.next;
         table.next += 1;
-        table.calls.insert(id, Entry { waiter, patience, deadline: Instant::now() + patience });
+        let (now, Patience { idle, longest }) = (Instant::now(), patience);
+        let (deadline, end) = (now + idle.min(longest), now + longest);
+        table.calls.insert(id, Entry { waiter, idle, longest, deadline, end });
         Ok(id)
     }
 
@@ -158,19 +203,26 @@ impl Pending {
     pub fn take_answered(&self, id: u64) -> Option<Box<dyn Waiter>> {
         let mut table = self.lock();
         let waiter = table.calls.remove(&id)?.waiter;
-        table.served |= waiter.owner() != 0;
+        // The gateway's own calls say nothing of how those of clients fare.
+        table.answered += u64::from(waiter.owner() != 0);
         Some(waiter)
-    }
-
-    /// True once the server answered a call that was not the gateway's own.
-    #[must_use]
-    pub fn has_served(&self) -> bool {
-        self.lock().served
     }
 
     /// Removes the waiter of a call that will get another answer. `None` for an id that is not (or no longer) in flight.
     pub fn take(&self, id: u64) -> Option<Box<dyn Waiter>> {
         self.lock().calls.remove(&id).map(|entry| entry.waiter)
+    }
+
+    /// How many calls of clients were answered so far.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.lock().answered
+    }
+
+    /// True once the server answered a call that was not the gateway's own.
+    #[must_use]
+    pub fn has_served(&self) -> bool {
+        self.answered() != 0
     }
 
     /// True once no more calls are accepted.
@@ -212,17 +264,18 @@ impl Pending {
         table.calls.remove(&id).map(|entry| entry.waiter)
     }
 
-    /// Tells the waiter of `id` about progress and starts its patience anew. After the answer nobody is told.
+    /// Tells the waiter of `id` about progress and starts its patience anew, but for the longest time in all. After the
+    /// answer nobody is told.
     pub fn progress(&self, id: u64, params: &str) {
         if let Some(entry) = self.lock().calls.get_mut(&id) {
-            entry.deadline = Instant::now() + entry.patience;
+            entry.renew(Instant::now());
             entry.waiter.progress(params);
         }
     }
 
     /// Removes the calls whose patience has ended.
     #[must_use]
-    pub fn expired(&self) -> Vec<(u64, Duration, Box<dyn Waiter>)> {
+    pub fn expired(&self) -> Vec<Expired> {
         let now = Instant::now();
         let mut table = self.lock();
         if table.calls.values().all(|entry| entry.deadline > now) {
@@ -233,13 +286,13 @@ impl Pending {
                 return false;
             }
             // A person may take long, and the server gets its whole time after that.
-            let waits = entry.waiter.waits_for_client();
+            let waits = entry.end > now && entry.waiter.waits_for_client();
             if waits {
-                entry.deadline = now + entry.patience;
+                entry.renew(now);
             }
             !waits
         });
-        over.map(|(id, entry)| (id, entry.patience, entry.waiter)).collect()
+        over.map(|(id, entry)| Expired { id, lost: entry.lost(), waiter: entry.waiter }).collect()
     }
 
     /// Removes every call and accepts no more; `reason` is told to those who come later.
@@ -332,7 +385,8 @@ mod tests {
     }
 
     fn insert(pending: &Pending, owner: Owner, seconds: u64) -> Result<u64, NotAccepted> {
-        pending.insert(Box::new(Nobody(owner)), Duration::from_secs(seconds)).map_err(|(_, why)| why)
+        let patience = Patience { idle: Duration::from_secs(seconds), longest: Duration::from_secs(100) };
+        pending.insert(Box::new(Nobody(owner)), patience).map_err(|(_, why)| why)
     }
 
     #[tokio::test(start_paused = true)]
@@ -344,8 +398,35 @@ mod tests {
         tokio::time::advance(Duration::from_secs(4)).await;
         assert!(pending.expired().is_empty());
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(pending.expired().iter().map(|call| call.0).collect::<Vec<_>>(), [short]);
+        let expired = pending.expired();
+        assert_eq!(expired.iter().map(|call| call.id).collect::<Vec<_>>(), [short]);
+        assert_eq!(expired[0].lost, Lost::Silent(Duration::from_secs(5)));
         assert!(pending.take(short).is_none() && pending.take(long).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_renews_patience_up_to_the_longest_time() {
+        let pending = Pending::new(9);
+        let id = insert(&pending, 1, 30).unwrap();
+        for _ in 0..9 {
+            tokio::time::advance(Duration::from_secs(11)).await;
+            pending.progress(id, "{}");
+            assert!(pending.expired().is_empty());
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let expired = pending.expired();
+        assert_eq!(expired.len(), 1);
+        assert_eq!(expired[0].lost, Lost::Endless(Duration::from_secs(100)));
+    }
+
+    #[tokio::test]
+    async fn only_answers_to_clients_are_counted() {
+        let pending = Pending::new(9);
+        let ids = [0, 1, 1].map(|owner| insert(&pending, owner, 5).unwrap());
+        assert!(pending.take_answered(ids[0]).is_some() && pending.take(ids[1]).is_some());
+        assert_eq!(pending.answered(), 0);
+        assert!(pending.take_answered(ids[2]).is_some());
+        assert_eq!(pending.answered(), 1);
     }
 
     #[tokio::test]

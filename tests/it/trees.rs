@@ -26,7 +26,8 @@ fn memory(pid: u32) -> usize {
 #[test]
 fn a_server_that_does_not_read_is_ended_and_costs_no_more_than_its_budget() {
     let conf = TempConf::with(|conf| {
-        let mut config = servers([("deaf", conf.fake("deaf")), ("good", conf.fake("good"))]);
+        let mut config =
+            servers([("deaf", conf.fake("deaf").set("stuckAfter", "2s")), ("good", conf.fake("good"))]);
         config["gateway"] = json!({ "limits": { "serverQueueBytes": 8 * MIB } });
         config
     });

@@ -7,6 +7,7 @@ use mcp_manifold::wire::pending::Answer;
 use mcp_manifold::wire::pending::Lost;
 use mcp_manifold::wire::pending::NotAccepted;
 use mcp_manifold::wire::pending::Owner;
+use mcp_manifold::wire::pending::Patience;
 use mcp_manifold::wire::pending::Pending;
 use mcp_manifold::wire::pending::Question;
 use mcp_manifold::wire::pending::Waiter;
@@ -142,7 +143,7 @@ fn begin(table: &Pending, answers: &Answers, model: &mut Model, dice: &mut Dice)
     let (owner, background, call) = (dice.below(3) as u64, dice.once_in(6), model.calls);
     let waiter = Caller { call, owner, background, answers: Arc::clone(answers) };
     model.calls += 1;
-    match table.insert(Box::new(waiter), FOREVER) {
+    match table.insert(Box::new(waiter), Patience::flat(FOREVER)) {
         Ok(id) => {
             assert!(model.waiting.len() < MOST && model.issued.insert(id), "{id} was given out twice");
             assert!(table.has_issued(id));

@@ -18,13 +18,13 @@ use mcp_manifold::downstream::request::Request;
 use mcp_manifold::protocol::version::Era;
 use mcp_manifold::wire::pending::Answer;
 use mcp_manifold::wire::pending::Owner;
+use mcp_manifold::wire::pending::Patience;
 use mcp_manifold::wire::pending::Pending;
 use mcp_manifold::wire::pending::Question;
 use mcp_manifold::wire::pending::Waiter;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::Duration;
 
 /// Where it goes off next.
 #[derive(Clone, Default)]
@@ -70,7 +70,7 @@ impl Link for Mined {
         &self,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<(), Box<dyn Waiter>> {
         self.mine.pass("before the request");
         let waiter = Box::new(MinedWaiter { waiter, mine: self.mine.clone() });

@@ -11,6 +11,7 @@ use crate::config::check::process;
 use crate::config::check::read;
 use crate::config::check::remote;
 use crate::config::check::settings::exposable;
+use crate::config::check::tool_terms;
 use crate::config::dialect::alias::Key;
 use crate::config::dialect::entry::Entry;
 use crate::config::dialect::entry::Raw;
@@ -90,12 +91,17 @@ fn server(
         tools,
         era,
         call_timeout: life.call_timeout,
+        max_call_time: life.max_call_time,
+        retry: tool_terms::retry(entry, findings),
+        tool_terms: tool_terms::check(entry, findings),
         start_timeout: life.start_timeout,
         list_timeout: life.list_timeout,
         idle_timeout: life.idle_timeout,
         stop: life.stop,
         max_in_flight: life.max_in_flight,
         sharing: sharing(entry, findings),
+        stuck_after: life.stuck_after,
+        breaker: defaults.breaker,
     })
 }
 

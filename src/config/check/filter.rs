@@ -8,7 +8,6 @@ use crate::config::dialect::entry::Entry;
 use crate::config::dialect::entry::Given;
 use crate::config::finding::Findings;
 use crate::config::model::ToolFilter;
-use crate::config::syntax::Node;
 use crate::config::syntax::Value;
 
 /// Reads the filter of an entry.
@@ -24,7 +23,8 @@ pub fn check(entry: &Entry<'_>, findings: &mut Findings) -> ToolFilter {
     }
     if let Some(given) = entry.get(Key::Tools) {
         match &given.node.value {
-            Value::Object(_) => per_tool(given, findings),
+            // What holds for single tools: `tool_terms.rs` reads it.
+            Value::Object(_) => {}
             _ if filter.include.is_some() => {
                 findings.warn(given.at, "`tools` is ignored, because another list of tools to show is given");
             }
@@ -49,14 +49,4 @@ fn patterns(given: Given<'_>, findings: &mut Findings) -> Option<Vec<String>> {
         patterns.push(name.to_owned());
     }
     Some(patterns)
-}
-
-/// `tools` as an object: Codex writes approvals there, others change tools.
-fn per_tool(given: Given<'_>, findings: &mut Findings) {
-    let only_approval = |node: &Node| node.members().iter().all(|member| member.key == "approval_mode");
-    if given.node.members().iter().all(|member| only_approval(&member.node)) {
-        findings.note(given.at, "`tools` is ignored: approving calls is the client's business");
-    } else {
-        findings.warn(given.at, "`tools` with settings per tool is not supported yet and has no effect");
-    }
 }

@@ -12,6 +12,7 @@ use crate::config::dialect::entry::Given;
 use crate::config::finding::Findings;
 use crate::config::model::StopGrace;
 use crate::config::model::defaults;
+use crate::config::model::terms::BreakerTerms;
 use crate::config::syntax::Node;
 use crate::config::syntax::Value;
 use std::ops::RangeInclusive;
@@ -25,6 +26,10 @@ pub const IN_FLIGHT: RangeInclusive<usize> = 1..=65_536;
 pub struct Defaults {
     /// For one call.
     pub call_timeout: Duration,
+    /// For one call, whatever progress it reports.
+    pub max_call_time: Duration,
+    /// When calls are refused because a server keeps failing.
+    pub breaker: BreakerTerms,
     /// For starting.
     pub start_timeout: Duration,
     /// Until an idle server is stopped; `None` is never.
@@ -37,6 +42,8 @@ impl Default for Defaults {
     fn default() -> Self {
         Self {
             call_timeout: defaults::CALL_TIMEOUT,
+            max_call_time: defaults::MAX_CALL_TIME,
+            breaker: BreakerTerms::default(),
             start_timeout: defaults::START_TIMEOUT,
             idle_timeout: Some(defaults::IDLE_TIMEOUT),
             max_in_flight: defaults::MAX_IN_FLIGHT,
@@ -49,6 +56,10 @@ impl Default for Defaults {
 pub struct Life {
     /// For one call.
     pub call_timeout: Duration,
+    /// For one call, whatever progress it reports.
+    pub max_call_time: Duration,
+    /// For a child that does not read; `None` is never.
+    pub stuck_after: Option<Duration>,
     /// For starting.
     pub start_timeout: Duration,
     /// For reading the lists.
@@ -75,8 +86,12 @@ pub fn check(entry: &Entry<'_>, otherwise: &Defaults, findings: &mut Findings) -
         (Key::StartTimeoutSec, Bare::Seconds),
     ];
     let list = [(Key::ListTimeout, Bare::GuessAndWarn)];
+    let call_timeout = first(entry, &call, findings).or(plain_call).unwrap_or(otherwise.call_timeout);
+    let longest = [(Key::MaxCallTime, Bare::GuessAndWarn)];
     Life {
-        call_timeout: first(entry, &call, findings).or(plain_call).unwrap_or(otherwise.call_timeout),
+        call_timeout,
+        max_call_time: first(entry, &longest, findings).unwrap_or(otherwise.max_call_time.max(call_timeout)),
+        stuck_after: stuck_after(entry, findings).unwrap_or(Some(defaults::STUCK_AFTER)),
         start_timeout: first(entry, &start, findings).or(plain_start).unwrap_or(otherwise.start_timeout),
         list_timeout: first(entry, &list, findings).unwrap_or(defaults::LIST_TIMEOUT),
         idle_timeout: idle_timeout(entry, findings).unwrap_or(otherwise.idle_timeout),
@@ -128,6 +143,11 @@ fn idle_timeout(entry: &Entry<'_>, findings: &mut Findings) -> Option<Option<Dur
     }
 }
 
+fn stuck_after(entry: &Entry<'_>, findings: &mut Findings) -> Option<Option<Duration>> {
+    let given = entry.get(Key::StuckAfter)?;
+    idle(given.written, given.node, Bare::GuessAndWarn, findings)
+}
+
 /// A duration, `"never"` or `false`.
 pub fn idle(key: &str, node: &Node, bare: Bare, findings: &mut Findings) -> Option<Option<Duration>> {
     if node.value == Value::Bool(false) || node.text() == Some("never") {
@@ -137,7 +157,7 @@ pub fn idle(key: &str, node: &Node, bare: Bare, findings: &mut Findings) -> Opti
     if duration.is_zero() {
         findings
             .error(node.start, format!("`{key}` must be more than nothing"))
-            .hint("write `\"never\"` to keep servers running");
+            .hint("write `\"never\"` for no limit");
         return None;
     }
     Some(Some(duration))

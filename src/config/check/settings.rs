@@ -15,6 +15,8 @@ use crate::config::model::Limits;
 use crate::config::model::Naming;
 use crate::config::model::Settings;
 use crate::config::model::WatchSettings;
+use crate::config::model::terms::BreakerTerms;
+use crate::config::model::terms::longest_for;
 use crate::config::syntax::Node;
 use crate::secret::Secret;
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
     limits(section.inner("limits", findings), &mut settings.limits, findings);
     http(section.inner("http", findings), &mut settings.http, scope, findings);
     watch(section.inner("watch", findings), &mut settings.watch, findings);
+    breaker(section.inner("breaker", findings), &mut defaults.breaker, findings);
     section.duration("listTimeout", &mut settings.list_timeout, MOMENT, findings);
     section.duration("answerTimeout", &mut settings.answer_timeout, MOMENT, findings);
     section.duration("drainTimeout", &mut settings.drain_timeout, Duration::ZERO, findings);
@@ -38,6 +41,8 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
 
     section.duration("toolTimeout", &mut defaults.call_timeout, MOMENT, findings);
     section.duration("callTimeout", &mut defaults.call_timeout, MOMENT, findings);
+    defaults.max_call_time = longest_for(defaults.call_timeout);
+    section.duration("maxCallTime", &mut defaults.max_call_time, MOMENT, findings);
     section.duration("startTimeout", &mut defaults.start_timeout, MOMENT, findings);
     section.count("maxInFlight", &mut defaults.max_in_flight, life::IN_FLIGHT, findings);
     if let Some(node) = section.get("idleTimeout") {
@@ -87,6 +92,8 @@ fn limits(mut section: Section<'_>, limits: &mut Limits, findings: &mut Findings
     section.count("messageBytes", &mut limits.message_bytes, BYTES, findings);
     section.count("depth", &mut limits.depth, 8..=1024, findings);
     section.count("inFlightPerClient", &mut limits.in_flight_per_client, MANY, findings);
+    section.count("inFlightPerCaller", &mut limits.in_flight_per_caller, MANY, findings);
+    section.count("inFlightTotal", &mut limits.in_flight_total, MANY, findings);
     section.count("startsAtOnce", &mut limits.starts_at_once, 1..=1024, findings);
     section.count("clientQueueBytes", &mut limits.client_queue_bytes, BYTES, findings);
     section.count("serverQueueBytes", &mut limits.server_queue_bytes, BYTES, findings);
@@ -95,6 +102,7 @@ fn limits(mut section: Section<'_>, limits: &mut Limits, findings: &mut Findings
     section.count("pageSize", &mut limits.page_size, MANY, findings);
     section.count("privateConnections", &mut limits.private_connections, MANY, findings);
     section.count("parkedPerCaller", &mut limits.parked_per_caller, MANY, findings);
+    section.count("parkedTotal", &mut limits.parked_total, MANY, findings);
     section.count("subscriptionsPerClient", &mut limits.subscriptions_per_client, MANY, findings);
     section.finish(findings);
 }
@@ -129,6 +137,7 @@ fn http(mut section: Section<'_>, http: &mut HttpSettings, scope: &mut Scope<'_>
     section.duration("bodyTimeout", &mut http.body_timeout, MOMENT, findings);
     section.duration("sessionIdle", &mut http.session_idle, Duration::from_secs(1), findings);
     section.count("maxSessions", &mut http.max_sessions, 1..=10_000_000, findings);
+    section.count("maxSessionsPerCaller", &mut http.max_sessions_per_caller, 1..=10_000_000, findings);
     section.count("maxConnections", &mut http.max_connections, 1..=1_000_000, findings);
     section.count("replayBytes", &mut http.replay_bytes, 0..=1 << 30, findings);
     section.flag("sse", &mut http.sse, findings);
@@ -143,6 +152,16 @@ fn is_origin(origin: &str) -> bool {
             && !host.is_empty()
             && !host.contains(['/', '?', '#', '@', '*', ' '])
     })
+}
+
+fn breaker(mut section: Section<'_>, breaker: &mut BreakerTerms, findings: &mut Findings) {
+    let mut failures = breaker.failures as usize;
+    section.count("failures", &mut failures, 0..=1_000_000, findings);
+    breaker.failures = u32::try_from(failures).unwrap_or(breaker.failures);
+    section.duration("pause", &mut breaker.pause, MOMENT, findings);
+    breaker.max_pause = breaker.max_pause.max(breaker.pause);
+    section.duration("maxPause", &mut breaker.max_pause, MOMENT, findings);
+    section.finish(findings);
 }
 
 fn watch(mut section: Section<'_>, watch: &mut WatchSettings, findings: &mut Findings) {

@@ -49,6 +49,12 @@ pub enum Key {
     CallTimeoutMs,
     /// For one call, in seconds.
     CallTimeoutSec,
+    /// For one call in all: a duration.
+    MaxCallTime,
+    /// Which calls may be repeated.
+    Retry,
+    /// For a child that does not read: a duration, `"never"` or `false`.
+    StuckAfter,
     /// For starting: a duration.
     StartTimeout,
     /// For starting, in milliseconds.
@@ -154,6 +160,10 @@ pub const SPELLINGS: &[(&str, Means)] = &[
     ("callTimeoutMs", Is(CallTimeoutMs)),
     ("request_timeout_ms", Is(CallTimeoutMs)),
     ("tool_timeout_sec", Is(CallTimeoutSec)),
+    ("maxCallTime", Is(MaxCallTime)),
+    ("maxTotalTimeout", Is(MaxCallTime)),
+    ("retry", Is(Retry)),
+    ("stuckAfter", Is(StuckAfter)),
     ("startTimeout", Is(StartTimeout)),
     ("startTimeoutMs", Is(StartTimeoutMs)),
     ("startup_timeout_ms", Is(StartTimeoutMs)),

@@ -11,6 +11,8 @@ use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
 use crate::config::model::defaults;
+use crate::config::model::terms::BreakerTerms;
+use crate::config::model::terms::Retry;
 use crate::protocol::version::Era;
 use indexmap::IndexMap;
 use proptest::prelude::*;
@@ -33,6 +35,11 @@ fn server() -> impl Strategy<Value = Server> {
             tools: ToolFilter::default(),
             era: if era == 0 { EraChoice::Auto } else { EraChoice::Always(Era::Modern) },
             call_timeout: Duration::from_secs(seconds + 1),
+            max_call_time: defaults::MAX_CALL_TIME,
+            retry: Retry::Never,
+            tool_terms: Vec::new(),
+            stuck_after: None,
+            breaker: BreakerTerms::default(),
             start_timeout: defaults::START_TIMEOUT,
             list_timeout: defaults::LIST_TIMEOUT,
             idle_timeout: None,

@@ -29,6 +29,10 @@ pub struct Gateway {
     pub call_timeout: Option<String>,
     /// The same as `callTimeout`.
     pub tool_timeout: Option<String>,
+    /// Default of `maxCallTime` of all servers. Default `"1h"`.
+    pub max_call_time: Option<String>,
+    /// When calls to a server that keeps failing are refused at once.
+    pub breaker: Option<Breaker>,
     /// Default of `startTimeout` of all servers. Default `"60s"`.
     pub start_timeout: Option<String>,
     /// Default of `idleTimeout` of all servers. Default `"600s"`; `"never"` or `false` keeps servers running.
@@ -60,11 +64,15 @@ pub struct Limits {
     pub depth: Option<u32>,
     /// Requests in flight of one client. Default 1024.
     pub in_flight_per_client: Option<u32>,
+    /// Requests in flight of all clients of one caller who is known (by a token). Default 4096.
+    pub in_flight_per_caller: Option<u32>,
+    /// Requests in flight of everybody. Default 16384.
+    pub in_flight_total: Option<u32>,
     /// Servers starting at once. Default 8.
     pub starts_at_once: Option<u32>,
     /// Bytes waiting for a client that does not read; beyond it is cut off. Default 64 MiB.
     pub client_queue_bytes: Option<u64>,
-    /// Bytes waiting for a server that does not read; beyond calls are refused. Default 64 MiB.
+    /// Bytes waiting for a server that does not read; beyond calls are refused. Default 16 MiB.
     pub server_queue_bytes: Option<u64>,
     /// Items of one list of one server. Default 20000.
     pub list_items: Option<u32>,
@@ -76,6 +84,8 @@ pub struct Limits {
     pub private_connections: Option<u32>,
     /// Calls of one caller that wait for an answer of a user. Default 64.
     pub parked_per_caller: Option<u32>,
+    /// Calls of everybody that wait for an answer of a user. Default 1024.
+    pub parked_total: Option<u32>,
     /// Resources that one client is subscribed to. Default 1000.
     pub subscriptions_per_client: Option<u32>,
 }
@@ -99,6 +109,8 @@ pub struct Http {
     pub session_idle: Option<String>,
     /// Sessions at once. Default 10000.
     pub max_sessions: Option<u32>,
+    /// Sessions at once of one caller who is known (by a token). Default 1000.
+    pub max_sessions_per_caller: Option<u32>,
     /// Connections at once. Default 4096.
     pub max_connections: Option<u32>,
     /// Bytes that each stream of a session keeps after they were sent, for a client that lost its connection and resumes
@@ -108,6 +120,18 @@ pub struct Http {
     pub sse: Option<bool>,
     /// `true` serves WebSockets too, at `/ws`. Default `false`.
     pub websocket: Option<bool>,
+}
+
+/// When calls to a server that keeps failing are refused at once: after failures of the transport and timeouts in a row.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Breaker {
+    /// How many; 0 is never. Default 5.
+    pub failures: Option<u32>,
+    /// How long calls are refused, before one is tried. Default `"5s"`.
+    pub pause: Option<String>,
+    /// How long at most: the pause doubles with every try that fails. Default `"60s"`.
+    pub max_pause: Option<String>,
 }
 
 /// How this file is followed.

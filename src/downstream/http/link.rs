@@ -12,11 +12,13 @@ use crate::downstream::link::Link;
 use crate::downstream::request::Request;
 use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
+use crate::wire::guard::unharmed;
 use crate::wire::members::write_string;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
 use crate::wire::pending::NotAccepted;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Pending;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
@@ -28,7 +30,6 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::task::JoinSet;
@@ -114,7 +115,14 @@ impl HttpLink {
     fn start_call(&self, link: Arc<dyn Link>, asked: Asked, parcel: Parcel) {
         let (talk, running) = (Arc::clone(&self.talk), Arc::downgrade(&self.running));
         self.running.start(Some(asked.id), async move {
-            talk.call(&link, asked, parcel).await;
+            if unharmed("a call", talk.call(&link, asked, parcel)).await.is_none() {
+                talk.give_up(
+                    asked.id,
+                    Lost::Closed(
+                        "sent what this gateway failed to read; this is a bug in the gateway".into(),
+                    ),
+                );
+            }
             if let Some(running) = running.upgrade() {
                 running.lock().calls.remove(&asked.id);
             }
@@ -131,7 +139,7 @@ impl Link for HttpLink {
         &self,
         request: &Request<'_>,
         waiter: Box<dyn Waiter>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<(), Box<dyn Waiter>> {
         let Some(link) = self.me.upgrade() else { return Err(waiter) };
         let owner = waiter.owner();
@@ -199,6 +207,10 @@ impl Link for HttpLink {
 
     fn pending(&self) -> &Pending {
         &self.talk.pending
+    }
+
+    fn counts_its_failures(&self) -> bool {
+        true
     }
 
     fn renewals(&self) -> Option<watch::Receiver<u64>> {

@@ -2,6 +2,7 @@
 //!
 //! It owns no task: who runs these futures, and who ends them, is `link.rs`.
 
+use crate::downstream::breaker::Breaker;
 use crate::downstream::http::endpoint::Endpoint;
 use crate::downstream::http::endpoint::Failure;
 use crate::downstream::http::era;
@@ -17,6 +18,7 @@ use crate::downstream::http::session::Session;
 use crate::downstream::http::session::Stamp;
 use crate::downstream::http::stale;
 use crate::downstream::http::stale::Stale;
+use crate::downstream::http::trouble::Trouble;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::link::Source;
@@ -64,6 +66,8 @@ pub struct Talk {
     pub patience: Duration,
     /// How it ended, once it has.
     pub ended: watch::Sender<Option<Arc<str>>>,
+    /// Hears of calls that failed on the way.
+    pub breaker: Arc<Breaker>,
     /// Failures of the network since the last answer.
     pub failures: AtomicU32,
 }
@@ -89,34 +93,37 @@ pub enum Heard {
     Foreign(String),
 }
 
-/// Why a call got no answer.
-pub enum Trouble {
-    /// For the one who waits.
-    Lost(Lost),
-    /// The network failed, which may mean the end of the connection.
-    Network(Failure),
-}
-
 impl Talk {
     /// Makes one call; its waiter gets exactly one answer unless somebody else took it meanwhile.
     pub async fn call(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) {
         let (lost, failed) = match self.exchange(link, asked, parcel).await {
             Ok(()) => return,
             Err(Trouble::Lost(lost)) => (lost, None),
+            Err(Trouble::Failing(lost)) => {
+                self.breaker
+                    .failed(self.pending.answered(), "broke off its answer or refused with an HTTP 5xx");
+                (lost, None)
+            }
             Err(Trouble::Network(failure)) => {
                 let why = failure.why.as_str();
                 let lost = match failure.sent {
                     true => Lost::Closed(format!("broke the connection before it answered: {why}").into()),
                     false => Lost::NotSent(format!("it cannot be reached: {why}").into()),
                 };
+                self.breaker.failed(self.pending.answered(), "could not be reached");
                 (lost, Some(failure))
             }
         };
-        if let Some(waiter) = self.pending.take(asked.id) {
-            waiter.answer(Answer::Lost(lost));
-        }
+        self.give_up(asked.id, lost);
         if let Some(failure) = failed {
             self.failed(&failure);
+        }
+    }
+
+    /// Ends the call `id` without an answer of the server.
+    pub fn give_up(&self, id: u64, lost: Lost) {
+        if let Some(waiter) = self.pending.take(id) {
+            waiter.answer(Answer::Lost(lost));
         }
     }
 
@@ -233,9 +240,12 @@ impl Talk {
         let mut messages = match reply {
             Reply::Messages(messages) => messages,
             Reply::Refused(refusal) => return self.refused(asked, refusal),
-            Reply::Strange(why) => return Err(unreadable(why)),
+            Reply::Strange(why) => return Err(Trouble::unreadable(why)),
             Reply::Nothing(status) => {
-                return Err(unreadable(format!("answered HTTP {} without an answer", status.as_u16())));
+                return Err(Trouble::unreadable(format!(
+                    "answered HTTP {} without an answer",
+                    status.as_u16()
+                )));
             }
         };
         let (mut until, mut odd, mut resumption) = (None, None, Resumption::default());
@@ -247,19 +257,19 @@ impl Talk {
             let mut text = match next {
                 Ok(Some(text)) => text,
                 _ if until.is_some() => return Ok(()),
-                Err(Broken::TooLong(why)) => return Err(unreadable(why)),
-                end => match resumption.go_on(self, &messages).await.map_err(|why| closed(&why))? {
+                Err(Broken::TooLong(why)) => return Err(Trouble::unreadable(why)),
+                end => match resumption.go_on(self, &messages).await.map_err(|why| Trouble::closed(&why))? {
                     Some(more) => {
                         messages = more;
                         continue;
                     }
-                    None => return Err(broken_off(end.err(), odd)),
+                    None => return Err(Trouble::broken_off(end.err(), odd)),
                 },
             };
             match self.hear(link, Some(asked), &mut text) {
                 Heard::Answer => until = Some(Instant::now() + AFTERMATH),
                 Heard::Other => {}
-                Heard::Foreign(why) => return Err(unreadable(why)),
+                Heard::Foreign(why) => return Err(Trouble::unreadable(why)),
                 Heard::Odd(why) => {
                     match reply::stray_error(&mut text, asked.id, self.endpoint.limits.depth) {
                         Some(error) if until.is_none() => return self.answer_error(asked, error),
@@ -314,9 +324,7 @@ impl Talk {
             }
             Some(Stale::Era) if self.era == Era::Legacy || !era::is_still_modern(&self.endpoint).await => {
                 let why = "speaks another revision of the protocol now; it did not take the call, call again";
-                if let Some(waiter) = self.pending.take(asked.id) {
-                    waiter.answer(Answer::Lost(Lost::NotSent(format!("it {why}").into())));
-                }
+                self.give_up(asked.id, Lost::NotSent(format!("it {why}").into()));
                 self.end(&Arc::from("speaks another revision of the protocol now"));
                 Ok(Reply::Refused(refusal))
             }
@@ -333,17 +341,18 @@ impl Talk {
     fn refused(&self, asked: Asked, mut refusal: Refusal) -> Result<(), Trouble> {
         let decisive =
             refusal.status.is_client_error() && !refusal.may_pass() && !refusal.wants_credentials();
-        let text = refusal.text();
+        let (text, failing) = (refusal.text(), refusal.status.is_server_error());
         match refusal.error(asked.id, self.endpoint.limits.depth).filter(|_| decisive) {
             Some(error) => self.answer_error(asked, error),
-            None => Err(unreadable(text)),
+            None if failing => Err(Trouble::Failing(Lost::Unreadable(text.into()))),
+            None => Err(Trouble::unreadable(text)),
         }
     }
 
     fn answer_error(&self, asked: Asked, error: &str) -> Result<(), Trouble> {
         let raw: &RawValue =
-            serde_json::from_str(error).map_err(|_| closed("gave an error that is no JSON"))?;
-        if let Some(waiter) = self.pending.take(asked.id) {
+            serde_json::from_str(error).map_err(|_| Trouble::closed("gave an error that is no JSON"))?;
+        if let Some(waiter) = self.pending.take_answered(asked.id) {
             waiter.answer(Answer::Outcome(Outcome::Error(raw)));
         }
         Ok(())
@@ -373,20 +382,4 @@ impl Talk {
     fn source<'a>(&'a self, link: &'a Arc<dyn Link>, call: Option<u64>) -> Source<'a> {
         Source { server: &self.endpoint.server, link: &**link, call, whose: None }
     }
-}
-
-fn broken_off(how: Option<Broken>, odd: Option<String>) -> Trouble {
-    match (how, odd) {
-        (Some(Broken::Cut(why) | Broken::TooLong(why)), _) => closed(&why),
-        (None, Some(odd)) => unreadable(odd),
-        (None, None) => closed("ended its answer without a result"),
-    }
-}
-
-fn unreadable(why: String) -> Trouble {
-    Trouble::Lost(Lost::Unreadable(why.into()))
-}
-
-fn closed(why: &str) -> Trouble {
-    Trouble::Lost(Lost::Closed(why.into()))
 }

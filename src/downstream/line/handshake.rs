@@ -22,6 +22,7 @@ use crate::protocol::version::Era;
 use crate::protocol::version::NEWEST_MODERN;
 use crate::telemetry::clean::clean;
 use crate::wire::members::Members;
+use crate::wire::pending::Patience;
 use serde_json::value::RawValue;
 
 const INITIALIZE: &str = "initialize";
@@ -96,7 +97,7 @@ async fn ask(
     let request = Request::own(method, &params, capability::FULL);
     let (waiter, answer) = once();
     let closed = || refused(order, method, "it closed the connection");
-    link.call_in(era, &request, waiter, order.server.start_timeout).map_err(|_| closed())?;
+    link.call_in(era, &request, waiter, Patience::flat(order.server.start_timeout)).map_err(|_| closed())?;
     match answer.await.unwrap_or(Err(NoResult::Closed)) {
         Ok(raw) => Ok(raw),
         Err(NoResult::Error(error)) => Err(refused(order, method, &message_of(&error))),

@@ -28,8 +28,6 @@ use tokio::time::timeout_at;
 /// After a child closed its stdout: how long its exit is waited for, to say how it ended. And the other way round: how
 /// long its last answers are read after it ended.
 const LAST_MOMENTS: Duration = Duration::from_millis(500);
-/// How long a server may neither take anything of what is sent to it nor say anything.
-const STUCK: Duration = Duration::from_secs(5);
 /// Lines of stderr that errors quote.
 const QUOTED_LINES: usize = 5;
 
@@ -97,26 +95,28 @@ impl StdioLifeline {
         Self { link, reading, writing, draining, child, stalled, last_moment, given_up, how }
     }
 
-    /// True for a server that has not read its stdin for long. It is looked at whenever somebody begins to wait.
-    fn is_stuck(&mut self) -> bool {
+    /// The longest time that a server may leave its stdin alone and say nothing, if that is over. It is looked at whenever
+    /// somebody begins to wait.
+    fn stuck(&mut self) -> Option<Duration> {
         let at = self.link.blocked_at();
         let begun = self.stalled.filter(|(before, _)| Some(*before) == at);
         self.stalled = begun.or_else(|| at.map(|at| (at, Instant::now())));
-        begun.is_some_and(|(_, since)| since.elapsed() >= STUCK)
+        self.link.stuck_after().filter(|longest| begun.is_some_and(|(_, since)| since.elapsed() >= *longest))
     }
 
     async fn wait(&mut self) -> Arc<str> {
         if let Some(how) = &self.how {
             return Arc::clone(how);
         }
-        let stuck = self.is_stuck();
-        let how = match &mut self.child {
-            _ if stuck => format!("neither read its stdin nor said anything for {} s", STUCK.as_secs()),
-            None => {
+        let how = match (self.stuck(), &mut self.child) {
+            (Some(longest), _) => {
+                format!("neither read its stdin nor said anything for {} s", longest.as_secs_f32())
+            }
+            (None, None) => {
                 let ended = self.reading.join_next().await;
                 ended.and_then(Result::ok).flatten().unwrap_or("closed the connection").to_owned()
             }
-            Some(child) => {
+            (None, Some(child)) => {
                 let (reading, tree) = (&mut self.reading, &mut child.tree);
                 tokio::select! {
                     _ = tree.wait() => {}

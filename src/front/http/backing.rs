@@ -6,6 +6,7 @@ use crate::auth::caller::Caller;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
 use crate::protocol::param_header::ParamHeader;
+use crate::wire::guard::guarded;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
@@ -58,7 +59,7 @@ impl Backing for Gateway {
     }
 
     fn accept(&self, session: &Arc<Session>, message: Message<'_>, sink: &Sink) {
-        Self::accept(self, session, &message, sink);
+        guarded("a message of a client", || Self::accept(self, session, &message, sink));
     }
 
     fn accept_batch(

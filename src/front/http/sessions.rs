@@ -22,10 +22,21 @@ use tokio::time::Instant;
 /// All sessions of one front.
 pub struct Sessions {
     backing: Arc<dyn Backing>,
-    limit: usize,
-    idle: Duration,
-    replay_bytes: usize,
+    bounds: Bounds,
     table: Mutex<Table>,
+}
+
+/// Bounds of all sessions of one front.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Sessions at once.
+    pub total: usize,
+    /// Sessions at once of one caller who is known.
+    pub per_caller: usize,
+    /// How long one is kept without use.
+    pub idle: Duration,
+    /// Bytes that each of their streams keeps.
+    pub replay_bytes: usize,
 }
 
 #[derive(Default)]
@@ -47,6 +58,11 @@ pub enum NoSession {
     /// Too many.
     #[error("{0} sessions are open (`gateway.http.maxSessions`); end one with DELETE, or try again later")]
     Full(usize),
+    /// Too many of one caller.
+    #[error(
+        "this caller has {0} sessions open (`gateway.http.maxSessionsPerCaller`); end one with DELETE, or try again later"
+    )]
+    FullForCaller(usize),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers for a session id")]
     NoRandom,
@@ -62,10 +78,10 @@ pub struct Opening {
 }
 
 impl Sessions {
-    /// At most `limit` sessions, each forgotten after `idle` without use; each of their streams keeps `replay_bytes`.
+    /// No session yet.
     #[must_use]
-    pub fn new(backing: Arc<dyn Backing>, limit: usize, idle: Duration, replay_bytes: usize) -> Self {
-        Self { backing, limit, idle, replay_bytes, table: Mutex::default() }
+    pub fn new(backing: Arc<dyn Backing>, bounds: Bounds) -> Self {
+        Self { backing, bounds, table: Mutex::default() }
     }
 
     /// Opens a session of `caller`.
@@ -93,7 +109,13 @@ impl Sessions {
         caller: Caller,
         line: Option<Arc<Outbox>>,
     ) -> Result<(Opening, Arc<Session>), NoSession> {
-        if self.lock().open.len() >= self.limit {
+        let Bounds { total, per_caller, replay_bytes, .. } = self.bounds;
+        let full = |table: &Table| match table.open.len() >= total {
+            true => Some(NoSession::Full(total)),
+            false => (caller.is_known() && table.of(&caller) >= per_caller)
+                .then_some(NoSession::FullForCaller(per_caller)),
+        };
+        if full(&self.lock()).is_some() {
             self.sweep();
         }
         let id = random_id()?;
@@ -101,14 +123,14 @@ impl Sessions {
         if table.closing {
             return Err(NoSession::Closing);
         }
-        if table.open.len() >= self.limit {
-            return Err(NoSession::Full(self.limit));
+        if let Some(full) = full(&table) {
+            return Err(full);
         }
         let session = self.backing.open_session(caller);
         if let Some(presence) = session.presence() {
             presence.came_over(if line.is_some() { "sse" } else { "http" }, Some(&id));
         }
-        let streams = Arc::new(Streams::new(Arc::clone(&session), self.replay_bytes));
+        let streams = Arc::new(Streams::new(Arc::clone(&session), replay_bytes));
         let entry = Entry { streams, line, last_used: Instant::now() };
         table.open.insert(id.clone(), entry);
         Ok((Opening { sessions: Arc::clone(self), id: Some(id) }, session))
@@ -118,7 +140,7 @@ impl Sessions {
     #[must_use]
     pub fn find(&self, id: &str, caller: &Caller) -> Option<Arc<Streams>> {
         let mut table = self.lock();
-        let entry = table.get(id, caller, self.idle)?;
+        let entry = table.get(id, caller, self.bounds.idle)?;
         Some(Arc::clone(&entry.streams))
     }
 
@@ -144,7 +166,7 @@ impl Sessions {
     ) -> Option<Result<Reading, NotResumable>> {
         let mut table = self.lock();
         let closing = table.closing;
-        let streams = &table.get(id, caller, self.idle)?.streams;
+        let streams = &table.get(id, caller, self.bounds.idle)?.streams;
         let reading = match last {
             None => Ok(streams.listen(limit)),
             Some(last) => streams.resume(last),
@@ -159,7 +181,8 @@ impl Sessions {
     #[must_use]
     pub fn end(&self, id: &str, caller: &Caller) -> bool {
         let mut table = self.lock();
-        let ended = table.get(id, caller, self.idle).is_some().then(|| table.open.remove(id)).flatten();
+        let ended =
+            table.get(id, caller, self.bounds.idle).is_some().then(|| table.open.remove(id)).flatten();
         drop(table);
         let found = ended.is_some();
         self.finish(ended);
@@ -172,7 +195,7 @@ impl Sessions {
         for entry in table.open.values_mut().filter(|entry| entry.is_busy()) {
             entry.last_used = Instant::now();
         }
-        let expired: Vec<_> = table.open.extract_if(|_, entry| entry.is_expired(self.idle)).collect();
+        let expired: Vec<_> = table.open.extract_if(|_, entry| entry.is_expired(self.bounds.idle)).collect();
         drop(table);
         self.finish(expired.into_iter().map(|(_, entry)| entry));
     }
@@ -225,6 +248,11 @@ impl Sessions {
 }
 
 impl Table {
+    /// How many sessions `caller` has.
+    fn of(&self, caller: &Caller) -> usize {
+        self.open.values().filter(|entry| entry.streams.session().caller() == caller).count()
+    }
+
     fn get(&mut self, id: &str, caller: &Caller, idle: Duration) -> Option<&mut Entry> {
         let entry = self.open.get_mut(id).filter(|entry| entry.line.is_none())?;
         if entry.streams.session().caller() != caller {

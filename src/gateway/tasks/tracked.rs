@@ -65,9 +65,8 @@ impl Tracked {
         Self { table: Arc::clone(table), of: Of::Known { task, place } }
     }
 
-    /// How long the answer may take: the result of a task comes when the task is done.
-    pub(in crate::gateway) fn patience(&self, handle: &ServerHandle) -> Duration {
-        let usual = handle.server().call_timeout;
+    /// How long the answer may take that else may take `usual`: the result of a task comes when the task is done.
+    pub(in crate::gateway) fn patience(&self, usual: Duration) -> Duration {
         match &self.of {
             Of::Known { task, place: Place::Related } => {
                 let left = task.expires.map(|end| end.saturating_duration_since(Instant::now()));

@@ -11,6 +11,10 @@ use crate::config::model::Sharing;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
+use crate::config::model::defaults;
+use crate::config::model::terms::BreakerTerms;
+use crate::config::model::terms::Retry;
+use crate::downstream::breaker::Breaker;
 use crate::downstream::connect::Connection;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::connect::Order;
@@ -29,6 +33,7 @@ use crate::wire::members::Members;
 use crate::wire::message::Outcome;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Owner;
+use crate::wire::pending::Patience;
 use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
@@ -44,6 +49,7 @@ use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// One request as it came.
@@ -377,6 +383,11 @@ pub fn server(url: &str) -> Server {
         tools: ToolFilter::default(),
         era: EraChoice::Auto,
         call_timeout: Duration::from_secs(60),
+        max_call_time: defaults::MAX_CALL_TIME,
+        retry: Retry::Never,
+        tool_terms: Vec::new(),
+        stuck_after: None,
+        breaker: BreakerTerms::default(),
         start_timeout: Duration::from_secs(20),
         list_timeout: Duration::from_secs(20),
         idle_timeout: None,
@@ -394,8 +405,16 @@ impl Rig {
     pub async fn try_to(server: Server, limits: LinkLimits) -> Result<Self, StartError> {
         let (ear, heard) = mpsc::unbounded_channel();
         let (server, listener) = (Arc::new(server), Arc::new(Ears(ear)));
-        let order =
-            Order { server, era: None, listener, limits, declared: capability::DECLARED_TO_LEGACY.into() };
+        let entry = Arc::new(watch::Sender::new(Arc::clone(&server)));
+        let breaker = Arc::new(Breaker::new(entry, Arc::default()));
+        let order = Order {
+            server,
+            era: None,
+            listener,
+            limits,
+            declared: capability::DECLARED_TO_LEGACY.into(),
+            breaker,
+        };
         let connection = connect(order, &HttpClient::new().unwrap(), &Found::default()).await?;
         Ok(Self { connection, heard })
     }
@@ -420,7 +439,7 @@ impl Rig {
         let params = Members::parse(params).unwrap();
         let request = Request { target, wants_progress: true, ..Request::own(method, &params, "{}") };
         let waiter = Box::new(Somebody(ear, owner, id.into()));
-        let sent = self.connection.link.call(&request, waiter, Duration::from_secs(60));
+        let sent = self.connection.link.call(&request, waiter, Patience::flat(Duration::from_secs(60)));
         sent.is_ok().then_some(Call(told))
     }
 

@@ -5,6 +5,7 @@ use crate::front::http::replay::NotResumable;
 use crate::front::http::replay::Reading;
 use crate::front::http::replay::Streams;
 use crate::front::http::stream::Step;
+use crate::gateway::load::Loads;
 use crate::gateway::session::Session;
 use crate::wire::mailbox::Kind;
 use crate::wire::mailbox::Mailbox;
@@ -13,7 +14,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 fn streams(version: &'static str, replay_bytes: usize) -> Streams {
-    let session = Session::new(Caller::Anonymous, 10);
+    let session = Session::new(Caller::Anonymous, 10, Loads::new(10, 10).of(&Caller::Anonymous));
     session.introduce(version, None, "{}".into());
     session.mark_initialized();
     Streams::new(Arc::new(session), replay_bytes)

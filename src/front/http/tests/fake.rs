@@ -9,6 +9,7 @@ use crate::front::http::options::HttpOptions;
 use crate::front::http::tests::client::Client;
 use crate::front::http::tests::client::PATIENCE;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::load::Loads;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::protocol::code;
@@ -93,7 +94,7 @@ impl Backing for Fake {
     }
 
     fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        Arc::new(Session::new(caller, 100))
+        Arc::new(Session::new(caller, 100, Loads::new(100, 100).of(&Caller::Anonymous)))
     }
 
     fn close_session(&self, session: &Arc<Session>) {

@@ -2,6 +2,7 @@
 
 use crate::auth::caller::Caller;
 use crate::front::http::backing::Backing;
+use crate::front::http::sessions::Bounds;
 use crate::front::http::sessions::NoSession;
 use crate::front::http::sessions::Sessions;
 use crate::front::http::stream::Step;
@@ -19,6 +20,7 @@ use tokio::time::advance;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const WHO: Caller = Caller::Anonymous;
+const BOUNDS: Bounds = Bounds { total: 2, per_caller: 1, idle: Duration::from_secs(3600), replay_bytes: 100 };
 
 struct Rig {
     sessions: Arc<Sessions>,
@@ -30,7 +32,7 @@ struct Rig {
 /// One session, in a table for two, forgotten after an hour.
 fn rig() -> Rig {
     let (fake, events) = Fake::new();
-    let sessions = Arc::new(Sessions::new(fake as Arc<dyn Backing>, 2, 60 * MINUTE, 100));
+    let sessions = Arc::new(Sessions::new(fake as Arc<dyn Backing>, BOUNDS));
     let (opening, session) = sessions.open(WHO).unwrap();
     Rig { id: opening.keep(), sessions, events, session }
 }
@@ -80,6 +82,18 @@ async fn forgotten_sessions_make_room() {
     let _id = kept.keep();
     advance(60 * MINUTE).await;
     assert!(rig.sessions.open(WHO).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_caller_has_a_bound_of_their_own() {
+    let rig = rig();
+    let (opening, _) = rig.sessions.open(Caller::Bearer(0)).unwrap();
+    let _id = opening.keep();
+    rig.sessions.clear();
+    let (opening, _) = rig.sessions.open(Caller::Bearer(0)).unwrap();
+    let _id = opening.keep();
+    assert_eq!(rig.sessions.open(Caller::Bearer(0)).err(), Some(NoSession::FullForCaller(1)));
+    assert!(rig.sessions.open(Caller::Bearer(1)).is_ok());
 }
 
 #[tokio::test]

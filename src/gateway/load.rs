@@ -1,0 +1,132 @@
+//! How many requests are in flight: of one caller, and of everybody.
+//!
+//! A session counts its own; this counts across sessions. Callers who cannot be told apart are only part of everybody.
+
+use crate::auth::caller::Caller;
+use crate::gateway::reply::Failure;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+/// The counts of one gateway.
+#[derive(Debug)]
+pub struct Loads {
+    total: Arc<Gauge>,
+    everybody: Arc<Load>,
+    per_caller: usize,
+    callers: Mutex<HashMap<Caller, Weak<Load>>>,
+}
+
+/// What the requests of one caller count towards.
+#[derive(Debug)]
+pub struct Load {
+    total: Arc<Gauge>,
+    own: Option<Gauge>,
+}
+
+#[derive(Debug)]
+struct Gauge {
+    now: AtomicUsize,
+    limit: usize,
+}
+
+impl Gauge {
+    fn new(limit: usize) -> Self {
+        Self { now: AtomicUsize::new(0), limit }
+    }
+
+    fn enter(&self) -> bool {
+        let free = self.now.fetch_add(1, Ordering::Relaxed) < self.limit;
+        if !free {
+            self.leave();
+        }
+        free
+    }
+
+    fn leave(&self) {
+        self.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Loads {
+    /// At most `total` requests at once, and `per_caller` of each caller who is known.
+    #[must_use]
+    pub fn new(total: usize, per_caller: usize) -> Self {
+        let total = Arc::new(Gauge::new(total));
+        let everybody = Arc::new(Load { total: Arc::clone(&total), own: None });
+        Self { total, everybody, per_caller, callers: Mutex::default() }
+    }
+
+    /// What requests of `caller` count towards.
+    pub fn of(&self, caller: &Caller) -> Arc<Load> {
+        if !caller.is_known() {
+            return Arc::clone(&self.everybody);
+        }
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(load) = callers.get(caller).and_then(Weak::upgrade) {
+            return load;
+        }
+        callers.retain(|_, load| load.strong_count() > 0);
+        let load = Load { total: Arc::clone(&self.total), own: Some(Gauge::new(self.per_caller)) };
+        let load = Arc::new(load);
+        callers.insert(caller.clone(), Arc::downgrade(&load));
+        load
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.total.now.load(Ordering::Relaxed)
+    }
+}
+
+impl Load {
+    /// Counts one request more.
+    ///
+    /// # Errors
+    /// The failure to send when there are too many.
+    pub fn enter(&self) -> Result<(), Failure> {
+        if !self.total.enter() {
+            return Err(Failure::too_busy(self.total.limit, "all clients together", "inFlightTotal"));
+        }
+        match &self.own {
+            Some(own) if !own.enter() => {
+                self.total.leave();
+                Err(Failure::too_busy(own.limit, "this caller", "inFlightPerCaller"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts one request less.
+    pub fn leave(&self) {
+        self.total.leave();
+        if let Some(own) = &self.own {
+            own.leave();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_caller_is_counted_over_all_sessions_and_everybody_in_all() {
+        let loads = Loads::new(3, 2);
+        let (one, again) = (loads.of(&Caller::Bearer(0)), loads.of(&Caller::Bearer(0)));
+        assert!(one.enter().is_ok() && again.enter().is_ok());
+        assert!(one.enter().is_err_and(|failure| failure.message.contains("this caller")));
+        assert_eq!(loads.in_flight(), 2, "what was refused is not counted");
+        assert!(loads.of(&Caller::Anonymous).enter().is_ok());
+        let refused = loads.of(&Caller::Bearer(1)).enter();
+        assert!(refused.is_err_and(|failure| failure.message.contains("`gateway.limits.inFlightTotal`")));
+        again.leave();
+        assert!(loads.of(&Caller::Bearer(1)).enter().is_ok());
+        assert_eq!(loads.in_flight(), 3);
+    }
+}
