@@ -158,11 +158,16 @@ impl Exchange {
         let _ = self.sink.send(Kind::Notice, |out| write_notification(out, method, params));
     }
 
-    /// Sends a log message, or another notification, if the client wants it.
+    /// Sends a log message, or another notification, if the client wants it. A client that is slow to read goes without log
+    /// messages; its answers wait for it.
     pub fn log(&self, method: &str, params: Option<&str>) {
-        let level = params.and_then(log_level_of);
-        if level.is_none_or(|level| self.wants_log(&level)) {
-            self.notify(method, params);
+        let Some(level) = params.and_then(log_level_of) else { return self.notify(method, params) };
+        if !self.wants_log(&level) {
+            return;
+        }
+        match self.sink.is_behind() {
+            true => self.session.skipped_log(),
+            false => self.notify(method, params),
         }
     }
 

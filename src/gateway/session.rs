@@ -219,8 +219,20 @@ impl Session {
 
     /// Sends a notification that belongs to no request, once the client is initialized.
     pub fn notify(&self, method: &str, params: Option<&str>) -> bool {
-        let ready = self.lock().initialized;
-        ready && self.push(|out| write_notification(out, method, params))
+        let state = self.lock();
+        let (ready, sink) = (state.initialized, state.push.clone());
+        drop(state);
+        let Some(sink) = sink.filter(|_| ready) else { return false };
+        if method == "notifications/message" && sink.is_behind() {
+            self.skipped_log();
+            return true;
+        }
+        sink.send(Kind::Notice, |out| write_notification(out, method, params)).is_ok()
+    }
+
+    /// A log message was not sent, because the client is slow to read.
+    pub(super) fn skipped_log(&self) {
+        self.load.skipped_notice();
     }
 
     /// Which lists the client has been told of up to here; `false` for those it knows already.
