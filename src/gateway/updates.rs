@@ -178,6 +178,10 @@ pub(super) fn subscribe(
     let core = Arc::clone(core);
     core.clone().tasks.spawn(async move {
         match word(&handle, &uri).await {
+            Ok(()) if exchange.session().has_given_up(exchange.id()) => {
+                core.unsubscribe(|at, subscribed, one| *at == place && subscribed == uri && *one == who);
+                exchange.forget();
+            }
             Ok(()) if exchange.session().is_closed() => {
                 core.unsubscribe(|_, _, one| *one == who);
                 exchange.fail(&Failure::session_ended());

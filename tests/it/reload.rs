@@ -225,9 +225,10 @@ fn broken_content_keeps_the_last_good_file_and_says_where() {
     for (n, broken) in
         ["{\n  \"mcpServers\": {\n    oops\n  }\n}", "", "[1]", "{\"mcpServers\": 7}"].iter().enumerate()
     {
-        let before = client.stderr().len();
+        let noticed = || client.stderr().matches("the last good one stays in use").count();
+        let before = noticed();
         conf.write_text(broken);
-        eventually(&format!("broken content {n} is noticed"), || client.stderr().len() > before);
+        eventually(&format!("broken content {n} is noticed"), || noticed() > before);
         assert_eq!(client.call("good__pid", json!({})).text(), pid);
     }
     assert!(client.stderr().contains("3:5"), "no line:column: {}", client.stderr());

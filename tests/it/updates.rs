@@ -176,3 +176,22 @@ fn a_modern_server_that_tells_of_nothing_refuses_at_once() {
         assert!(refused.error_text().contains("does not tell of updates"), "{uri}: {}", refused.raw);
     }
 }
+
+#[test]
+fn a_subscription_that_was_cancelled_is_not_answered_and_not_kept() {
+    let conf = TempConf::new();
+    let slow = conf.fake("a").args(&["--era", "legacy", "--slow-start", "1000"]).json();
+    conf.write(&json!({ "mcpServers": { "a": slow } }));
+    // From here on the lists are known, and it is not running.
+    drop(legacy(&conf));
+    let client = conf.legacy();
+    let id = client.begin("resources/subscribe", json!({ "uri": ITEM }));
+    let cancel =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+    client.send(&cancel.to_string());
+    eventually("the server is told that nobody wants it", || {
+        told(&client.call("a__seen", json!({})), "resources/unsubscribe") == 1
+    });
+    client.fence();
+    assert_eq!(client.answers(&id), 0, "a cancelled request has no answer");
+}
