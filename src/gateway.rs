@@ -25,6 +25,7 @@ pub mod relayed;
 pub mod reply;
 pub mod resources;
 pub mod session;
+mod severity;
 pub mod snapshot;
 pub mod standing;
 pub mod status;

@@ -3,9 +3,9 @@
 //! Whoever holds it owes the answer; dropping it unanswered answers with an internal error, so that no path can forget.
 
 use crate::gateway::reply::Failure;
-use crate::gateway::session::LEVELS;
 use crate::gateway::session::NO_CALL;
 use crate::gateway::session::Session;
+use crate::gateway::severity::severity;
 use crate::gateway::tasks::tracked::Tracked;
 use crate::gateway::written::write_notification;
 use crate::gateway::written::write_request;
@@ -258,8 +258,4 @@ pub fn write_answer(out: &mut Vec<u8>, id: &str, member: &[u8], raw: &[u8]) {
 fn log_level_of(params: &str) -> Option<String> {
     let members = Members::parse(params).ok()?;
     read_text(members.get("level")?).ok().map(std::borrow::Cow::into_owned)
-}
-
-fn severity(level: &str) -> usize {
-    LEVELS.iter().position(|known| *known == level).unwrap_or(LEVELS.len())
 }
