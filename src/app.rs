@@ -30,10 +30,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long clients may take to read their last answers once the servers are gone.
+/// How long clients may take to read their last answers, beyond the drain.
 const LAST_WRITES: Duration = Duration::from_secs(3);
 
 /// A gateway with its configuration.
@@ -139,13 +140,18 @@ impl App {
         }
         stop.cancelled().await;
         let drain = gateway.config().settings.drain_timeout;
-        // Side by side: fronts wait for answers in flight, and the servers' drain bounds that wait. What a client does not
-        // take after that is lost.
+        // Side by side: fronts wait for answers in flight, and the servers' drain bounds that wait. What a client does not take
+        // in that time, or shortly after it, is lost.
+        let began = Instant::now();
+        let patience = drain.saturating_add(LAST_WRITES);
         let written = {
             let mut fronts = pin!(async { while tasks.join_next().await.is_some() {} });
             let mut servers = pin!(gateway.shut_down(drain));
             tokio::select! {
-                () = &mut servers => timeout(LAST_WRITES, fronts).await.is_ok(),
+                () = &mut servers => {
+                    let left = patience.saturating_sub(began.elapsed());
+                    timeout(left, fronts).await.is_ok()
+                }
                 () = &mut fronts => {
                     servers.await;
                     true

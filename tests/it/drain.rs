@@ -9,11 +9,15 @@ use crate::support::gateway::HttpGateway;
 use crate::support::http_client::HttpClient;
 use crate::support::message::Message;
 use crate::support::processes;
+use crate::support::stdio_client::with_modern_meta;
 use crate::support::tempconf::TempConf;
 use crate::support::tempconf::servers;
 use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +63,7 @@ fn at_the_end_calls_in_flight_are_answered_once_streams_end_well_and_new_calls_a
             let told = sessions[n].send("GET", &[("accept", "text/event-stream")]).expect(200);
             let mut listening = modern.begin("subscriptions/listen", wanted.clone()).head();
             assert!(listening.next().is_some_and(|message| message.method().ends_with("acknowledged")));
-            [told, listening]
+            [(false, told), (true, listening)]
         })
         .collect();
     let calls: Vec<_> = (0..200)
@@ -82,9 +86,10 @@ fn at_the_end_calls_in_flight_are_answered_once_streams_end_well_and_new_calls_a
     assert_eq!(gateway.page("/healthz").0, 200);
     assert_eq!(gateway.status()["state"], "the gateway is shutting down");
 
-    for stream in streams {
+    for (answers, stream) in streams {
         let last = stream.whole().pop();
-        assert!(last.is_none_or(|last| last.result()["resultType"] == "complete"));
+        let said = last.is_some_and(|last| last.json["result"]["resultType"] == "complete");
+        assert_eq!(said, answers, "a subscription is a request, the stream of a session is none");
     }
     for (name, sent) in calls {
         let mut answers = sent.head().expect(200).messages();
@@ -168,16 +173,39 @@ fn a_call_on_a_server_that_left_the_file_is_finished_too() {
     eventually("the servers are gone", || conf.processes().is_empty());
 }
 
+/// A connection that takes little of what it does not read.
+fn narrow(addr: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+    let connected = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4096)?;
+        socket.connect(addr).await?.into_std()
+    });
+    let stream = connected.expect("the gateway accepts connections");
+    stream.set_nonblocking(false).expect("a socket can wait");
+    stream
+}
+
 #[test]
 fn a_client_that_does_not_read_cannot_hold_the_end() {
     let conf = conf("300ms");
     let gateway = Gateway::on(&conf).http();
-    let size = json!({ "name": "a__echo", "arguments": { "text": "x".repeat(8 << 20) } });
-    let unread = gateway.legacy().begin("tools/call", size);
+    let params = with_modern_meta(json!({ "name": "a__echo", "arguments": { "text": "x".repeat(6 << 20) } }));
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string();
+    let mut unread = narrow(gateway.addr());
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         accept: application/json, text/event-stream\r\nmcp-protocol-version: 2026-07-28\r\n\
+         mcp-method: tools/call\r\nmcp-name: a__echo\r\n\r\n",
+        gateway.addr(),
+        body.len()
+    );
+    unread.write_all(head.as_bytes()).and_then(|()| unread.write_all(body.as_bytes())).expect("it reads");
     eventually("the call ran", || conf.ledger("call", "a").len() == 1);
+    eventually("the answer is on its way", || gateway.status()["inFlight"] == 0);
     let begun = now();
     processes::signal(gateway.pid(), Signal::TERM);
     assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
     assert!(begun.elapsed() < SLACK, "it took {:?}", begun.elapsed());
-    drop(unread);
+    assert!(gateway.stderr().contains("did not take its last answers"), "{}", gateway.stderr());
 }

@@ -210,6 +210,13 @@ fn a_modern_client_works_as_over_stdio() {
     socket
         .wait("an acknowledgement", |message| message.method() == "notifications/subscriptions/acknowledged");
     socket.request(5, "tools/call", with_modern_meta(json!({ "name": "m__pid" }))).result();
+    let session = &gateway.status()["sessionList"][0];
+    assert_eq!(
+        (&session["transport"], &session["era"]),
+        (&json!("websocket"), &json!("modern")),
+        "{session}"
+    );
+    assert_eq!((&session["id"], &session["inFlight"]), (&json!("#1"), &json!(1)), "{session}");
 }
 
 #[test]

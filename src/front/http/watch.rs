@@ -112,7 +112,10 @@ impl Pulse {
     fn due(&self, patience: Patience) -> Option<Instant> {
         let after = |since: u64, wait: Duration| self.began + Duration::from_millis(since) + wait;
         let since = self.since.load(Ordering::Relaxed);
+        let stalled = self.stalled.load(Ordering::Relaxed);
         let phase = match self.phase.load(Ordering::Relaxed) {
+            // The answer is not out yet: its reader has the time of those who read.
+            IDLE if stalled != FLOWING => None,
             IDLE => Some(after(since, patience.idle)),
             HEAD => Some(after(since, patience.header)),
             LINGER => Some(after(since, LINGER_TIME)),
@@ -123,7 +126,6 @@ impl Pulse {
             Some(due) if hurried != NEVER => Some(due.min(after(hurried.max(since), HURRY))),
             other => other,
         };
-        let stalled = self.stalled.load(Ordering::Relaxed);
         let stall = (stalled != FLOWING).then(|| after(stalled, patience.stall));
         phase.into_iter().chain(stall).min()
     }
@@ -142,6 +144,9 @@ impl Pulse {
     fn writes(&self, flows: bool) {
         let stalled = self.stalled.load(Ordering::Relaxed) != FLOWING;
         if flows == stalled {
+            if flows && self.phase.load(Ordering::Relaxed) == IDLE {
+                self.enter(IDLE);
+            }
             self.stalled.store(if flows { FLOWING } else { self.now() }, Ordering::Relaxed);
         }
     }
@@ -304,5 +309,29 @@ mod tests {
         assert!(write.await.is_err(), "nobody reads");
         assert_eq!(seconds_until_expired(&pulse).await, 29);
         drop((near, busy));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_is_slow_has_its_time_even_when_the_front_is_to_end() {
+        let pulse = Arc::new(Pulse::new());
+        let (mut near, far) = tokio::io::duplex(1);
+        let mut watched = Watched::new(far, Arc::clone(&pulse));
+        // The answer is handed over as a whole; then its body is dropped.
+        drop(pulse.busy());
+        pulse.hurry();
+        let reads = async {
+            for _ in 0..9 {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                near.read_u8().await.unwrap();
+            }
+        };
+        let writes = async { watched.write_all(&[b'x'; 10]).await.unwrap() };
+        let expires = pulse.expired(PATIENCE);
+        tokio::select! {
+            biased;
+            () = expires => panic!("it was cut off"),
+            _ = async { tokio::join!(reads, writes) } => {}
+        }
+        assert_eq!(seconds_until_expired(&pulse).await, 0, "and then it is not waited for");
     }
 }
