@@ -3,6 +3,7 @@
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
 pub mod presence;
+pub mod reply;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
@@ -11,6 +12,8 @@ use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::presence::Presence;
+use crate::gateway::session::reply::Reply;
+use crate::gateway::session::reply::TakesReply;
 use crate::gateway::severity::LEVELS;
 use crate::gateway::severity::LeastLevel;
 use crate::gateway::severity::severity;
@@ -40,9 +43,6 @@ static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 /// The call that a question is because of when it is none's in particular.
 pub(super) const NO_CALL: &str = "";
-
-/// Takes an answer: the member `"result":…` or `"error":…`.
-pub(super) type TakesReply = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// One client.
 #[derive(Debug)]
@@ -77,21 +77,6 @@ struct State {
     pages: Pages,
     seen: Generations,
     closed: bool,
-}
-
-/// Takes the client's answer to a question that came because of the request `call`.
-struct Reply {
-    call: Box<str>,
-    /// The id that the server gave the question (JSON text).
-    asked_as: Box<str>,
-    since: Instant,
-    take: TakesReply,
-}
-
-impl std::fmt::Debug for Reply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Reply")
-    }
 }
 
 impl Session {
