@@ -359,8 +359,8 @@ fn verdict(conf: &Arc<TempConf>, what: &str, words: &str) -> Vec<String> {
     let words = if what == "gone" { "no such file" } else { words };
     let right = |output: &Output| {
         let text = String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned();
-        (!(text.contains(words) && !output.status.success()))
-            .then_some(format!("{what}: no `{words}` in {text}"))
+        let wrong = !text.contains(words) || output.status.success();
+        wrong.then(|| format!("{what}: no `{words}` in {text}"))
     };
     [&check, &serve].into_iter().filter_map(right).collect()
 }
