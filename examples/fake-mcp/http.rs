@@ -2,6 +2,7 @@
 //!
 //! It is no general HTTP server: it understands what a gateway sends, strictly.
 
+use crate::floods;
 use crate::message::Message;
 use crate::options::Eras;
 use crate::server::Out;
@@ -261,6 +262,9 @@ fn post(server: &Arc<Server>, request: Request, mut stream: TcpStream) -> Option
         server.take(&request.body, &nobody);
         plain(&mut stream, "202 Accepted", "", b"");
         return Some(());
+    }
+    if message.method == "tools/call" && floods::RAW.contains(&message.text("/name")) {
+        return floods::raw(server, message.text("/name"), stream);
     }
     let mut extra = String::new();
     if message.method == "initialize" && server.options.eras != Eras::Modern {

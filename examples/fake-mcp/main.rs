@@ -3,6 +3,7 @@
 //!
 //! It uses neither this project's code nor an MCP library, so that it cannot share their mistakes.
 
+mod floods;
 mod http;
 mod lists;
 mod load;
@@ -61,7 +62,7 @@ fn deaf_to_term(args: &[String]) -> Command {
 }
 
 /// The faults that come before the first message.
-fn begin(server: &Server) {
+fn begin(server: &Arc<Server>) {
     let options = &server.options;
     if options.grandchild {
         start_grandchild();
@@ -82,9 +83,33 @@ fn begin(server: &Server) {
         let _ = out.flush();
     }
     std::thread::sleep(Duration::from_millis(options.slow_start));
+    if options.noise {
+        floods::make_noise();
+    }
+    if options.note_term {
+        note_term(server);
+    }
     if options.no_read_stdin {
         sleep_forever();
     }
+}
+
+/// Notes every SIGTERM in the ledger, and lives on.
+fn note_term(server: &Arc<Server>) {
+    let server = Arc::clone(server);
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+        runtime.block_on(async {
+            let kind = tokio::signal::unix::SignalKind::terminate();
+            let mut signals = tokio::signal::unix::signal(kind).expect("a signal can be noted");
+            let _ = ready.send(());
+            while signals.recv().await.is_some() {
+                server.note("term", "");
+            }
+        });
+    });
+    let _ = is_ready.recv();
 }
 
 #[expect(clippy::zombie_processes, reason = "it is to outlive us")]

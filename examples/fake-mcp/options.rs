@@ -88,8 +88,16 @@ pub struct Options {
     pub odd_items: bool,
     /// Exit after the answer to a call.
     pub exit_after_call: bool,
+    /// Exit in this call, counted from 1; 0 for never.
+    pub die_on_call: u64,
+    /// Write what is no message to stdout and stderr all the time.
+    pub noise: bool,
+    /// Note SIGTERM in the ledger and live on.
+    pub note_term: bool,
     /// Ask for the folders of the client.
     pub ask_roots: bool,
+    /// Stop reading stdin after the first call of `load`.
+    pub deaf: bool,
     /// Do not keep what was received.
     pub forgetful: bool,
     /// Do nothing but live; what a grandchild does.
@@ -128,6 +136,7 @@ impl Options {
                 "--bearer" => options.bearer = Some(value()),
                 "--exit-at-start" => options.exit_at_start = Some(count(&value()) as i32),
                 "--slow-start" => options.slow_start = count(&value()) as u64,
+                "--die-on-call" => options.die_on_call = count(&value()) as u64,
                 "--stderr-flood" => options.stderr_flood = count(&value()),
                 flag => *options.flag(flag) = true,
             }
@@ -151,7 +160,10 @@ impl Options {
             "--ignore-cancel" => &mut self.ignore_cancel,
             "--odd-items" => &mut self.odd_items,
             "--exit-after-call" => &mut self.exit_after_call,
+            "--noise" => &mut self.noise,
+            "--note-term" => &mut self.note_term,
             "--ask-roots" => &mut self.ask_roots,
+            "--deaf" => &mut self.deaf,
             "--forgetful" => &mut self.forgetful,
             "--sleep-forever" => &mut self.sleep_forever,
             other => panic!("unknown argument {other}"),
@@ -197,7 +209,11 @@ impl Default for Options {
             ignore_cancel: false,
             odd_items: false,
             exit_after_call: false,
+            die_on_call: 0,
+            noise: false,
+            note_term: false,
             ask_roots: false,
+            deaf: false,
             forgetful: false,
             sleep_forever: false,
         }

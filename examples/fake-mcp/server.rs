@@ -2,6 +2,7 @@
 //!
 //! Tools are in `tools.rs`, lists in `lists.rs`; it does not know the transport.
 
+use crate::floods;
 use crate::lists;
 use crate::message::MODERN;
 use crate::message::Message;
@@ -62,6 +63,8 @@ pub struct Server {
     pub cancelled: Mutex<Vec<String>>,
     /// Executed calls of `counter`.
     pub counter: AtomicU64,
+    /// All calls of tools.
+    pub calls: AtomicU64,
     /// Set once stdin is to be left alone.
     pub stop_reading: AtomicBool,
     /// Sessions of the HTTP transport.
@@ -82,6 +85,9 @@ impl Server {
     /// A server that has not spoken yet.
     pub fn new(options: Options) -> Self {
         let mut tools = if options.tools.is_empty() { tools::builtin() } else { options.tools.clone() };
+        if options.http.is_some() && options.tools.is_empty() {
+            tools.extend(floods::RAW.map(str::to_owned));
+        }
         if options.tasks {
             tools.extend(tasks::TOOLS.map(str::to_owned));
         }
@@ -91,6 +97,7 @@ impl Server {
             seen: Mutex::default(),
             cancelled: Mutex::default(),
             counter: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
             stop_reading: AtomicBool::new(false),
             sessions: Mutex::default(),
             session_count: AtomicU64::new(0),

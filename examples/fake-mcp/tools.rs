@@ -2,6 +2,7 @@
 //!
 //! It does not know the transport beyond writing an answer.
 
+use crate::floods;
 use crate::load;
 use crate::message::Message;
 use crate::message::quote;
@@ -53,7 +54,7 @@ const BUILTIN: [&str; 35] = [
 
 /// The names of all tools there are.
 pub fn builtin() -> Vec<String> {
-    BUILTIN.iter().map(|name| (*name).to_owned()).collect()
+    BUILTIN.iter().chain(&floods::TOOLS).map(|name| (*name).to_owned()).collect()
 }
 
 /// Runs a tool on a thread of its own when it takes time.
@@ -63,6 +64,12 @@ pub fn call(server: &Arc<Server>, message: Message, id: &str, out: &Arc<dyn Out>
         return out.answer(error(id, -32602, &format!("Unknown tool: {name}"), "").as_bytes());
     }
     server.note("call", &name);
+    if server.options.die_on_call > 0
+        && server.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == server.options.die_on_call
+    {
+        crate::complain(&format!("{}: this was one call too many", server.options.name));
+        crate::leave(6);
+    }
     if name == "load" {
         load::call(server, &message, id, out);
         return leave_if_done(server);
@@ -122,6 +129,11 @@ impl Run {
             "stop_reading" => {
                 self.server.stop_reading.store(true, std::sync::atomic::Ordering::SeqCst);
                 self.text("no more");
+            }
+            _ if floods::TOOLS.contains(&name) => {
+                if floods::before_answer(name, &self.id, self.message.number("/arguments/mib", 1)) {
+                    self.text("after all that");
+                }
             }
             _ if BUILTIN.contains(&name) && name != "echo" => self.misbehave(name),
             _ => self.echo(),

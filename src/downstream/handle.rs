@@ -13,6 +13,7 @@ use crate::downstream::history::History;
 use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
+use crate::downstream::parked::has_room;
 use crate::downstream::private::Own;
 use crate::downstream::private::Privates;
 use crate::downstream::request::Request;
@@ -272,14 +273,15 @@ impl ServerHandle {
     fn park(&self, parked: ParkedCall) {
         let mut state = self.lock();
         let refusal = match &mut *state {
-            State::Starting { waiting, .. } if waiting.len() < self.server.max_in_flight => {
+            State::Starting { waiting, .. }
+                if has_room(waiting, &self.server, &self.shared.around.limits) =>
+            {
                 self.shared.mark_used();
                 waiting.push(parked);
                 return;
             }
             State::Starting { waiting, .. } => {
-                let why = format!("has {} calls waiting for its start already", waiting.len());
-                Lost::NotSent(why.into())
+                Lost::NotSent(format!("has {} calls waiting for its start already", waiting.len()).into())
             }
             State::Ready(ready) if !ready.link.pending().is_closed() => {
                 // It became ready between two looks.

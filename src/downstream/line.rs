@@ -37,6 +37,9 @@ use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// One such connection.
@@ -46,6 +49,9 @@ pub struct LineLink {
     pending: Pending,
     outbox: Arc<Outbox>,
     limits: LinkLimits,
+    /// How many lines have come.
+    heard: AtomicU64,
+    stuck_after: Option<Duration>,
 }
 
 /// Completes the handshake over `link`, which `lifeline` serves. `legacy_only` for transports that no modern server has.
@@ -108,6 +114,8 @@ impl LineLink {
             pending: Pending::new(order.server.max_in_flight),
             outbox: Arc::new(Outbox::new(order.limits.queue_bytes)),
             limits: order.limits,
+            heard: AtomicU64::new(0),
+            stuck_after: order.server.stuck_after,
         }
     }
 
@@ -161,8 +169,21 @@ impl LineLink {
         }
     }
 
+    /// How long a child may take nothing of what is sent to it.
+    #[must_use]
+    pub fn stuck_after(&self) -> Option<Duration> {
+        self.stuck_after
+    }
+
+    /// What the server has taken and said so far, while there is more for it that it does not take; else `None`.
+    #[must_use]
+    pub fn blocked_at(&self) -> Option<(u64, u64)> {
+        self.outbox.taken().map(|taken| (taken, self.heard.load(Ordering::Relaxed)))
+    }
+
     /// Takes in one message of the server, which may stand on several lines.
     pub fn hear(self: &Arc<Self>, line: Line<'_>, listener: &dyn Listener) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
         let bytes = match line {
             Line::Whole(bytes) => bytes,
             Line::TooLong(prefix) => {

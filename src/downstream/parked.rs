@@ -2,6 +2,8 @@
 //!
 //! It owns copies of what it needs, because the client's buffer is reused long before the server is ready.
 
+use crate::config::model::Server;
+use crate::downstream::connect::LinkLimits;
 use crate::downstream::request::Request;
 use crate::protocol::param_header::ParamHeader;
 use crate::wire::members::Members;
@@ -61,4 +63,11 @@ impl ParkedCall {
         };
         send(&request, self.waiter, self.patience)
     }
+}
+
+/// One more call may wait for the start of `server`: they take no more room than calls to one that does not read.
+#[must_use]
+pub fn has_room(waiting: &[ParkedCall], server: &Server, limits: &LinkLimits) -> bool {
+    let bytes: usize = waiting.iter().map(|parked| parked.params.len()).sum();
+    waiting.len() < server.max_in_flight && bytes <= limits.queue_bytes
 }

@@ -42,6 +42,8 @@ struct Queue {
     /// Which marked frame begins where in `frames`.
     marks: VecDeque<(u64, usize)>,
     writing: usize,
+    /// Bytes written so far.
+    written: u64,
     closed: bool,
 }
 
@@ -110,6 +112,13 @@ impl Outbox {
         queue.frames.len() + queue.urgent.len() + queue.writing
     }
 
+    /// How many bytes the other side has taken so far, while there are more for it; `None` when it has all.
+    #[must_use]
+    pub fn taken(&self) -> Option<u64> {
+        let queue = self.lock();
+        (queue.writing > 0).then_some(queue.written)
+    }
+
     /// True when nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -140,7 +149,9 @@ impl Outbox {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             rest = &rest[written..];
-            self.lock().writing = rest.len();
+            let mut queue = self.lock();
+            queue.writing = rest.len();
+            queue.written += written as u64;
         }
         Ok(())
     }

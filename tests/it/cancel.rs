@@ -2,6 +2,7 @@
 //!
 //! Deadlines are in `crash.rs`.
 
+use crate::support::dice::Dice;
 use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::stdio_client::StdioClient;
@@ -9,6 +10,8 @@ use crate::support::tempconf::TempConf;
 use crate::support::tempconf::servers;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 fn cancel(client: &StdioClient, id: &Value) {
     let params = json!({ "requestId": id, "reason": "enough" });
@@ -155,4 +158,66 @@ fn a_call_cancelled_while_lists_are_awaited_never_runs() {
     assert_eq!(client.call("a__counter", json!({})).text(), "2");
     assert_eq!(calls(&conf, "a"), 0);
     assert_eq!(client.answers(&ended), 0);
+}
+
+/// R15. Every call has a mark; those that are never answered by themselves have an odd one.
+#[test]
+fn a_thousand_calls_are_cancelled_at_random_moments() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").set("maxInFlight", 120))]));
+    let client = conf.legacy();
+    let mut dice = Dice(15);
+    // The id of each call, by its mark, and whether it was cancelled.
+    let mut calls: BTreeMap<usize, (Value, bool)> = BTreeMap::new();
+    for wave in 0..20 {
+        let mut waiting = Vec::new();
+        for n in 0..50 {
+            let mark = wave * 50 + n;
+            let ms = if mark % 2 == 1 { 60_000 } else { dice.roll(20) };
+            let id = client.begin_call("a__sleep", json!({ "ms": ms, "mark": mark }));
+            calls.insert(mark, (id, false));
+            waiting.push(mark);
+            while !waiting.is_empty() && dice.roll(3) == 0 {
+                let mark = waiting.swap_remove(dice.roll(waiting.len()));
+                let call = calls.get_mut(&mark).expect("it was made");
+                cancel(&client, &call.0);
+                call.1 = true;
+            }
+        }
+        for mark in waiting.into_iter().filter(|mark| mark % 2 == 1) {
+            let call = calls.get_mut(&mark).expect("it was made");
+            cancel(&client, &call.0);
+            call.1 = true;
+        }
+        client.fence();
+    }
+    let endless = calls.iter().filter(|(mark, _)| *mark % 2 == 1);
+    assert!(endless.clone().all(|(_, (id, cancelled))| *cancelled && client.answers(id) == 0));
+    for (id, _) in calls.values().filter(|(_, cancelled)| !cancelled) {
+        assert_eq!(client.answer(id).text(), "slept");
+    }
+    assert!(calls.values().all(|(id, _)| client.answers(id) <= 1));
+
+    // What reached the server and had no end of its own was cancelled there, under the id it has there.
+    let seen = client.call("a__seen", json!({})).texts();
+    let lines: Vec<Value> = seen.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let mark = |line: &Value| line.pointer("/params/arguments/mark").and_then(Value::as_u64);
+    let arrived: BTreeMap<String, u64> =
+        lines.iter().filter_map(|line| Some((line["id"].to_string(), mark(line)?))).collect();
+    let told = || -> Vec<String> { client.call("a__cancelled", json!({})).texts() };
+    let endless: BTreeSet<&String> =
+        arrived.iter().filter(|(_, mark)| *mark % 2 == 1).map(|(id, _)| id).collect();
+    assert!(endless.len() >= 100, "only {} calls reached the server", endless.len());
+    eventually("the server hears of every one", || {
+        let told = told();
+        endless.iter().all(|id| told.contains(id))
+    });
+    let told = told();
+    assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len(), "one was cancelled twice");
+    for id in &told {
+        let mark = usize::try_from(arrived[id]).expect("a mark");
+        assert!(calls[&mark].1, "the call {mark} was not cancelled by anybody");
+    }
+    // As many as there may be: each has a place again.
+    let again: Vec<Value> = (0..120).map(|_| client.begin_call("a__sleep", json!({ "ms": 1 }))).collect();
+    assert!(again.iter().all(|id| client.answer(id).text() == "slept"));
 }

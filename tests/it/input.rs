@@ -2,6 +2,7 @@
 //!
 //! Faulty servers are in `crash.rs`.
 
+use crate::support::dice::Dice;
 use crate::support::gateway::Gateway;
 use crate::support::message::Message;
 use crate::support::stdio_client::StdioClient;
@@ -270,16 +271,6 @@ fn stdout_carries_nothing_but_messages() {
     assert_eq!(client.exit().code(), Some(0));
     for message in client.messages() {
         assert_eq!(message.json["jsonrpc"], "2.0", "{}", message.raw);
-    }
-}
-
-/// Numbers that look random and are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap_or_default() % sides
     }
 }
 

@@ -3,6 +3,7 @@
 //! It uses neither the crate under test nor an MCP library.
 
 pub mod bed;
+pub mod dice;
 pub mod driver;
 pub mod eventually;
 pub mod gateway;

@@ -57,7 +57,12 @@ fn endpoint(
         _ => (["http", "https"], "use `http:` or `https:`, or `\"type\": \"ws\"` for a WebSocket"),
     };
     if !schemes.contains(&parsed.scheme()) {
-        let text = format!("`{key}` begins with `{}:`, which does not fit", parsed.scheme());
+        // Only what stands in the file is quoted: what a variable holds may be a key.
+        let quoted = match url.written.get(..parsed.scheme().len()) {
+            Some(head) if head.eq_ignore_ascii_case(parsed.scheme()) => format!("`{}:`", parsed.scheme()),
+            _ => "something".to_owned(),
+        };
+        let text = format!("`{key}` begins with {quoted}, which does not fit");
         findings.error(at, text).hint(hint);
         return None;
     }

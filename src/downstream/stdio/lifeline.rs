@@ -57,6 +57,8 @@ pub struct StdioLifeline {
     writing: JoinSet<()>,
     draining: JoinSet<()>,
     child: Option<Child>,
+    /// What it had taken and said when it was last looked at, and since when there is no more.
+    stalled: Option<((u64, u64), Instant)>,
     /// Until when the second sign of the end is waited for, once the first one came.
     last_moment: Option<Instant>,
     /// Why it is no longer read although it goes on writing.
@@ -89,19 +91,32 @@ impl StdioLifeline {
             draining.spawn(drain(pipe, child.stderr.clone()));
         }
         let link = Arc::clone(link);
-        Self { link, reading, writing, draining, child, last_moment: None, given_up: None, how: None }
+        let (stalled, last_moment, given_up, how) = (None, None, None, None);
+        Self { link, reading, writing, draining, child, stalled, last_moment, given_up, how }
+    }
+
+    /// The longest time that a server may leave its stdin alone and say nothing, if that is over. It is looked at whenever
+    /// somebody begins to wait.
+    fn stuck(&mut self) -> Option<Duration> {
+        let at = self.link.blocked_at();
+        let begun = self.stalled.filter(|(before, _)| Some(*before) == at);
+        self.stalled = begun.or_else(|| at.map(|at| (at, Instant::now())));
+        self.link.stuck_after().filter(|longest| begun.is_some_and(|(_, since)| since.elapsed() >= *longest))
     }
 
     async fn wait(&mut self) -> Arc<str> {
         if let Some(how) = &self.how {
             return Arc::clone(how);
         }
-        let how = match &mut self.child {
-            None => {
+        let how = match (self.stuck(), &mut self.child) {
+            (Some(longest), _) => {
+                format!("neither read its stdin nor said anything for {} s", longest.as_secs_f32())
+            }
+            (None, None) => {
                 let ended = self.reading.join_next().await;
                 ended.and_then(Result::ok).flatten().unwrap_or("closed the connection").to_owned()
             }
-            Some(child) => {
+            (None, Some(child)) => {
                 let (reading, tree) = (&mut self.reading, &mut child.tree);
                 tokio::select! {
                     _ = tree.wait() => {}
