@@ -12,6 +12,7 @@ use std::collections::BinaryHeap;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::Sender;
@@ -51,6 +52,9 @@ pub fn call(server: &Server, message: &Message, id: &str, out: &Arc<dyn Out>) {
             return;
         }
         out.notify(progress(&token, tag).as_bytes());
+    }
+    if server.options.deaf {
+        server.stop_reading.store(true, Ordering::SeqCst);
     }
     let ms = message.number("/arguments/ms", 0);
     if ms == 0 {

@@ -96,6 +96,8 @@ pub struct Options {
     pub note_term: bool,
     /// Ask for the folders of the client.
     pub ask_roots: bool,
+    /// Stop reading stdin after the first call of `load`.
+    pub deaf: bool,
     /// Do not keep what was received.
     pub forgetful: bool,
     /// Do nothing but live; what a grandchild does.
@@ -161,6 +163,7 @@ impl Options {
             "--noise" => &mut self.noise,
             "--note-term" => &mut self.note_term,
             "--ask-roots" => &mut self.ask_roots,
+            "--deaf" => &mut self.deaf,
             "--forgetful" => &mut self.forgetful,
             "--sleep-forever" => &mut self.sleep_forever,
             other => panic!("unknown argument {other}"),
@@ -210,6 +213,7 @@ impl Default for Options {
             noise: false,
             note_term: false,
             ask_roots: false,
+            deaf: false,
             forgetful: false,
             sleep_forever: false,
         }

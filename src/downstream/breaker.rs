@@ -13,7 +13,6 @@ use crate::wire::pending::Lost;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Question;
 use crate::wire::pending::Waiter;
-use serde::Serialize;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -63,16 +62,16 @@ pub enum Entry {
 }
 
 /// An open breaker, for people and programs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenBreaker {
     /// Failures in a row.
     pub failures: u32,
     /// The last one, in words.
     pub reason: String,
-    /// Seconds since calls are refused.
-    pub since_seconds: f64,
-    /// Seconds until one is tried; 0 while one is.
-    pub retry_seconds: f64,
+    /// How long calls have been refused.
+    pub since: Duration,
+    /// Until one is tried; zero while one is.
+    pub retry: Duration,
 }
 
 impl Breaker {
@@ -140,8 +139,8 @@ impl Breaker {
         Some(OpenBreaker {
             failures: state.failures,
             reason: state.why.to_string(),
-            since_seconds: open.since.elapsed().as_secs_f64(),
-            retry_seconds: open.until.saturating_duration_since(Instant::now()).as_secs_f64(),
+            since: open.since.elapsed(),
+            retry: open.until.saturating_duration_since(Instant::now()),
         })
     }
 

@@ -5,8 +5,10 @@
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::handle::State;
 use crate::downstream::private::Who;
+use crate::downstream::veil::Veil;
 use crate::protocol::version::Era;
 use serde::Serialize;
+use std::time::Duration;
 use std::time::SystemTime;
 use tokio::time::Instant;
 
@@ -34,6 +36,9 @@ pub struct Status {
     /// How its connection ended by itself the last time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_end: Option<LastEnd>,
+    /// Set while calls are refused because they kept failing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerStatus>,
     /// Calls in flight or waiting, those of single clients included.
     pub in_flight: usize,
     /// Connections that belong to one session, caller or call each.
@@ -67,6 +72,22 @@ pub struct LastEnd {
     pub how: String,
     /// How long ago, in seconds.
     pub ago_secs: u64,
+}
+
+/// An open breaker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BreakerStatus {
+    /// True: a closed one is not shown.
+    pub open: bool,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The last one, in words.
+    pub reason: String,
+    /// How long calls have been refused, in seconds.
+    pub since_secs: u64,
+    /// Until one is tried, in seconds; 0 while one is.
+    pub retry_secs: u64,
 }
 
 /// A connection that is not shared.
@@ -129,6 +150,7 @@ impl ServerHandle {
             last_end: seen
                 .ended
                 .map(|(how, when)| LastEnd { how: how.to_string(), ago_secs: when.elapsed().as_secs() }),
+            breaker: self.breaker_status(),
             in_flight: 0,
             private_connections: 0,
             private: Vec::new(),
@@ -140,6 +162,17 @@ impl ServerHandle {
         };
         self.read_state(&mut status);
         status
+    }
+
+    fn breaker_status(&self) -> Option<BreakerStatus> {
+        let open = self.shared().breaker.shown()?;
+        Some(BreakerStatus {
+            open: true,
+            failures: open.failures,
+            reason: Veil::of(self.server()).hide(open.reason),
+            since_secs: open.since.as_secs(),
+            retry_secs: ceiling(open.retry),
+        })
     }
 
     fn read_state(&self, status: &mut Status) {
@@ -161,7 +194,7 @@ impl ServerHandle {
             State::Failed { reason, until, .. } => {
                 (status.state, status.reason) = ("failed", Some(reason.to_string()));
                 let left = until.saturating_duration_since(Instant::now());
-                status.retry_secs = Some(left.as_secs() + u64::from(left.subsec_nanos() > 0));
+                status.retry_secs = Some(ceiling(left));
             }
             State::Draining { link } => {
                 status.state = "draining";
@@ -170,6 +203,11 @@ impl ServerHandle {
             }
         }
     }
+}
+
+/// Whole seconds after which `left` is over.
+fn ceiling(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -41,6 +41,8 @@ pub struct GatewayStatus {
     pub prompts: usize,
     /// Resources shown to clients.
     pub resources: usize,
+    /// Requests of all clients that are not answered yet.
+    pub requests: usize,
     /// Calls in flight on all servers, or waiting for one to start.
     pub in_flight: usize,
     /// Calls of modern clients that wait for their client to come back with an answer.
@@ -142,6 +144,7 @@ pub fn of(core: &Core) -> GatewayStatus {
         tools: catalog.tools().len(),
         prompts: catalog.prompts().len(),
         resources: catalog.resources().len(),
+        requests: core.loads.in_flight(),
         in_flight,
         parked: snapshot.parking.len(),
         listening: core.subscribers.len(),

@@ -92,6 +92,29 @@ fn a_server_that_does_not_start_shows_its_reason_its_last_words_and_when_it_is_t
 }
 
 #[test]
+fn an_open_breaker_is_shown_until_an_answer_closes_it() {
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a").set("callTimeout", "300ms"))]);
+        config["gateway"] = json!({ "breaker": { "failures": 2, "pause": "500ms" } });
+        config
+    });
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.legacy();
+    client.call("a__pid", json!({})).result();
+    assert_eq!(in_state(&gateway, "a", "ready")["breaker"], json!(null));
+    for _ in 0..2 {
+        client.call("a__hang", json!({})).error_code();
+    }
+    let open = in_state(&gateway, "a", "ready")["breaker"].clone();
+    assert_eq!((&open["open"], number(&open, "/failures")), (&json!(true), 2), "{open:#}");
+    assert!(text(&open, "/reason").contains("no answer") && number(&open, "/retrySecs") <= 1, "{open:#}");
+    eventually("a call is let through and answered", || {
+        client.call("a__pid", json!({})).json.get("result").is_some()
+    });
+    assert_eq!(in_state(&gateway, "a", "ready")["breaker"], json!(null));
+}
+
+#[test]
 fn no_value_of_an_entry_is_shown() {
     let conf = TempConf::new();
     let script = "echo \"env $REGION arg $1 and $API_KEY\" >&2; sleep 0.1; exit 1";
@@ -124,7 +147,8 @@ fn sessions_are_listed_and_cannot_be_taken_over() {
     let busy = client.begin("tools/call", json!({ "name": "a__hang", "arguments": {} }));
     eventually("the call runs", || conf.ledger("call", "a").len() == 1);
     let status = gateway.status();
-    assert_eq!((number(&status, "/sessions"), number(&status, "/inFlight")), (1, 1));
+    let seen = ["/sessions", "/requests", "/inFlight"].map(|pointer| number(&status, pointer));
+    assert_eq!(seen, [1, 1, 1]);
     assert_eq!(number(&status, "/servers/a/inFlight"), 1);
     let session = &status["sessionList"][0];
     assert_eq!(session["id"], format!("{}…", &id[..8]));
@@ -271,7 +295,7 @@ fn document() -> Value {
             "file": "/home/me/mcp.json", "generation": 3, "outcome": "refused", "agoSecs": 12,
             "problems": ["error: mcp.json:3:5: `command` is missing\nhint: \u{1b}[31madd it"]
         },
-        "tools": 14, "prompts": 1, "resources": 0, "inFlight": 3, "parked": 1, "listening": 2,
+        "tools": 14, "prompts": 1, "resources": 0, "requests": 6, "inFlight": 3, "parked": 1, "listening": 2,
         "liveSnapshots": 2, "sessions": 22,
         "sessionList": [
             { "id": "3fa91c02…", "transport": "http", "era": "legacy", "client": "Claude Code 2.1",
@@ -286,6 +310,9 @@ fn document() -> Value {
                 "privateConnections": 1,
                 "private": [{ "of": "session", "state": "ready", "pid": 456, "inFlight": 2 }]
             })),
+            "web": server("ready", json!({ "breaker": {
+                "open": true, "failures": 5, "reason": "gave no answer within 30 s", "sinceSecs": 9, "retrySecs": 3
+            } })),
             "db": server("failed", json!({
                 "reason": "server `db` ended before it was ready: it exited with code 3", "retrySecs": 4,
                 "stderr": ["one", "two", "three", "no such database"]
@@ -300,7 +327,7 @@ fn document() -> Value {
 const SHOWN: &str = "\
 mcp-manifold 0.1.0: ready, pid 4711, up 2 h 5 min
 14 tools, 1 prompt, 0 resources, 22 sessions
-calls: 3 in flight, 1 parked, 2 listening; 2 live snapshots
+6 open requests, 3 calls in flight, 1 parked, 2 listening; 2 live snapshots
 configuration 3 from /home/me/mcp.json: refused 12 s ago, the last good one is in use
   error: mcp.json:3:5: `command` is missing
   hint: add it
@@ -309,6 +336,9 @@ SERVER  STATE     SINCE  PID  RESTARTS  CALLS  TOOLS  READ  ERA
 memory  ready     5 min  123         1      3     12   2 h  legacy
   5 min ago it was killed by signal 9 (SIGKILL)
   of one session: ready, pid 456, calls 2
+web     ready       0 s    -         0      0      -     -  -
+  calls are refused since 9 s, after 5 that failed: it gave no answer within 30 s
+  one is tried in 3 s
 db      failed      0 s    -         0      0      -     -  -
   server `db` ended before it was ready: it exited with code 3
   a call starts it again in 4 s

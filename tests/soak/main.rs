@@ -20,6 +20,7 @@ mod probe;
 mod random;
 mod web;
 
+mod bounds;
 mod chaos;
 mod drain;
 mod hung;
@@ -27,4 +28,5 @@ mod ids;
 mod reload;
 mod restarts;
 mod slow;
+mod starts;
 mod steady;

@@ -84,7 +84,7 @@ fn clients_that_do_not_read_harm_nobody_else() {
         std::thread::scope(|scope| {
             for place in 0..CONNECTIONS {
                 let (client, mut random) = (&clients[place % 2], plan.random(stream * 1000 + place as u64));
-                let draw = move || Draw::any(&mut random, NAMES.len(), 0, 20);
+                let draw = move || Draw::any(&mut random, NAMES.len(), 0, 0);
                 scope.spawn(move || client.keep_pace(Ticker::every(PACE), end, draw));
             }
         });

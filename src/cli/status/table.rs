@@ -32,12 +32,17 @@ fn head(status: &Value) -> Vec<String> {
     let counts =
         [("tools", "tool"), ("prompts", "prompt"), ("resources", "resource"), ("sessions", "session")];
     let counts: Vec<String> = counts.iter().map(|(key, word)| count(status, key, word)).collect();
-    let work = [("inFlight", "in flight"), ("parked", "parked"), ("listening", "listening")];
+    let work = [
+        ("requests", "open requests"),
+        ("inFlight", "calls in flight"),
+        ("parked", "parked"),
+        ("listening", "listening"),
+    ];
     let work = work.map(|(key, word)| format!("{} {word}", number(status, key).unwrap_or_default()));
     vec![
         format!("mcp-manifold {version}: {state}{pid}{up}"),
         counts.join(", "),
-        format!("calls: {}; {}", work.join(", "), count(status, "liveSnapshots", "live snapshot")),
+        format!("{}; {}", work.join(", "), count(status, "liveSnapshots", "live snapshot")),
     ]
 }
 
@@ -150,8 +155,8 @@ impl Table {
         if let Some(secs) = number(server, "retrySecs") {
             self.note(&format!("a call starts it again in {}", time(secs)));
         }
-        if let Some(breaker) = text(server, "breaker").or_else(|| text(server.get("breaker")?, "state")) {
-            self.note(&format!("breaker: {breaker}"));
+        if let Some(breaker) = server.get("breaker") {
+            self.breaker(breaker);
         }
         self.troubles(server);
         for one in list(server, "private") {
@@ -160,6 +165,15 @@ impl Table {
                 (text(one, "state").unwrap_or_default(), number(one, "inFlight").unwrap_or_default());
             self.note(&format!("of one {of}: {state}, pid {pid}, calls {calls}"));
         }
+    }
+
+    fn breaker(&mut self, breaker: &Value) {
+        let secs = |key: &str| time(number(breaker, key).unwrap_or_default());
+        let failures = number(breaker, "failures").unwrap_or_default();
+        let reason = text(breaker, "reason").unwrap_or_default();
+        let (since, retry) = (secs("sinceSecs"), secs("retrySecs"));
+        self.note(&format!("calls are refused since {since}, after {failures} that failed: it {reason}"));
+        self.note(&format!("one is tried in {retry}"));
     }
 
     /// What it left when it ended by itself or failed.
