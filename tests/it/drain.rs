@@ -81,7 +81,12 @@ fn at_the_end_calls_in_flight_are_answered_once_streams_end_well_and_new_calls_a
             clients[n % clients.len()].begin("tools/call", params)
         })
         .collect();
-    eventually("all calls run", || conf.ledger("call", "a").len() == calls.len());
+    // It holds the end until everything was looked at.
+    let hang = json!({ "name": "a__hang", "arguments": {} });
+    let holds =
+        json!({ "jsonrpc": "2.0", "id": "holds", "method": "tools/call", "params": hang }).to_string();
+    let holds = sessions[9].start("POST", &[], &holds);
+    eventually("all calls run", || conf.ledger("call", "a").len() == 201);
 
     terminate(&gateway);
     let call = json!({ "name": "a__pid", "arguments": {} });
@@ -103,9 +108,16 @@ fn at_the_end_calls_in_flight_are_answered_once_streams_end_well_and_new_calls_a
         assert!(answer.json.get("result").is_some(), "{}", answer.raw);
         assert_eq!(answer.text(), "slept");
     }
+    let over =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "holds" } });
+    sessions[9].post(&over.to_string(), &[]).expect(202);
+    assert!(
+        holds.head().messages().iter().all(|message| message.json.get("id").is_none()),
+        "it was cancelled"
+    );
     assert_eq!(gateway.exit().code(), Some(0), "{}", gateway.stderr());
     eventually("the server is gone", || conf.processes().is_empty());
-    assert_eq!(conf.ledger("call", "a").len(), 200, "nothing that was turned away was run");
+    assert_eq!(conf.ledger("call", "a").len(), 201, "nothing that was turned away was run");
 }
 
 #[test]
