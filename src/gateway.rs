@@ -25,6 +25,7 @@ pub mod relayed;
 pub mod reply;
 pub mod resources;
 pub mod session;
+mod severity;
 pub mod snapshot;
 pub mod standing;
 pub mod status;
@@ -107,7 +108,8 @@ impl Gateway {
                 lists: ListLimits { items: limits.list_items, pages: limits.list_pages },
                 private_connections: limits.private_connections,
             };
-            let loads = Loads::new(limits.in_flight_total, limits.in_flight_per_caller);
+            let loads =
+                Loads::new(limits.in_flight_total, limits.in_flight_per_caller, Arc::clone(&around.metrics));
             Core::new(around, parts.memory, loads)
         });
         let (catalog, changes) = (Arc::clone(&core), Arc::clone(&core));

@@ -12,7 +12,9 @@ use crate::config::environment::Environment;
 use crate::config::locate::locate;
 use crate::config::problem::Severity;
 use crate::downstream::connector::Connector;
+use crate::downstream::process::ledger::Ledger;
 use crate::downstream::process::reaper::Reaper;
+use crate::downstream::process::reaper::end_left_behind;
 use crate::telemetry::log;
 use crate::telemetry::log::Format;
 use crate::telemetry::log::LogSettings;
@@ -20,6 +22,9 @@ use crate::telemetry::log::Target;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// The folder in the cache where gateways write down what they started.
+const LEDGERS: &str = "children";
 
 /// Starts the log. `quiet` is the level when the user gave none: commands for people log less than `serve`.
 ///
@@ -60,7 +65,13 @@ pub async fn app(global: &Global) -> Result<App, Exit> {
         (false, Some(folder)) => Some(folder.clone()),
         (false, None) => surroundings::cache_folder(),
     };
-    let reaper = environment.own_binary_path().map(|binary| Reaper::new(binary.to_owned()));
+    let ledgers = cache.as_ref().map(|folder| folder.join(LEDGERS));
+    let ledger = ledgers.as_deref().and_then(Ledger::of_this_process);
+    if let Some(folder) = ledgers.filter(|folder| folder.is_dir()) {
+        // Beside the start, which need not wait for it.
+        std::thread::spawn(move || end_left_behind(&folder));
+    }
+    let reaper = environment.own_binary_path().map(|binary| Reaper::new(binary.to_owned(), ledger));
     let connector = reaper.map_or_else(Connector::default, Connector::with_reaper);
     let options = Options { cache, connector: Arc::new(connector) };
     let app = App::from_file(&path, environment, options).await.map_err(|error| refused(&error))?;

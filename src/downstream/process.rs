@@ -2,7 +2,9 @@
 //!
 //! It speaks no protocol and does not decide when a child is started or stopped.
 
+mod birth;
 mod exit;
+pub mod ledger;
 mod lookup;
 #[cfg(not(unix))]
 mod portable;

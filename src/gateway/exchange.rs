@@ -3,9 +3,9 @@
 //! Whoever holds it owes the answer; dropping it unanswered answers with an internal error, so that no path can forget.
 
 use crate::gateway::reply::Failure;
-use crate::gateway::session::LEVELS;
 use crate::gateway::session::NO_CALL;
 use crate::gateway::session::Session;
+use crate::gateway::severity::severity;
 use crate::gateway::tasks::tracked::Tracked;
 use crate::gateway::written::write_notification;
 use crate::gateway::written::write_request;
@@ -158,11 +158,16 @@ impl Exchange {
         let _ = self.sink.send(Kind::Notice, |out| write_notification(out, method, params));
     }
 
-    /// Sends a log message, or another notification, if the client wants it.
+    /// Sends a log message, or another notification, if the client wants it. A client that is slow to read goes without log
+    /// messages; its answers wait for it.
     pub fn log(&self, method: &str, params: Option<&str>) {
-        let level = params.and_then(log_level_of);
-        if level.is_none_or(|level| self.wants_log(&level)) {
-            self.notify(method, params);
+        let Some(level) = params.and_then(log_level_of) else { return self.notify(method, params) };
+        if !self.wants_log(&level) {
+            return;
+        }
+        match self.sink.is_behind() {
+            true => self.session.skipped_log(),
+            false => self.notify(method, params),
         }
     }
 
@@ -253,8 +258,4 @@ pub fn write_answer(out: &mut Vec<u8>, id: &str, member: &[u8], raw: &[u8]) {
 fn log_level_of(params: &str) -> Option<String> {
     let members = Members::parse(params).ok()?;
     read_text(members.get("level")?).ok().map(std::borrow::Cow::into_owned)
-}
-
-fn severity(level: &str) -> usize {
-    LEVELS.iter().position(|known| *known == level).unwrap_or(LEVELS.len())
 }

@@ -4,6 +4,7 @@
 
 use crate::auth::caller::Caller;
 use crate::gateway::reply::Failure;
+use crate::telemetry::metric::Metrics;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -16,6 +17,7 @@ use std::sync::atomic::Ordering;
 #[derive(Debug)]
 pub struct Loads {
     total: Arc<Gauge>,
+    metrics: Arc<Metrics>,
     everybody: Arc<Load>,
     per_caller: usize,
     callers: Mutex<HashMap<Caller, Weak<Load>>>,
@@ -25,6 +27,7 @@ pub struct Loads {
 #[derive(Debug)]
 pub struct Load {
     total: Arc<Gauge>,
+    metrics: Arc<Metrics>,
     own: Option<Gauge>,
 }
 
@@ -55,10 +58,11 @@ impl Gauge {
 impl Loads {
     /// At most `total` requests at once, and `per_caller` of each caller who is known.
     #[must_use]
-    pub fn new(total: usize, per_caller: usize) -> Self {
+    pub fn new(total: usize, per_caller: usize, metrics: Arc<Metrics>) -> Self {
         let total = Arc::new(Gauge::new(total));
-        let everybody = Arc::new(Load { total: Arc::clone(&total), own: None });
-        Self { total, everybody, per_caller, callers: Mutex::default() }
+        let everybody =
+            Arc::new(Load { total: Arc::clone(&total), metrics: Arc::clone(&metrics), own: None });
+        Self { total, metrics, everybody, per_caller, callers: Mutex::default() }
     }
 
     /// What requests of `caller` count towards.
@@ -71,8 +75,8 @@ impl Loads {
             return load;
         }
         callers.retain(|_, load| load.strong_count() > 0);
-        let load = Load { total: Arc::clone(&self.total), own: Some(Gauge::new(self.per_caller)) };
-        let load = Arc::new(load);
+        let (total, metrics) = (Arc::clone(&self.total), Arc::clone(&self.metrics));
+        let load = Arc::new(Load { total, metrics, own: Some(Gauge::new(self.per_caller)) });
         callers.insert(caller.clone(), Arc::downgrade(&load));
         load
     }
@@ -102,6 +106,11 @@ impl Load {
         }
     }
 
+    /// Counts a notification that was not sent to a client that is slow to read.
+    pub fn skipped_notice(&self) {
+        self.metrics.notices_dropped.up();
+    }
+
     /// Counts one request less.
     pub fn leave(&self) {
         self.total.leave();
@@ -117,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_known_caller_is_counted_over_all_sessions_and_everybody_in_all() {
-        let loads = Loads::new(3, 2);
+        let loads = Loads::new(3, 2, Arc::default());
         let (one, again) = (loads.of(&Caller::Bearer(0)), loads.of(&Caller::Bearer(0)));
         assert!(one.enter().is_ok() && again.enter().is_ok());
         assert!(one.enter().is_err_and(|failure| failure.message.contains("this caller")));

@@ -10,7 +10,7 @@ use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::relay::quoted;
 use crate::gateway::reply::Failure;
-use crate::gateway::session::LEVELS;
+use crate::gateway::severity::LEVELS;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use crate::wire::members::Edit;

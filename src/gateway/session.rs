@@ -3,6 +3,7 @@
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
 pub mod presence;
+pub mod reply;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
@@ -11,6 +12,11 @@ use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::presence::Presence;
+use crate::gateway::session::reply::Reply;
+use crate::gateway::session::reply::TakesReply;
+use crate::gateway::severity::LEVELS;
+use crate::gateway::severity::LeastLevel;
+use crate::gateway::severity::severity;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::written::write_notification;
 use crate::name::ServerName;
@@ -28,23 +34,15 @@ use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Severities of log messages, least first (RFC 5424 names, MCP `server/utilities/logging`).
-pub(super) const LEVELS: [&str; 8] =
-    ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
-const NO_LEVEL: usize = usize::MAX;
 /// Keys of sessions are never used twice in one process.
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 /// The call that a question is because of when it is none's in particular.
 pub(super) const NO_CALL: &str = "";
-
-/// Takes an answer: the member `"result":…` or `"error":…`.
-pub(super) type TakesReply = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// One client.
 #[derive(Debug)]
@@ -58,8 +56,8 @@ pub struct Session {
     presence: Option<Box<Presence>>,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
-    /// The least severity wanted; [`NO_LEVEL`] before `logging/setLevel`. Every call of a legacy client looks at it.
-    log_level: AtomicUsize,
+    /// Every call of a legacy client looks at it.
+    log_level: LeastLevel,
     state: Mutex<State>,
 }
 
@@ -81,21 +79,6 @@ struct State {
     closed: bool,
 }
 
-/// Takes the client's answer to a question that came because of the request `call`.
-struct Reply {
-    call: Box<str>,
-    /// The id that the server gave the question (JSON text).
-    asked_as: Box<str>,
-    since: Instant,
-    take: TakesReply,
-}
-
-impl std::fmt::Debug for Reply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Reply")
-    }
-}
-
 impl Session {
     /// A session of `caller` with at most `in_flight_limit` requests at once, which count towards `load`.
     #[must_use]
@@ -107,7 +90,7 @@ impl Session {
     #[must_use]
     pub fn lone(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        let (relayable, log_level) = (OnceLock::new(), AtomicUsize::new(NO_LEVEL));
+        let (relayable, log_level) = (OnceLock::new(), LeastLevel::default());
         let state = Mutex::default();
         Self { key, caller, in_flight_limit, load, presence: None, relayable, log_level, state }
     }
@@ -181,16 +164,12 @@ impl Session {
 
     /// Sets the least severity wanted. `false` for a level that does not exist.
     pub fn set_log_level(&self, level: &str) -> bool {
-        let place = LEVELS.iter().position(|known| *known == level);
-        if let Some(place) = place {
-            self.log_level.store(place, Ordering::Relaxed);
-        }
-        place.is_some()
+        self.log_level.set(level)
     }
 
     /// The least severity wanted, as a number; `None` before `logging/setLevel`.
     pub(super) fn log_level(&self) -> Option<usize> {
-        Some(self.log_level.load(Ordering::Relaxed)).filter(|place| *place != NO_LEVEL)
+        self.log_level.get()
     }
 
     /// The same by name.
@@ -202,8 +181,7 @@ impl Session {
     /// decides).
     #[must_use]
     pub fn wants_log(&self, level: &str) -> bool {
-        let place = LEVELS.iter().position(|known| *known == level).unwrap_or(LEVELS.len());
-        place >= self.log_level().unwrap_or(0)
+        severity(level) >= self.log_level().unwrap_or(0)
     }
 
     /// Sets where messages go that belong to no request. The one before is no longer used.
@@ -219,8 +197,20 @@ impl Session {
 
     /// Sends a notification that belongs to no request, once the client is initialized.
     pub fn notify(&self, method: &str, params: Option<&str>) -> bool {
-        let ready = self.lock().initialized;
-        ready && self.push(|out| write_notification(out, method, params))
+        let state = self.lock();
+        let (ready, sink) = (state.initialized, state.push.clone());
+        drop(state);
+        let Some(sink) = sink.filter(|_| ready) else { return false };
+        if method == "notifications/message" && sink.is_behind() {
+            self.skipped_log();
+            return true;
+        }
+        sink.send(Kind::Notice, |out| write_notification(out, method, params)).is_ok()
+    }
+
+    /// A log message was not sent, because the client is slow to read.
+    pub(super) fn skipped_log(&self) {
+        self.load.skipped_notice();
     }
 
     /// Which lists the client has been told of up to here; `false` for those it knows already.

@@ -66,7 +66,7 @@ metrics! {
     calls_refused,
     /// Times that calls to a server began to be refused because it kept failing.
     breakers_opened,
-    /// Log messages and updates not sent to a client that did not read.
+    /// Log messages not sent to clients that were slow to read.
     notices_dropped,
     /// Starts that ended ready.
     server_starts,

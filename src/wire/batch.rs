@@ -104,6 +104,12 @@ impl Gathering {
         self.sink.send(Kind::Notice, write)
     }
 
+    /// True while much waits for the client.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.sink.is_behind()
+    }
+
     /// One answer is there.
     ///
     /// # Errors

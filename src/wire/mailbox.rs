@@ -110,6 +110,12 @@ impl Mailbox {
         }
     }
 
+    /// Bytes of letters that wait.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        lock(&self.0).bytes
+    }
+
     /// True when nothing can be put in any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -9,6 +9,9 @@ use crate::wire::outbox::Outbox;
 use crate::wire::outbox::Refused;
 use std::sync::Arc;
 
+/// Bytes waiting for a client from which on it is taken for slow.
+const BEHIND: usize = 1 << 20;
+
 /// A way to a client. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub enum Sink {
@@ -43,6 +46,16 @@ impl Sink {
             }
             Self::Batch(gathering) if kind.is_last() => gathering.answer(write),
             Self::Batch(gathering) => gathering.notice(write),
+        }
+    }
+
+    /// True while so much waits for the client that what it can do without is better not sent.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        match self {
+            Self::Line(outbox) => outbox.len() > BEHIND,
+            Self::Mail(mailbox) => mailbox.waiting_bytes() > BEHIND,
+            Self::Batch(gathering) => gathering.is_behind(),
         }
     }
 

@@ -4,9 +4,13 @@
 //! gateway has died, and the reaper ends what is left. It is started with the first child, so a gateway without
 //! children has none. Only the binary uses it: a program that embeds the gateway is not re-executed.
 
+use crate::downstream::process::birth::started_at;
+use crate::downstream::process::ledger::Ledger;
+use crate::downstream::process::ledger::left_behind;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
@@ -30,6 +34,7 @@ pub struct Reaper(Arc<Mutex<Inner>>);
 struct Inner {
     binary: PathBuf,
     process: Option<Child>,
+    ledger: Option<Ledger>,
 }
 
 /// One group on the list; dropping it takes it off.
@@ -40,16 +45,22 @@ pub struct Entry {
 }
 
 impl Reaper {
-    /// A reaper that will be started as `binary reap`.
+    /// A reaper that will be started as `binary reap`. The groups are written into `ledger`, too, for the case that both
+    /// are killed.
     #[must_use]
-    pub fn new(binary: PathBuf) -> Self {
-        Self(Arc::new(Mutex::new(Inner { binary, process: None })))
+    pub fn new(binary: PathBuf, ledger: Option<Ledger>) -> Self {
+        Self(Arc::new(Mutex::new(Inner { binary, process: None, ledger })))
     }
 
     /// Puts the group of a fresh child on the list.
     #[must_use]
     pub fn record(&self, group: u32) -> Entry {
-        self.lock().tell(&format!("+ {group} {}\n", started_at(group).unwrap_or_default()));
+        let mut inner = self.lock();
+        inner.tell(&format!("+ {group} {}\n", started_at(group).unwrap_or_default()));
+        if let Some(ledger) = &mut inner.ledger {
+            ledger.add(group);
+        }
+        drop(inner);
         Entry { reaper: self.clone(), group }
     }
 
@@ -60,7 +71,11 @@ impl Reaper {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.reaper.lock().tell(&format!("- {}\n", self.group));
+        let mut inner = self.reaper.lock();
+        inner.tell(&format!("- {}\n", self.group));
+        if let Some(ledger) = &mut inner.ledger {
+            ledger.remove(self.group);
+        }
     }
 }
 
@@ -119,20 +134,26 @@ pub fn reap(input: impl BufRead) {
     }
     // A number that was given to a new process meanwhile is not ours any more.
     living.retain(|group, began| started_at(*group).is_none_or(|now| now == *began));
-    let groups: Vec<u32> = living.into_keys().collect();
+    end(&living.into_keys().collect::<Vec<_>>());
+}
+
+/// Ends what gateways left in `folder` that were killed together with their reapers. Takes a second when there is something.
+pub fn end_left_behind(folder: &Path) {
+    let left = left_behind(folder);
+    if !left.groups.is_empty() {
+        tracing::warn!(groups = left.groups.len(), "ending processes that a killed gateway left behind");
+        end(&left.groups);
+    }
+    left.forget();
+}
+
+fn end(groups: &[u32]) {
     if groups.is_empty() {
         return;
     }
     groups.iter().for_each(|group| signal(*group, false));
     std::thread::sleep(GRACE);
     groups.iter().for_each(|group| signal(*group, true));
-}
-
-/// When a process began, in the system's own unit; `None` when there is none, or nothing says it.
-fn started_at(process: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in parentheses may hold anything; the 20th word behind it is the start.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(unix)]

@@ -14,7 +14,7 @@ use crate::gateway::parking::Parked;
 use crate::gateway::parking::Parking;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
-use crate::gateway::session::TakesReply;
+use crate::gateway::session::reply::TakesReply;
 use crate::protocol::input;
 use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;

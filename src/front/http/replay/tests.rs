@@ -14,7 +14,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 fn streams(version: &'static str, replay_bytes: usize) -> Streams {
-    let session = Session::new(Caller::Anonymous, 10, Loads::new(10, 10).of(&Caller::Anonymous));
+    let session =
+        Session::new(Caller::Anonymous, 10, Loads::new(10, 10, Arc::default()).of(&Caller::Anonymous));
     session.introduce(version, None, "{}".into());
     session.mark_initialized();
     Streams::new(Arc::new(session), replay_bytes)

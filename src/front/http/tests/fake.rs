@@ -94,7 +94,7 @@ impl Backing for Fake {
     }
 
     fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        Arc::new(Session::new(caller, 100, Loads::new(100, 100).of(&Caller::Anonymous)))
+        Arc::new(Session::new(caller, 100, Loads::new(100, 100, Arc::default()).of(&Caller::Anonymous)))
     }
 
     fn close_session(&self, session: &Arc<Session>) {
