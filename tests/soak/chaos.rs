@@ -14,7 +14,6 @@ use crate::plan::Plan;
 use crate::plan::Ticker;
 use crate::plan::bound;
 use crate::probe::Probe;
-use crate::probe::Sample;
 use crate::probe::is_marked;
 use crate::random::Random;
 use crate::support::eventually::now;
@@ -156,7 +155,7 @@ fn every_call_has_one_answer_while_servers_are_killed_and_the_file_is_rewritten(
     let (kills, rewrites) = rig.run(&conf, &plan, &sides);
     let changes = probes.each_ref().map(|probe| probe.change(plan.warm_up()));
     rig.piped.settle();
-    let zombies = probes.each_ref().map(|probe| Sample::of(probe.pid()).zombies);
+    let zombies = probes.each_ref().map(Probe::zombies);
     drop(probes);
     let totals = Totals::of(&ledgers);
     let of = |targets: std::ops::Range<usize>| -> u64 {
@@ -178,6 +177,7 @@ fn every_call_has_one_answer_while_servers_are_killed_and_the_file_is_rewritten(
         .with("latency", &totals.latency)
         .with("stdio", &changes[0])
         .with("http", &changes[1])
+        .with("zombies", zombies.iter().sum::<u64>())
         .with("strays", strays)
         .print();
     totals.check();

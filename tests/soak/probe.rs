@@ -4,6 +4,7 @@
 
 use crate::plan::Ticker;
 use crate::support::eventually::now;
+use crate::support::eventually::within;
 use crate::support::processes;
 use crate::support::stdio_client::lock;
 use std::fs;
@@ -92,9 +93,10 @@ impl Probe {
         Self { pid, began: now(), samples, done, thread: Some(thread) }
     }
 
-    /// The process.
-    pub fn pid(&self) -> u32 {
-        self.pid
+    /// Children that ended and were not waited for, and do not go soon.
+    pub fn zombies(&self) -> u64 {
+        within(Duration::from_secs(2), || Sample::of(self.pid).zombies == 0);
+        Sample::of(self.pid).zombies
     }
 
     /// The last look.
@@ -118,7 +120,7 @@ impl Probe {
         covariance / variance.max(f64::MIN_POSITIVE)
     }
 
-    /// Compares the first with the last of what was seen after the warm-up: medians over an eighth of the time each.
+    /// Compares the first with the last of what was seen after the warm-up, over an eighth of the time each.
     pub fn change(&self, warm_up: Duration) -> Change {
         let samples = lock(&self.samples);
         let seen: Vec<Sample> = samples
@@ -129,8 +131,8 @@ impl Probe {
         assert!(!seen.is_empty(), "the test was over before its warm-up");
         let window = (seen.len() / 8).max(1);
         Change {
-            before: median(&seen[..window]),
-            after: median(&seen[seen.len() - window..]),
+            before: typical(&seen[..window]),
+            after: typical(&seen[seen.len() - window..]),
             most: seen.iter().map(|sample| sample.rss).max().unwrap_or_default(),
         }
     }
@@ -171,21 +173,21 @@ impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (before, after) = (self.before, self.after);
         write!(f, "rss:{}->{}KiB({:+.1}%,most {})", before.rss, after.rss, self.growth(), self.most)?;
-        write!(f, ",fds:{}->{},threads:{}->{}", before.fds, after.fds, before.threads, after.threads)?;
-        write!(f, ",zombies:{}", after.zombies)
+        write!(f, ",fds:{}->{},threads:{}->{}", before.fds, after.fds, before.threads, after.threads)
     }
 }
 
-fn median(samples: &[Sample]) -> Sample {
-    let middle = |key: fn(&Sample) -> u64| {
+/// Medians; of the descriptors the lower quartile, as an old and a new process of a server often live side by side.
+fn typical(samples: &[Sample]) -> Sample {
+    let quartile = |quarters: usize, key: fn(&Sample) -> u64| {
         let mut values: Vec<u64> = samples.iter().map(key).collect();
         values.sort_unstable();
-        values[values.len() / 2]
+        values[values.len() * quarters / 4]
     };
     Sample {
-        rss: middle(|sample| sample.rss),
-        fds: middle(|sample| sample.fds),
-        threads: middle(|sample| sample.threads),
-        zombies: middle(|sample| sample.zombies),
+        rss: quartile(2, |sample| sample.rss),
+        fds: quartile(1, |sample| sample.fds),
+        threads: quartile(2, |sample| sample.threads),
+        zombies: quartile(2, |sample| sample.zombies),
     }
 }
