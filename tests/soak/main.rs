@@ -23,6 +23,7 @@ mod web;
 mod bounds;
 mod chaos;
 mod drain;
+mod first_process;
 mod hung;
 mod ids;
 mod reload;
