@@ -159,6 +159,11 @@ impl Entry {
 }
 
 impl Table {
+    /// Calls in flight, without those in the background.
+    fn count(&self) -> usize {
+        self.calls.values().filter(|entry| !entry.waiter.is_background()).count()
+    }
+
     /// The call of `owner` that a message most likely belongs to: the newest, but not one whose server has nothing to say
     /// because it waits for the client.
     fn likeliest_of(&self, owner: Owner) -> Option<&dyn Waiter> {
@@ -188,7 +193,8 @@ impl Pending {
         if let Some(reason) = &table.closed {
             return Err((waiter, NotAccepted::Closed(Arc::clone(reason))));
         }
-        if table.calls.len() >= self.limit {
+        // What stays open counts as no call; counted only where it matters.
+        if table.calls.len() >= self.limit && !waiter.is_background() && table.count() >= self.limit {
             return Err((waiter, NotAccepted::Full(self.limit)));
         }
         let id = table.next;
@@ -306,7 +312,7 @@ impl Pending {
     /// Calls in flight, without those in the background.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().calls.values().filter(|entry| !entry.waiter.is_background()).count()
+        self.lock().count()
     }
 
     /// True when nothing is in flight.

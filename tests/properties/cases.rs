@@ -23,7 +23,12 @@ fn number(name: &str) -> Option<u64> {
 
 /// Runs `case` on many seeds. It prints what it needs to be repeated.
 pub fn many(name: &str, case: impl Fn(&mut Dice) + Sync) {
-    let cases = number("PROPERTY_CASES").unwrap_or(1_000_000);
+    run(name, 1_000_000, case);
+}
+
+/// The same with `cases` unless told otherwise.
+fn run(name: &str, cases: u64, case: impl Fn(&mut Dice) + Sync) {
+    let cases = number("PROPERTY_CASES").unwrap_or(cases);
     let seed = number("PROPERTY_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     report(&format!("{name}: {cases} cases from seed {seed}"));
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
@@ -52,12 +57,12 @@ pub fn many(name: &str, case: impl Fn(&mut Dice) + Sync) {
 }
 
 /// Checks inputs made from the corpus `name`, or the file that `PROPERTY_INPUT` names.
-pub fn any_input(name: &str, check: impl Fn(&[u8]) + Sync) {
+pub fn any_input(name: &str, cases: u64, check: impl Fn(&[u8]) + Sync) {
     if let Some(path) = asked("PROPERTY_INPUT") {
         return check(&std::fs::read(path).expect("the input can be read"));
     }
     let corpus = Corpus::read(name);
-    many(name, |dice| {
+    run(name, cases, |dice| {
         let input = corpus.input(dice);
         if let Err(why) = failing(|| check(&input)) {
             let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.failed"));

@@ -11,7 +11,11 @@ use std::path::PathBuf;
 const LONGEST: usize = 6000;
 
 /// Words that decide how JSON, event streams and settings are read.
-const WORDS: [&[u8]; 72] = [
+const WORDS: [&[u8]; 76] = [
+    b"$id",
+    b"$end",
+    b"\"id\":$id,",
+    b"notifications/progress",
     b"{",
     b"}",
     b"[",

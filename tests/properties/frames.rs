@@ -30,10 +30,10 @@ use tokio_util::sync::CancellationToken;
 pub const BOUNDS: Bounds = Bounds { bytes: 4096, depth: 24 };
 
 const CONFIG: &str = r#"{
-    "gateway": { "limits": { "listItems": 100 } },
+    "gateway": { "drainTimeout": "1s", "limits": { "listItems": 100 } },
     "mcpServers": {
-        "a": { "command": "a", "callTimeoutMs": 1000, "startTimeoutMs": 1000 },
-        "b": { "command": "b", "callTimeoutMs": 1000, "startTimeoutMs": 1000, "era": "modern" }
+        "a": { "command": "a", "callTimeoutMs": 50, "startTimeoutMs": 1000 },
+        "b": { "command": "b", "callTimeoutMs": 50, "startTimeoutMs": 1000, "era": "modern" }
     }
 }"#;
 
@@ -56,11 +56,16 @@ pub fn check(stream: &[u8]) {
 impl Bed {
     /// A gateway over servers that `connector` connects to; their lists are known.
     pub fn new(connector: Arc<dyn Connect>) -> Self {
+        Self::of(CONFIG, connector)
+    }
+
+    /// The same with another configuration.
+    pub fn of(config: &str, connector: Arc<dyn Connect>) -> Self {
         let runtime =
             Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let environment = Environment::new([("A", "1")], "/");
         let mut config =
-            config::parse(CONFIG, "mcp.json".as_ref(), &environment).expect("a configuration").config;
+            config::parse(config, "mcp.json".as_ref(), &environment).expect("a configuration").config;
         (config.settings.limits.message_bytes, config.settings.limits.depth) = (BOUNDS.bytes, BOUNDS.depth);
         let app = runtime.block_on(async {
             let app = App::from_config(config, Options { cache: None, connector });

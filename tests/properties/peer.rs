@@ -9,6 +9,7 @@ use mcp_manifold::downstream::connect::Order;
 use mcp_manifold::downstream::error::StartError;
 use mcp_manifold::downstream::stdio;
 use serde_json::Value;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
@@ -17,22 +18,35 @@ use tokio::io::BufReader;
 use tokio::io::DuplexStream;
 use tokio::task::JoinSet;
 
-const TOOLS: [&str; 16] = [
-    "echo", "late", "silent", "twice", "both", "neither", "wrong_id", "die", "garbage", "half", "deep",
-    "long", "notes", "error", "utf8", "odd",
+const TOOLS: [&str; 17] = [
+    "script", "echo", "late", "silent", "twice", "both", "neither", "wrong_id", "die", "garbage", "half",
+    "deep", "long", "notes", "error", "utf8", "odd",
 ];
 
 /// Connects every entry to a server of its own.
 #[derive(Default)]
-pub struct Peers(Mutex<JoinSet<()>>);
+pub struct Peers {
+    running: Mutex<JoinSet<()>>,
+    /// What the tool `script` says.
+    script: Script,
+}
+
+type Script = Arc<Mutex<Vec<u8>>>;
+
+impl Peers {
+    /// From now on the tool `script` says this; see [`crate::answers`].
+    pub fn say(&self, bytes: &[u8]) {
+        *self.script.lock().expect("nobody panics") = bytes.to_vec();
+    }
+}
 
 impl Connect for Peers {
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>> {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let mut running = self.0.lock().expect("nobody panics");
+        let mut running = self.running.lock().expect("nobody panics");
         while running.try_join_next().is_some() {}
         // It ends when the gateway hangs up.
-        running.spawn(serve(theirs));
+        running.spawn(serve(theirs, Arc::clone(&self.script)));
         Box::pin(async move {
             let (reader, writer) = tokio::io::split(ours);
             stdio::open(&order, reader, writer, None).await
@@ -40,7 +54,7 @@ impl Connect for Peers {
     }
 }
 
-async fn serve(stream: DuplexStream) {
+async fn serve(stream: DuplexStream, script: Script) {
     let (reader, mut writer) = tokio::io::split(stream);
     let mut lines = BufReader::new(reader).lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -54,12 +68,34 @@ async fn serve(stream: DuplexStream) {
         if tool == "late" {
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
+        if tool == "script" {
+            let said = script.lock().expect("nobody panics").clone();
+            let (said, ends) = match said.strip_suffix(b"$end") {
+                Some(said) => (said, true),
+                None => (&*said, false),
+            };
+            if writer.write_all(&replaced(said, b"$id", id.as_bytes())).await.is_err() || ends {
+                return;
+            }
+            continue;
+        }
         for bytes in replies(&id, method, tool, &message["params"]) {
             if writer.write_all(&bytes).await.is_err() {
                 return;
             }
         }
     }
+}
+
+fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
+    while let Some(at) = rest.windows(from.len()).position(|part| part == from) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 /// Everything that is written because of one request.

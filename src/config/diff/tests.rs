@@ -89,6 +89,23 @@ proptest! {
     }
 
     #[test]
+    fn what_is_unchanged_is_not_touched_and_what_is_touched_has_changed(old in config(), new in config()) {
+        let changes = diff(&old, &new);
+        for name in &changes.unchanged {
+            prop_assert_eq!(&old.servers[name], &new.servers[name]);
+        }
+        for name in &changes.cosmetic {
+            let (before, after) = (&old.servers[name], &new.servers[name]);
+            prop_assert!(before != after && !needs_restart(before, after));
+        }
+        for name in &changes.changed {
+            prop_assert!(needs_restart(&old.servers[name], &new.servers[name]));
+        }
+        prop_assert!(changes.removed.iter().all(|name| !new.servers.contains_key(name)));
+        prop_assert!(changes.added.iter().all(|name| !old.servers.contains_key(name)));
+    }
+
+    #[test]
     fn every_server_is_in_exactly_one_list(old in config(), new in config()) {
         let changes = diff(&old, &new);
         let lists = [&changes.added, &changes.changed, &changes.cosmetic, &changes.unchanged];

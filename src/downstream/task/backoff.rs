@@ -71,6 +71,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_pause_of_every_attempt_is_within_its_jitter_and_no_count_overflows() {
+        let within =
+            |pause: Duration, base: Duration| pause >= base.mul_f64(0.749) && pause <= base.mul_f64(1.251);
+        let mut backoff = Backoff::default();
+        for attempt in 0..100_000 {
+            let base = exponential(attempt);
+            assert!(base >= exponential(attempt.saturating_sub(1)) && base <= LONGEST);
+            assert!(within(backoff.after_failed_start(), base), "attempt {attempt}");
+        }
+        // The attempts 2^32 and after.
+        backoff = Backoff { ends: u32::MAX, failures: u32::MAX };
+        for _ in 0..3 {
+            assert!(within(backoff.after_failed_start(), LONGEST));
+        }
+        for _ in 0..3 {
+            assert!(within(backoff.after_end(Duration::ZERO, false), LONGEST));
+        }
+    }
+
     proptest! {
         #[test]
         fn pauses_grow_and_are_bounded(steps in 0u32..u32::MAX) {
