@@ -55,7 +55,7 @@ fn a_server_that_dies_in_a_call_gives_one_error_with_its_last_words_and_starts_a
 
 #[test]
 fn a_server_that_answers_between_its_ends_is_started_again_each_time() {
-    let (conf, client) = one(|fake| fake);
+    let (conf, client) = one(|fake| fake.set("startTimeoutMs", 10_000).set("callTimeoutMs", 10_000));
     for round in 0..8 {
         client.call("odd__pid", json!({})).result();
         assert!(

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 /// No breaker: it would keep most calls from their servers.
-const CONFIG: &str = r#"{
+pub const CONFIG: &str = r#"{
     "gateway": { "drainTimeout": "500ms", "limits": { "listItems": 100 }, "breaker": { "failures": 0 } },
     "mcpServers": {
         "a": { "command": "a", "callTimeoutMs": 50, "startTimeoutMs": 1000 },

@@ -23,11 +23,11 @@ fn number(name: &str) -> Option<u64> {
 
 /// Runs `case` on many seeds. It prints what it needs to be repeated.
 pub fn many(name: &str, case: impl Fn(&mut Dice) + Sync) {
-    run(name, 1_000_000, case);
+    any_of(name, 1_000_000, case);
 }
 
 /// The same with `cases` unless told otherwise.
-fn run(name: &str, cases: u64, case: impl Fn(&mut Dice) + Sync) {
+pub fn any_of(name: &str, cases: u64, case: impl Fn(&mut Dice) + Sync) {
     let cases = number("PROPERTY_CASES").unwrap_or(cases);
     let seed = number("PROPERTY_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     report(&format!("{name}: {cases} cases from seed {seed}"));
@@ -62,7 +62,7 @@ pub fn any_input(name: &str, cases: u64, check: impl Fn(&[u8]) + Sync) {
         return check(&std::fs::read(path).expect("the input can be read"));
     }
     let corpus = Corpus::read(name);
-    run(name, cases, |dice| {
+    any_of(name, cases, |dice| {
         let input = corpus.input(dice);
         if let Err(why) = failing(|| check(&input)) {
             let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.failed"));

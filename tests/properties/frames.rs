@@ -7,6 +7,7 @@ use crate::oracle::Answers;
 use crate::oracle::Bounds;
 use crate::oracle::Expected;
 use crate::peer::Peers;
+use futures_util::future::join_all;
 use mcp_manifold::App;
 use mcp_manifold::app::Options;
 use mcp_manifold::config;
@@ -77,17 +78,20 @@ impl Bed {
 
     /// What a client is answered that sends `stream` and closes its end.
     pub fn run(&self, stream: &[u8]) -> Vec<u8> {
-        let out = Out::default();
-        // Any size will do, as long as the same input is cut the same way again.
-        let size = 1 + stream.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 200;
-        let input = Chunks { rest: stream, size };
-        self.runtime.block_on(stdio::run(
-            self.app.gateway().clone(),
-            input,
-            out.clone(),
-            CancellationToken::new(),
-        ));
-        std::mem::take(&mut *out.0.lock().expect("nobody panics"))
+        self.run_all(&[stream]).pop().expect("there is one client")
+    }
+
+    /// The same for clients side by side.
+    pub fn run_all(&self, streams: &[&[u8]]) -> Vec<Vec<u8>> {
+        let outs: Vec<Out> = streams.iter().map(|_| Out::default()).collect();
+        let clients = streams.iter().zip(&outs).map(|(stream, out)| {
+            // Any size will do, as long as the same input is cut the same way again.
+            let size = 1 + stream.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 200;
+            let input = Chunks { rest: stream, size };
+            stdio::run(self.app.gateway().clone(), input, out.clone(), CancellationToken::new())
+        });
+        self.runtime.block_on(join_all(clients));
+        outs.into_iter().map(|out| std::mem::take(&mut *out.0.lock().expect("nobody panics"))).collect()
     }
 }
 

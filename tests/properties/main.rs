@@ -16,6 +16,7 @@ mod answers;
 mod cases;
 mod config;
 mod corpus;
+mod crossing;
 mod dice;
 mod frames;
 mod framing;
@@ -27,6 +28,7 @@ mod planted;
 mod sse;
 
 use crate::cases::any_input;
+use crate::cases::any_of;
 use crate::cases::many;
 use crate::corpus::Corpus;
 use std::sync::Arc;
@@ -96,4 +98,10 @@ fn any_split_of_a_stream_gives_the_same_lines() {
 #[ignore = "a million cases: run by .ci/run"]
 fn any_answers_go_to_their_callers_or_to_nobody() {
     many("pending", pending::case);
+}
+
+#[test]
+#[ignore = "hundreds of thousands of calls: run by .ci/run"]
+fn any_clients_at_once_get_their_own_answers() {
+    any_of("crossing", 50_000, crossing::case);
 }

@@ -18,9 +18,9 @@ use tokio::io::BufReader;
 use tokio::io::DuplexStream;
 use tokio::task::JoinSet;
 
-const TOOLS: [&str; 17] = [
-    "script", "echo", "late", "silent", "twice", "both", "neither", "wrong_id", "die", "garbage", "half",
-    "deep", "long", "notes", "error", "utf8", "odd",
+const TOOLS: [&str; 19] = [
+    "script", "tag", "held", "echo", "late", "silent", "twice", "both", "neither", "wrong_id", "die",
+    "garbage", "half", "deep", "long", "notes", "error", "utf8", "odd",
 ];
 
 /// Connects every entry to a server of its own.
@@ -57,6 +57,7 @@ impl Connect for Peers {
 async fn serve(stream: DuplexStream, script: Script) {
     let (reader, mut writer) = tokio::io::split(stream);
     let mut lines = BufReader::new(reader).lines();
+    let mut held = Vec::new();
     while let Ok(Some(line)) = lines.next_line().await {
         let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
         let Some(id) = message.get("id").map(Value::to_string) else { continue };
@@ -79,7 +80,13 @@ async fn serve(stream: DuplexStream, script: Script) {
             }
             continue;
         }
-        for bytes in replies(&id, method, tool, &message["params"]) {
+        if tool == "held" {
+            // Until something else comes; then the last of them first.
+            held.push(replies(&id, method, tool, &message["params"]));
+            continue;
+        }
+        let now = replies(&id, method, tool, &message["params"]);
+        for bytes in std::iter::once(now).chain(held.drain(..).rev()).flatten() {
             if writer.write_all(&bytes).await.is_err() {
                 return;
             }
@@ -105,6 +112,10 @@ fn replies(id: &str, method: &str, tool: &str, params: &Value) -> Vec<Vec<u8>> {
     }
     let plain = r#"{"content":[{"type":"text","text":"done"}]}"#;
     match tool {
+        "tag" | "held" => {
+            let arguments = params.get("arguments").map_or("{}".to_owned(), Value::to_string);
+            vec![result(id, &format!(r#"{{"content":[],"structuredContent":{arguments}}}"#))]
+        }
         "silent" => Vec::new(),
         "twice" => vec![result(id, plain), result(id, plain)],
         "both" => vec![message(id, &format!(r#""result":{plain},"error":{{"code":1,"message":"both"}}"#))],

@@ -15,6 +15,7 @@ use crate::plan::Ticker;
 use crate::plan::bound;
 use crate::probe::Probe;
 use crate::probe::is_marked;
+use crate::probe::is_named;
 use crate::random::Random;
 use crate::support::eventually::now;
 use crate::support::eventually::within;
@@ -74,6 +75,8 @@ fn rewrite(conf: &TempConf, end: Instant) -> u64 {
 #[derive(Default)]
 struct Kills {
     count: u64,
+    /// Of them those before the server was ready.
+    at_start: u64,
     slowest: Duration,
     /// Those that did not answer in time.
     late: Vec<String>,
@@ -95,7 +98,11 @@ fn kill(conf: &TempConf, sides: &[Arc<Targets>], mut random: Random, end: Instan
         if !is_marked(pid, &conf.mark()) {
             continue;
         }
+        let others = processes::marked(&conf.mark());
         processes::signal(pid, Signal::KILL);
+        if random.below(4) == 0 {
+            kills.at_start += u64::from(kill_successor(conf, &name(target), &others));
+        }
         let began = now();
         if !within(bound(BACK_WITHIN), || side.pid(target) != pid) {
             kills.late.push(format!("{} after kill {}", name(target), kills.count));
@@ -103,6 +110,17 @@ fn kill(conf: &TempConf, sides: &[Arc<Targets>], mut random: Random, end: Instan
         kills.count += 1;
         kills.slowest = kills.slowest.max(now().saturating_duration_since(began));
     }
+}
+
+/// Kills the process of a server that was not there before, as soon as there is one. False when none comes in time.
+fn kill_successor(conf: &TempConf, name: &str, before: &[u32]) -> bool {
+    let is_new = |pid: &u32| !before.contains(pid) && is_named(*pid, name);
+    let mut found = None;
+    within(BACK_WITHIN / 4, || {
+        found = processes::marked(&conf.mark()).into_iter().find(is_new);
+        found.is_some()
+    });
+    found.inspect(|pid| processes::signal(*pid, Signal::KILL)).is_some()
 }
 
 /// The gateways and clients of the test.
@@ -169,6 +187,7 @@ fn every_call_has_one_answer_while_servers_are_killed_and_the_file_is_rewritten(
         .with("wrong", totals.wrong)
         .with("unnamed", totals.unnamed)
         .with("kills", kills.count)
+        .with("kills_at_start", kills.at_start)
         .with("errors_killed", of(0..KILLED))
         .with("errors_untouched", of(KILLED..SERVERS - 1))
         .with("errors_edited", of(SERVERS - 1..SERVERS))

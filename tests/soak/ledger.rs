@@ -9,6 +9,7 @@ use crate::support::stdio_client::lock;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
@@ -34,6 +35,8 @@ pub struct Ledger {
 #[derive(Default)]
 struct State {
     open: HashMap<String, Open>,
+    /// Requests that were given up; an answer may have been on its way.
+    given_up: HashSet<String>,
     /// The highest number that an id was made from.
     highest: u64,
     totals: Totals,
@@ -52,6 +55,8 @@ pub struct Totals {
     pub sent: u64,
     /// Requests with an answer.
     pub answered: u64,
+    /// Answers that crossed with the word that they were not wanted.
+    pub crossed: u64,
     /// Requests without one.
     pub lost: u64,
     /// Answers beyond the first.
@@ -134,6 +139,10 @@ impl Ledger {
         let mut guard = lock(&self.state);
         let state = &mut *guard;
         let Some(open) = state.open.remove(&id) else {
+            if state.given_up.remove(&id) {
+                state.totals.crossed += 1;
+                return false;
+            }
             let number: Option<u64> = id.trim_matches('"').parse().ok();
             match number.is_some_and(|number| number <= state.highest) {
                 true => state.totals.dup += 1,
@@ -201,6 +210,21 @@ impl Ledger {
         lock(&self.state).open.extract_if(|_, open| open.target == target).map(|(id, _)| id).collect()
     }
 
+    /// A request is given up: there may be an answer to it, or none. False when it has one.
+    pub fn give_up(&self, id: &str) -> bool {
+        let mut state = lock(&self.state);
+        let open = state.open.remove(id).is_some();
+        if open {
+            state.given_up.insert(id.to_owned());
+        }
+        open
+    }
+
+    /// The `place`-th of the open requests, in no order.
+    pub fn any_open(&self, place: usize) -> Option<String> {
+        lock(&self.state).open.keys().nth(place).cloned()
+    }
+
     /// How long answers took since this was asked last.
     pub fn take_latency(&self) -> Latency {
         std::mem::take(&mut lock(&self.state).totals.latency)
@@ -229,6 +253,7 @@ impl Totals {
             let one = ledger.totals();
             sum.sent += one.sent;
             sum.answered += one.answered;
+            sum.crossed += one.crossed;
             sum.lost += one.lost;
             sum.dup += one.dup;
             sum.wrong += one.wrong;

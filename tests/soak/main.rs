@@ -21,6 +21,7 @@ mod random;
 mod web;
 
 mod bounds;
+mod cancels;
 mod chaos;
 mod drain;
 mod first_process;

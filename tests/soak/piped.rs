@@ -6,6 +6,7 @@ use crate::ledger::Ledger;
 use crate::load::Draw;
 use crate::load::Era;
 use crate::plan::Ticker;
+use crate::random::Random;
 use crate::support::eventually::now;
 use crate::support::eventually::patience;
 use crate::support::eventually::within;
@@ -123,12 +124,23 @@ impl Piped {
 
     /// Cancels all calls to a server; an answer that comes all the same is one too many.
     pub fn cancel(&self, target: usize) {
-        for id in self.shared.ledger.withdraw(target) {
-            let params = format!(r#""requestId":{id},"reason":"enough""#);
-            self.send(&format!(
-                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{{params}}}}}"#
-            ));
-        }
+        self.shared.ledger.withdraw(target).iter().for_each(|id| self.say_cancelled(id));
+    }
+
+    /// Cancels any call. False when there is none.
+    pub fn cancel_any(&self, random: &mut Random) -> bool {
+        let ledger = &self.shared.ledger;
+        let place = random.below(ledger.open().max(1) as u64) as usize;
+        let Some(id) = ledger.any_open(place).filter(|id| ledger.give_up(id)) else { return false };
+        self.say_cancelled(&id);
+        true
+    }
+
+    fn say_cancelled(&self, id: &str) {
+        let params = format!(r#""requestId":{id},"reason":"enough""#);
+        self.send(&format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{{params}}}}}"#
+        ));
     }
 
     /// Waits for what is in flight; what does not come counts as lost.

@@ -68,6 +68,13 @@ pub fn is_marked(pid: u32, mark: &str) -> bool {
     environ.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
 }
 
+/// Whether a process was started with this after `--name`.
+pub fn is_named(pid: u32, name: &str) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = line.split(|byte| *byte == 0);
+    words.any(|word| word == b"--name") && words.next() == Some(name.as_bytes())
+}
+
 /// Looks at a process again and again.
 pub struct Probe {
     pid: u32,

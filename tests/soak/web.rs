@@ -22,6 +22,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use std::time::Instant;
 
 /// The client.
@@ -151,6 +152,19 @@ impl Wire<'_> {
             let text = answers.first().and_then(|answer| answer.json.pointer("/error/message")?.as_str());
             text.is_some_and(|text| text.contains("already in flight"))
         })
+    }
+
+    /// Makes a call and hangs up after this time, whatever has come.
+    pub fn call_and_leave(mut self, draw: Draw, after: Duration) {
+        let web = self.web;
+        let number = web.next.fetch_add(1, Ordering::SeqCst);
+        let id = number.to_string();
+        let sent = self.send(&id, number, draw);
+        Ticker::every(after).wait();
+        match sent {
+            Ok(()) => drop(web.ledger.give_up(&id)),
+            Err(error) => web.ledger.broken(&id, &error.to_string()),
+        }
     }
 
     /// Connects before the first call.

@@ -202,7 +202,7 @@ impl Talk {
                 }
                 Heard::Other
             }
-            Err(malformed) => Heard::Odd(format!("gave an answer that cannot be read: {malformed}")),
+            Err(malformed) => Heard::Odd(malformed.text),
         }
     }
 

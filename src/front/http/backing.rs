@@ -39,6 +39,8 @@ pub trait Backing: Send + Sync + 'static {
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str);
     /// The arguments of a tool that headers must repeat.
     fn param_headers(&self, caller: &Caller, tool: &str) -> Vec<ParamHeader>;
+    /// True once no new requests are taken. Part of every request.
+    fn is_ending(&self) -> bool;
     /// Why requests are better sent elsewhere; `None` while they are taken.
     fn unready(&self) -> Option<&'static str>;
     /// How everything is, for people and scripts.
@@ -86,6 +88,10 @@ impl Backing for Gateway {
         // A tool that the caller may not use is like one that does not exist.
         let permitted = route.and_then(|route| snapshot.policy.permit(caller, route));
         permitted.map_or_else(Vec::new, |_| snapshot.catalog.param_headers(tool).to_vec())
+    }
+
+    fn is_ending(&self) -> bool {
+        self.core().standing().is_ending()
     }
 
     fn unready(&self) -> Option<&'static str> {

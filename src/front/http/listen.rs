@@ -189,7 +189,10 @@ impl Connection {
                 return;
             }
             () = expired.as_mut() => return tracing::debug!(%peer, "the connection took too long"),
-            () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
+            // A connection that nothing came over yet would be closed at once, with a request on its way perhaps.
+            () = closing.cancelled() => if !pulse.awaits_header() {
+                connection.as_mut().graceful_shutdown();
+            },
         }
         pulse.hurry();
         let mut expired = pin!(pulse.expired(terms.patience));

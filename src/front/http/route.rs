@@ -23,9 +23,11 @@ use crate::wire::message;
 use crate::wire::message::Message;
 use crate::wire::scan;
 use http::HeaderMap;
+use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::StatusCode;
+use http::header::CONNECTION;
 use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,6 +53,9 @@ pub async fn answer(
     };
     if let Some(origin) = exposed_to {
         cors::expose(&mut reply, origin);
+    }
+    if site.is_ending() {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply
 }

@@ -35,9 +35,9 @@ pub struct Site {
 }
 
 impl Site {
-    /// True once the front is to end.
+    /// True once the front or the gateway is to end.
     #[must_use]
     pub fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Relaxed)
+        self.ending.load(Ordering::Relaxed) || self.backing.is_ending()
     }
 }

@@ -89,6 +89,12 @@ impl Pulse {
         Busy(Arc::clone(self))
     }
 
+    /// True while the first request, or the rest of a header, is awaited.
+    #[must_use]
+    pub fn awaits_header(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == HEAD
+    }
+
     /// The front is to end: what has not become a request by now is not waited for long.
     pub fn hurry(&self) {
         self.hurried.store(self.now(), Ordering::Relaxed);

@@ -151,6 +151,10 @@ impl Backing for Fake {
         if tool == "regional" { param_header::of_tool(&listed) } else { Vec::new() }
     }
 
+    fn is_ending(&self) -> bool {
+        false
+    }
+
     fn unready(&self) -> Option<&'static str> {
         None
     }

@@ -85,12 +85,15 @@ async fn shutdown_finishes_what_is_in_flight() {
     let mut listening = front.client().await;
     listening.request("GET", "/mcp", &format!("{session}accept: text/event-stream\r\n"), "").await;
     assert_eq!(listening.head().await.status, 200);
+    let mut fresh = front.client().await;
     let mut idle = front.client().await;
     idle.request("GET", "/healthz", "", "").await;
     assert_eq!(idle.response().await.status, 200);
 
     front.shutdown.cancel();
     assert_eq!(listening.event().await, None, "the stream of a session ends well");
+    let begun = fresh.post(&session, &legacy("hold")).await;
+    assert_eq!(begun.status, 503, "a request that was on its way is answered");
     listening.closed().await;
     idle.closed().await;
     for (headers, body) in [modern("hold"), (format!("{POST}{session}"), legacy("hold"))] {
