@@ -32,7 +32,8 @@ fn reap(is_ours: impl Fn(u32) -> bool) {
         for process in dead.intersection(&before) {
             if let Some(pid) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
                 // Somebody else may have been faster.
-                let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+                let _ =
+                    rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
             }
         }
         before = dead;
