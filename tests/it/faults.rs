@@ -198,6 +198,32 @@ fn no_fault_of_an_http_server_hangs_a_caller() {
     }
 }
 
+#[test]
+fn no_fault_over_the_old_transport_or_a_websocket_hangs_a_caller() {
+    let conf = TempConf::new();
+    for (kind, how, scheme, path) in [("sse", "--old-sse", "http", "/sse"), ("ws", "--ws", "ws", "/")] {
+        let web = conf.web_fake(kind, how, &[]);
+        let entry = web.entry_for(kind, scheme, path).set("callTimeoutMs", 1500);
+        let mut config = servers([(kind, entry), ("good", conf.fake("good"))]);
+        config["gateway"] = json!({ "limits": { "messageBytes": MIB } });
+        conf.write(&config);
+        let client = conf.legacy();
+        let none = || json!({});
+        let rows = vec![
+            Fault("line", json!({ "mib": 2 }), &["more than"]),
+            Fault("deep", json!({ "n": 200 }), &["nested"]),
+            Fault("both", none(), &["both"]),
+            Fault("neither", none(), &["neither"]),
+            Fault("garbage", none(), &["no answer"]),
+            Fault("half_line", none(), &["cannot be read"]),
+            Fault("wrong_id", none(), &["unknown id"]),
+            Fault("twice", none(), &[]),
+            Fault("hang", none(), &["no answer"]),
+        ];
+        table(&client, kind, rows);
+    }
+}
+
 /// The most memory a process has had, in bytes.
 fn peak(pid: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
