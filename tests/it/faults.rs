@@ -5,6 +5,7 @@
 
 use crate::support::eventually::eventually;
 use crate::support::eventually::now;
+use crate::support::gateway::Gateway;
 use crate::support::message::Message;
 use crate::support::processes;
 use crate::support::stdio_client::StdioClient;
@@ -197,6 +198,32 @@ fn no_fault_of_an_http_server_hangs_a_caller() {
     }
 }
 
+#[test]
+fn no_fault_over_the_old_transport_or_a_websocket_hangs_a_caller() {
+    let conf = TempConf::new();
+    for (kind, how, scheme, path) in [("sse", "--old-sse", "http", "/sse"), ("ws", "--ws", "ws", "/")] {
+        let web = conf.web_fake(kind, how, &[]);
+        let entry = web.entry_for(kind, scheme, path).set("callTimeoutMs", 1500);
+        let mut config = servers([(kind, entry), ("good", conf.fake("good"))]);
+        config["gateway"] = json!({ "limits": { "messageBytes": MIB } });
+        conf.write(&config);
+        let client = conf.legacy();
+        let none = || json!({});
+        let rows = vec![
+            Fault("line", json!({ "mib": 2 }), &["more than"]),
+            Fault("deep", json!({ "n": 200 }), &["nested"]),
+            Fault("both", none(), &["both"]),
+            Fault("neither", none(), &["neither"]),
+            Fault("garbage", none(), &["no answer"]),
+            Fault("half_line", none(), &["cannot be read"]),
+            Fault("wrong_id", none(), &["unknown id"]),
+            Fault("twice", none(), &[]),
+            Fault("hang", none(), &["no answer"]),
+        ];
+        table(&client, kind, rows);
+    }
+}
+
 /// The most memory a process has had, in bytes.
 fn peak(pid: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
@@ -204,40 +231,86 @@ fn peak(pid: u32) -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") << 10
 }
 
-/// R3: every line of the corpus that is fuzzed, sent to the program.
-#[test]
-fn every_frame_of_the_corpus_gets_one_answer_and_the_connection_lives() {
-    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").tools(&["echo", "pid"]))]));
-    let client = conf.legacy();
+/// The lines of the corpus that is fuzzed, each with its file.
+fn corpus() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/frames");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("the corpus is there")
         .map(|entry| entry.expect("an entry").path())
         .collect();
     files.sort();
-    let mut lines = 0;
-    for file in files {
-        for line in std::fs::read(&file).expect("a file").split(|byte| *byte == b'\n') {
-            let line = line.trim_ascii();
-            let text = String::from_utf8_lossy(line);
-            // What changes the session, or needs another server, is checked in memory.
-            let other = ["initialize", "2025-03-26", "cancelled", "listen", "setLevel", "subscribe"];
-            if line.is_empty() || other.iter().any(|word| text.contains(word)) {
-                continue;
-            }
-            let before = answers(&client);
-            client.send_bytes(&[line, b"\n"].concat());
-            client.request("ping", json!({})).result();
-            let due = usize::from(!is_told(line));
-            eventually(&format!("{due} answers to {} in {}", line.escape_ascii(), file.display()), || {
-                answers(&client) == before + due + 1
-            });
-            lines += 1;
+    let lines = files.iter().flat_map(|file| {
+        let bytes = std::fs::read(file).expect("a file");
+        let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.trim_ascii().to_vec());
+        let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+        lines.into_iter().map(|line| (file.display().to_string(), line))
+    });
+    let lines: Vec<_> = lines.collect();
+    assert!(lines.len() >= 200, "{} lines", lines.len());
+    lines
+}
+
+/// R3: every line of the corpus that is fuzzed, sent to the program.
+#[test]
+fn every_frame_of_the_corpus_gets_one_answer_and_the_connection_lives() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").tools(&["echo", "pid"]))]));
+    let client = conf.legacy();
+    for (file, line) in corpus() {
+        let text = String::from_utf8_lossy(&line);
+        // What changes the session, or needs another server, is checked in memory.
+        let other = ["initialize", "2025-03-26", "cancelled", "listen", "setLevel", "subscribe"];
+        if other.iter().any(|word| text.contains(word)) {
+            continue;
         }
+        let before = answers(&client);
+        client.send_bytes(&[&*line, b"\n"].concat());
+        client.request("ping", json!({})).result();
+        let due = usize::from(!is_told(&line));
+        eventually(&format!("{due} answers to {} in {file}", line.escape_ascii()), || {
+            answers(&client) == before + due + 1
+        });
     }
-    assert!(lines >= 100, "{lines} lines");
     client.call("a__pid", json!({})).result();
     assert!(!client.stderr().contains("panicked"), "{}", client.stderr());
+}
+
+/// R3 over HTTP: each is one response, an answer or a refusal of the request, whatever the client says it is.
+#[test]
+fn every_frame_of_the_corpus_gets_one_response_over_http() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").tools(&["echo", "pid"]))]));
+    let gateway = Gateway::on(&conf).http();
+    let (legacy, modern) = (gateway.legacy(), gateway.modern());
+    for (file, line) in corpus() {
+        // A subscription is a stream that stays open.
+        if String::from_utf8_lossy(&line).contains("subscriptions/listen") {
+            continue;
+        }
+        for client in [&legacy, &modern] {
+            let lines = [
+                ("mcp-session-id", client.session.as_deref()),
+                ("mcp-protocol-version", client.version.as_deref()),
+            ];
+            let mut head = format!(
+                "POST /mcp HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+                 accept: application/json, text/event-stream\r\ncontent-length: {}\r\n",
+                gateway.addr(),
+                line.len()
+            );
+            for (name, value) in lines {
+                head.extend(value.map(|value| format!("{name}: {value}\r\n")));
+            }
+            let reply = client.raw(&[head.as_bytes(), b"\r\n", &line].concat()).head();
+            let status = reply.status;
+            assert!([200, 202, 400, 404].contains(&status), "{status} to {} in {file}", line.escape_ascii());
+            let body = reply.body();
+            let answers = body.matches(r#""jsonrpc":"2.0""#).count();
+            assert!(status == 202 || answers >= 1, "{status} to {} in {file}: {body}", line.escape_ascii());
+        }
+    }
+    for client in [&legacy, &modern] {
+        client.call("a__pid", json!({})).result();
+    }
+    assert!(!gateway.stderr().contains("panicked"), "{}", gateway.stderr());
 }
 
 fn answers(client: &StdioClient) -> usize {

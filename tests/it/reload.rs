@@ -90,6 +90,10 @@ fn each_kind_of_list_that_changed_is_announced_once() {
         let plain = conf.fake("plain").tools(&["pid"]).args(&["--prompts", "0", "--resources", "0"]);
         servers([("a", conf.fake("a")), ("plain", plain)])
     });
+    // Once all is saved nothing is news at the start.
+    let first = conf.legacy();
+    first.close();
+    assert!(first.exit().success(), "{}", first.stderr());
     let client = conf.legacy();
     client.request("prompts/list", json!({})).result();
     assert_eq!(counts(&client), [0, 0, 0]);
