@@ -8,14 +8,14 @@ mod birth;
 mod exit;
 pub mod ledger;
 mod lookup;
-#[cfg(not(unix))]
-mod portable;
 pub mod reaper;
 mod spawn_error;
 pub mod stderr;
 mod tree;
 #[cfg(unix)]
 mod unix;
+#[cfg(not(unix))]
+mod windows;
 
 pub use crate::downstream::process::exit::ExitText;
 pub use crate::downstream::process::spawn_error::SpawnError;

@@ -5,12 +5,17 @@
 //! processes may share, so the old flags are restored at the end. Terminals and files stay with tokio's blocking pool.
 //! Pipes are also made to hold more: see [`widen`].
 
+#[cfg(unix)]
 use std::io;
+#[cfg(unix)]
 use std::pin::Pin;
+#[cfg(unix)]
 use std::task::Context;
+#[cfg(unix)]
 use std::task::Poll;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
+#[cfg(unix)]
 use tokio::io::ReadBuf;
 
 /// Where a stdio client's bytes come from.

@@ -5,10 +5,10 @@
 
 use crate::config::model::StopGrace;
 use crate::downstream::process::exit::ExitText;
-#[cfg(not(unix))]
-use crate::downstream::process::portable as os;
 #[cfg(unix)]
 use crate::downstream::process::unix as os;
+#[cfg(not(unix))]
+use crate::downstream::process::windows as os;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -112,7 +112,7 @@ impl ChildTree {
             os::ask_to_end(&mut self.leader);
             if !self.ended_by(until).await {
                 how = How::Kill;
-                os::kill(&mut self.leader);
+                os::kill(&mut self.leader, &mut self.watch);
                 self.ended_by(Instant::now() + KILL_WAIT).await;
             }
         }
@@ -137,13 +137,13 @@ impl ChildTree {
         }
         let until = asked_until.unwrap_or_else(|| Instant::now() + term);
         self.reap();
-        if !os::group_lives(&self.leader) {
+        if !os::group_lives(&self.leader, &self.watch) {
             return How::Eof;
         }
         if timeout_at(until, self.group_empty()).await.is_ok() {
             return How::Term;
         }
-        os::kill(&mut self.leader);
+        os::kill(&mut self.leader, &mut self.watch);
         if timeout(KILL_WAIT, self.group_empty()).await.is_err() {
             tracing::debug!(group = self.pid(), "process group is not empty after SIGKILL");
         }
@@ -152,7 +152,7 @@ impl ChildTree {
 
     async fn group_empty(&self) {
         let [mut pause, longest] = GROUP_LOOK;
-        while os::group_lives(&self.leader) {
+        while os::group_lives(&self.leader, &self.watch) {
             sleep(pause).await;
             pause = longest.min(pause * 2);
         }
@@ -172,12 +172,12 @@ impl Drop for ChildTree {
         match self.stage {
             Stage::Done => {}
             Stage::Reaped => {
-                if os::group_lives(&self.leader) {
-                    os::kill(&mut self.leader);
+                if os::group_lives(&self.leader, &self.watch) {
+                    os::kill(&mut self.leader, &mut self.watch);
                 }
             }
             Stage::Owned => {
-                os::kill(&mut self.leader);
+                os::kill(&mut self.leader, &mut self.watch);
                 reap_later(&mut self.leader);
             }
         }

@@ -77,7 +77,7 @@ pub(super) fn ask_to_end(child: &mut std::process::Child) {
 }
 
 /// Ends the group of the child at once.
-pub(super) fn kill(child: &mut std::process::Child) {
+pub(super) fn kill(child: &mut std::process::Child, _: &mut ExitWatch) {
     signal(child, Signal::KILL);
 }
 
@@ -87,7 +87,7 @@ fn signal(child: &std::process::Child, signal: Signal) {
 }
 
 /// Is anybody left in the group of the child, which must be reaped?
-pub(super) fn group_lives(child: &std::process::Child) -> bool {
+pub(super) fn group_lives(child: &std::process::Child, _: &ExitWatch) -> bool {
     // As the first process of a container this program inherits what its children leave behind.
     let adopted = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     while let Ok(Some(_)) = rustix::process::waitid(WaitId::Pgid(Some(number(child))), adopted) {}
