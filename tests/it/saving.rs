@@ -222,6 +222,8 @@ fn every_way_of_saving_is_applied_once_and_whole() {
             look();
             client.request("tools/list", json!({})).tools() == [shows(&next)]
         });
+        // The word of it may come a moment after its effect.
+        eventually(&format!("{name} is told"), || told(&client).0 > counted.0);
         let (used, refused) = told(&client);
         assert_eq!(refused, 0, "{name}: half a file was read: {}", client.stderr());
         // A hundred saves may take longer than a quiet moment; a link is new, too.
