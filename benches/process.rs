@@ -6,14 +6,14 @@
 //! Options after `--`: `--seconds S` for each run (2), `--runs N` of which the median counts (3), `--only TEXT`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its result")]
 
+mod children;
 mod programs;
 mod rig;
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::{Value, json};
 
 /// What stands between the load generator and the echo server.
@@ -126,7 +126,7 @@ impl Bench {
             SetUp::Gateway => load.arg("--").arg(programs::GATEWAY).args(self.serve()),
             SetUp::GatewayHttp => return self.measure_http(load),
         };
-        report(load)
+        children::report(load)
     }
 
     fn measure_http(&self, mut load: Command) -> anyhow::Result<Value> {
@@ -137,11 +137,11 @@ impl Bench {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
-        let measured = address(&mut gateway).and_then(|address| {
+        let measured = children::address(&mut gateway).and_then(|address| {
             load.args(["--url", &format!("http://{address}/mcp"), "--cpu-pid", &gateway.id().to_string()]);
-            report(load)
+            children::report(load)
         });
-        stop(gateway);
+        children::stop(gateway);
         measured
     }
 
@@ -155,49 +155,6 @@ impl SetUp {
     fn is_gateway(self) -> bool {
         matches!(self, Self::Gateway | Self::GatewayHttp)
     }
-}
-
-/// Runs the load generator and reads its report.
-fn report(mut load: Command) -> anyhow::Result<Value> {
-    let output = load.stderr(Stdio::piped()).output()?;
-    if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-/// Where the gateway says that it listens; what it logs after that is thrown away.
-fn address(gateway: &mut Child) -> anyhow::Result<String> {
-    let mut said = String::new();
-    let mut log = BufReader::new(gateway.stderr.take().context("no stderr")?);
-    while log.read_line(&mut said)? > 0 {
-        let port = said.split("127.0.0.1:").skip(1).find_map(|rest| {
-            let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            (!port.is_empty() && port != "0").then_some(port)
-        });
-        if let Some(port) = port {
-            std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-            return Ok(format!("127.0.0.1:{port}"));
-        }
-    }
-    bail!("the gateway does not say where it listens: {said}")
-}
-
-/// Asks the gateway to end, so that it stops its servers; a deaf one is killed.
-fn stop(mut gateway: Child) {
-    #[cfg(unix)]
-    if let Some(pid) = i32::try_from(gateway.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // It may be gone already; either way it is waited for.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        for _ in 0..500 {
-            if matches!(gateway.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-    }
-    drop(gateway.kill());
-    drop(gateway.wait());
 }
 
 impl Row {

@@ -9,6 +9,8 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use crate::text::payload;
+
 /// What is to be done, the same for every connection.
 #[derive(Clone)]
 pub struct Plan {
@@ -68,21 +70,23 @@ struct Content {
     text: String,
 }
 
+/// What every request of a modern client says of itself: a member of its params.
+pub const META: &str = concat!(
+    r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
+    r#""io.modelcontextprotocol/clientInfo":{"name":"bench-load","version":"1"},"#,
+    r#""io.modelcontextprotocol/clientCapabilities":{}}"#
+);
+
 const START: &[u8] = br#"{"jsonrpc":"2.0","id":"#;
 
 impl Plan {
     pub fn new(cli: &super::Cli) -> Self {
-        let mut letter = 7_u32;
-        let text: String = std::iter::repeat_with(|| {
-            letter = letter.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            char::from(b'a' + (letter >> 24) as u8 % 26)
-        })
-        .take(cli.size)
-        .collect();
+        let text = payload(cli.size);
+        let meta = if cli.modern { format!(",{META}") } else { String::new() };
         let name = serde_json::Value::from(cli.tool.as_str());
         let argument = serde_json::Value::from(cli.argument.as_str());
         let rest = format!(
-            r#","method":"tools/call","params":{{"name":{name},"arguments":{{{argument}:"{text}"}}}}}}"#
+            r#","method":"tools/call","params":{{"name":{name},"arguments":{{{argument}:"{text}"}}{meta}}}}}"#
         );
         Self {
             in_flight: cli.in_flight,

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Report;
-use crate::calls::{Calls, Plan, Tally};
+use crate::calls::{Calls, META, Plan, Tally};
 use crate::process::Usage;
 
 /// What a legacy client says before it calls. Their ids are like those of no call.
@@ -28,7 +28,7 @@ pub const HANDSHAKE: [&str; 3] = [
 /// How long the other side may take for all that is not measured, before it counts as hung.
 const SILENCE: Duration = Duration::from_secs(20);
 
-struct Connection {
+pub struct Connection {
     stream: TcpStream,
     /// The head of each request, up to the value of `Content-Length`.
     head: String,
@@ -39,23 +39,30 @@ struct Connection {
 
 /// The parts of an answer's head that matter.
 #[derive(Default)]
-struct Head {
-    status: u16,
+pub struct Head {
+    pub status: u16,
     length: Option<usize>,
     chunked: bool,
     events: bool,
     session: Option<String>,
 }
 
-pub fn run(plan: Plan, url: &str, cpu_pid: Option<u32>) -> anyhow::Result<Report> {
+/// `modern` is the tool that is called, when that is to be done in the era of 2026-07-28.
+pub fn run(plan: Plan, url: &str, modern: Option<&str>, cpu_pid: Option<u32>) -> anyhow::Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (authority, path) = split(url)?;
-        let session = timeout(SILENCE, handshake(authority, path)).await.context("no handshake")??;
+        let headers = match modern {
+            None => timeout(SILENCE, handshake(authority, path)).await.context("no handshake")??,
+            Some(tool) => {
+                timeout(SILENCE, discover(authority, path)).await.context("no answer")??;
+                modern_headers("tools/call", Some(tool))
+            }
+        };
         let start = Instant::now() + plan.warm_up;
         let mut connections = JoinSet::new();
         for number in 0..plan.in_flight {
-            let connection = Connection::open(authority, path, session.as_deref()).await?;
+            let connection = Connection::open(authority, path, &headers).await?;
             connections.spawn(connection.work(Calls::new(plan.clone(), number, 1), plan.clone(), start));
         }
         tokio::time::sleep_until(start).await;
@@ -71,25 +78,43 @@ pub fn run(plan: Plan, url: &str, cpu_pid: Option<u32>) -> anyhow::Result<Report
     })
 }
 
-fn split(url: &str) -> anyhow::Result<(&str, &str)> {
+pub fn split(url: &str) -> anyhow::Result<(&str, &str)> {
     let rest = url.strip_prefix("http://").context("only http:// is spoken here")?;
     Ok(rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash)))
 }
 
-async fn handshake(authority: &str, path: &str) -> anyhow::Result<Option<String>> {
-    let mut connection = Connection::open(authority, path, None).await?;
-    let mut session = None;
+/// What a modern client says beside its requests.
+fn modern_headers(method: &str, name: Option<&str>) -> String {
+    let name = name.map(|name| format!("Mcp-Name: {name}\r\n")).unwrap_or_default();
+    format!("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\n{name}")
+}
+
+/// What a modern client asks before it calls.
+async fn discover(authority: &str, path: &str) -> anyhow::Result<()> {
+    for method in ["server/discover", "tools/list"] {
+        let mut connection = Connection::open(authority, path, &modern_headers(method, None)).await?;
+        let request = format!(r#"{{"jsonrpc":"2.0","id":"first","method":"{method}","params":{{{META}}}}}"#);
+        let (head, body) = connection.exchange(request.as_bytes()).await?;
+        ensure!(head.status == 200, "status {}: {}", head.status, lossy(&body));
+    }
+    Ok(())
+}
+
+/// Opens a session; the headers of its requests.
+async fn handshake(authority: &str, path: &str) -> anyhow::Result<String> {
+    let mut connection = Connection::open(authority, path, "").await?;
+    let mut headers = String::new();
     for message in HANDSHAKE {
         let (head, body) = connection.exchange(message.as_bytes()).await?;
         ensure!((200..300).contains(&head.status), "status {}: {}", head.status, lossy(&body));
         let refused = memchr::memmem::find(&body, br#""error""#).is_some();
         ensure!(!refused, "refused: {}", lossy(&body));
-        if head.session.is_some() {
-            session = head.session;
-            connection = Connection::open(authority, path, session.as_deref()).await?;
+        if let Some(id) = head.session {
+            headers = format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-11-25\r\n");
+            connection = Connection::open(authority, path, &headers).await?;
         }
     }
-    Ok(session)
+    Ok(headers)
 }
 
 fn lossy(body: &[u8]) -> String {
@@ -97,16 +122,13 @@ fn lossy(body: &[u8]) -> String {
 }
 
 impl Connection {
-    async fn open(authority: &str, path: &str, session: Option<&str>) -> anyhow::Result<Self> {
+    pub async fn open(authority: &str, path: &str, headers: &str) -> anyhow::Result<Self> {
         let stream =
             TcpStream::connect(authority).await.with_context(|| format!("cannot connect to {authority}"))?;
         stream.set_nodelay(true)?;
-        let session = session
-            .map(|id| format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-11-25\r\n"))
-            .unwrap_or_default();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\n\
-             Accept: application/json, text/event-stream\r\n{session}Content-Length: "
+             Accept: application/json, text/event-stream\r\n{headers}Content-Length: "
         );
         Ok(Self { stream, head, out: Vec::new(), buffer: Vec::with_capacity(1 << 16) })
     }
@@ -141,7 +163,7 @@ impl Connection {
         }
     }
 
-    async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(Head, Vec<u8>)> {
+    pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(Head, Vec<u8>)> {
         self.out.clear();
         self.out.extend_from_slice(self.head.as_bytes());
         self.out.extend_from_slice(request.len().to_string().as_bytes());

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! bench-load [--tool NAME] [--size BYTES] [--in-flight N] [--seconds S] -- COMMAND [ARG…]
-//! bench-load … --url http://127.0.0.1:8808/mcp --cpu-pid PID
+//! bench-load … --url http://127.0.0.1:8808/mcp --cpu-pid PID [--modern]
+//! bench-load --sessions N --url http://127.0.0.1:8808/mcp --cpu-pid PID
 //! ```
 //!
 //! It prints one line of JSON. It is raw on purpose (no rmcp, no code of the gateway), checks every answer, and follows
@@ -11,6 +12,7 @@
 mod calls;
 mod http;
 mod process;
+mod sessions;
 #[cfg(unix)]
 mod stdio;
 #[cfg(not(unix))]
@@ -19,6 +21,8 @@ mod stdio {
         anyhow::bail!("calls over pipes are measured on Unix only; use --url")
     }
 }
+
+mod text;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -61,6 +65,12 @@ struct Cli {
     /// Call over Streamable HTTP instead of starting a command
     #[arg(long, conflicts_with = "command", required_unless_present = "command")]
     url: Option<String>,
+    /// Speak 2026-07-28 instead of 2025-11-25 (HTTP)
+    #[arg(long, requires = "url")]
+    modern: bool,
+    /// Open this many sessions and leave them idle, instead of calling (HTTP)
+    #[arg(long, requires = "url", requires = "cpu_pid", conflicts_with = "modern")]
+    sessions: Option<u32>,
     /// The process whose CPU time and memory to report (default: the command)
     #[arg(long)]
     cpu_pid: Option<u32>,
@@ -88,12 +98,19 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
+    if let (Some(sessions), Some(url), Some(pid)) = (cli.sessions, &cli.url, cli.cpu_pid) {
+        return print(&sessions::run(sessions, url, pid)?);
+    }
     let plan = Plan::new(cli);
     let report = match &cli.url {
-        Some(url) => http::run(plan, url, cli.cpu_pid)?,
+        Some(url) => http::run(plan, url, cli.modern.then_some(&*cli.tool), cli.cpu_pid)?,
         None => stdio::run(plan, &cli.command, cli.cpu_pid, cli.flush)?,
     };
-    let mut line = serde_json::to_string(&report.to_json())?;
+    print(&report.to_json())
+}
+
+fn print(report: &serde_json::Value) -> anyhow::Result<()> {
+    let mut line = serde_json::to_string(report)?;
     line.push('\n');
     std::io::stdout().write_all(line.as_bytes()).context("cannot write the result")
 }

@@ -12,6 +12,8 @@ use crate::config::environment::Environment;
 use crate::config::locate::locate;
 use crate::config::problem::Severity;
 use crate::downstream::connector::Connector;
+#[cfg(unix)]
+use crate::downstream::process::adopted::keep_reaping;
 use crate::downstream::process::ledger::Ledger;
 use crate::downstream::process::reaper::Reaper;
 use crate::downstream::process::reaper::end_left_behind;
@@ -72,6 +74,10 @@ pub async fn app(global: &Global) -> Result<App, Exit> {
         std::thread::spawn(move || end_left_behind(&folder));
     }
     let reaper = environment.own_binary_path().map(|binary| Reaper::new(binary.to_owned(), ledger));
+    #[cfg(unix)]
+    if let Some(reaper) = reaper.clone() {
+        keep_reaping(move |process| reaper.knows(process));
+    }
     let connector = reaper.map_or_else(Connector::default, Connector::with_reaper);
     let options = Options { cache, connector: Arc::new(connector) };
     let app = App::from_file(&path, environment, options).await.map_err(|error| refused(&error))?;

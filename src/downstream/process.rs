@@ -2,6 +2,8 @@
 //!
 //! It speaks no protocol and does not decide when a child is started or stopped.
 
+#[cfg(unix)]
+pub mod adopted;
 mod birth;
 mod exit;
 pub mod ledger;

@@ -99,6 +99,15 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// As [`Outbox::close`], and what is queued is dropped: nobody will read it.
+    pub fn abandon(&self) {
+        let mut queue = self.lock();
+        queue.closed = true;
+        (queue.frames, queue.urgent) = (Vec::new(), Vec::new());
+        queue.marks.clear();
+        self.wake.notify_one();
+    }
+
     /// True when it takes no more.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -69,13 +69,13 @@ fn answers_errors_and_cancelled_calls_never_open_it() {
 
 #[test]
 fn one_call_of_many_is_tried_and_its_answer_lets_all_others_through() {
-    let (conf, client) = one("1s", |fake| fake.set("callTimeout", "400ms"));
+    let (conf, client) = one("1s", |fake| fake.set("tools", json!({ "hang": { "callTimeout": "400ms" } })));
     for _ in 0..3 {
         client.call("odd__hang", json!({}));
     }
     let mut all: Vec<Value> = Vec::new();
     eventually("one of the calls gets to the server", || {
-        all.extend((0..20).map(|_| client.begin_call("odd__sleep", json!({ "ms": 300 }))));
+        all.extend((0..20).map(|_| client.begin_call("odd__sleep", json!({ "ms": 1500 }))));
         all.iter().for_each(|id| drop(client.answer(id)));
         executed(&conf, "sleep") > 0
     });

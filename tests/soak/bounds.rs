@@ -31,8 +31,9 @@ const PIPELINED_GROWTH: u64 = 64 << 10;
 const LARGE: usize = 200;
 const LARGE_BYTES: usize = 1 << 20;
 const QUEUE_BYTES: u64 = 16 << 20;
-/// What the gateway may grow by, in KiB: the queue and as much again.
-const LARGE_GROWTH: u64 = 2 * (QUEUE_BYTES >> 10);
+/// What the gateway may grow by, in KiB: the queue of the process that is given up, that of the next one, and as much
+/// again.
+const LARGE_GROWTH: u64 = 3 * (QUEUE_BYTES >> 10);
 
 #[test]
 #[ignore = "thousands of calls at once; `.ci/run soak` runs it"]
@@ -98,10 +99,10 @@ fn a_server_that_does_not_read_costs_no_more_than_its_queue() {
     });
     eventually("every call is answered", || ledger.open() == 0);
     let refused = ledger.totals().errors();
-    // Whether it was given up: then another process answers.
+    // It was given up, and another process answers.
     client.begin(Draw { target: 1, ms: 0 });
     eventually("every call is answered", || ledger.open() == 0);
-    let change = probe.change(Duration::ZERO);
+    let (change, replaced) = (probe.change(Duration::ZERO), ledger.targets().pid(1) != pid);
     let totals = ledger.totals();
     Figures::of("deaf", &plan)
         .with("large_calls", LARGE)
@@ -111,11 +112,13 @@ fn a_server_that_does_not_read_costs_no_more_than_its_queue() {
         .with("dup", totals.dup)
         .with("wrong", totals.wrong)
         .with("errors_good", totals.failed.get(&0).copied().unwrap_or_default())
-        .with("replaced", ledger.targets().pid(1) != pid)
+        .with("replaced", replaced)
         .with("rss_base", base)
         .with("gateway", &change)
         .print();
     totals.check();
-    assert_eq!((totals.failed.get(&0), refused), (None, LARGE as u64), "{:#?}", totals.reasons);
+    assert_eq!(totals.failed.get(&0), None, "{:#?}", totals.reasons);
+    // On a slow machine the next process may be there before all calls are, and answer one.
+    assert!(replaced && refused > LARGE as u64 / 2, "{refused} refused");
     assert!(change.most <= base + LARGE_GROWTH, "{change}");
 }

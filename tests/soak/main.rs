@@ -24,6 +24,7 @@ mod bounds;
 mod cancels;
 mod chaos;
 mod drain;
+mod first_process;
 mod hung;
 mod ids;
 mod reload;

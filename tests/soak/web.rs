@@ -167,11 +167,6 @@ impl Wire<'_> {
         }
     }
 
-    /// Connects before the first call.
-    pub fn open(&mut self) -> io::Result<()> {
-        self.stream().map(drop)
-    }
-
     /// Makes a call that no ledger knows of; the first line of the response.
     pub fn status_of_a_call(&mut self, draw: Draw) -> io::Result<String> {
         let body = self.web.body(r#""late""#, "late", draw);

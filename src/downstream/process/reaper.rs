@@ -8,6 +8,7 @@ use crate::downstream::process::birth::started_at;
 use crate::downstream::process::ledger::Ledger;
 use crate::downstream::process::ledger::left_behind;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::io::Write;
 use std::path::Path;
@@ -34,6 +35,7 @@ pub struct Reaper(Arc<Mutex<Inner>>);
 struct Inner {
     binary: PathBuf,
     process: Option<Child>,
+    living: BTreeSet<u32>,
     ledger: Option<Ledger>,
 }
 
@@ -49,7 +51,7 @@ impl Reaper {
     /// are killed.
     #[must_use]
     pub fn new(binary: PathBuf, ledger: Option<Ledger>) -> Self {
-        Self(Arc::new(Mutex::new(Inner { binary, process: None, ledger })))
+        Self(Arc::new(Mutex::new(Inner { binary, process: None, living: BTreeSet::new(), ledger })))
     }
 
     /// Puts the group of a fresh child on the list.
@@ -57,11 +59,19 @@ impl Reaper {
     pub fn record(&self, group: u32) -> Entry {
         let mut inner = self.lock();
         inner.tell(&format!("+ {group} {}\n", started_at(group).unwrap_or_default()));
+        inner.living.insert(group);
         if let Some(ledger) = &mut inner.ledger {
             ledger.add(group);
         }
         drop(inner);
         Entry { reaper: self.clone(), group }
+    }
+
+    /// True for a child on the list, and for the reaper itself.
+    #[must_use]
+    pub fn knows(&self, process: u32) -> bool {
+        let inner = self.lock();
+        inner.living.contains(&process) || inner.process.as_ref().is_some_and(|own| own.id() == process)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -73,6 +83,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut inner = self.reaper.lock();
         inner.tell(&format!("- {}\n", self.group));
+        inner.living.remove(&self.group);
         if let Some(ledger) = &mut inner.ledger {
             ledger.remove(self.group);
         }

@@ -110,6 +110,9 @@ impl StdioLifeline {
         }
         let how = match (self.stuck(), &mut self.child) {
             (Some(longest), _) => {
+                // What waits for it can be much, and nobody will read it.
+                self.link.outbox().abandon();
+                self.writing.abort_all();
                 format!("neither read its stdin nor said anything for {} s", longest.as_secs_f32())
             }
             (None, None) => {
