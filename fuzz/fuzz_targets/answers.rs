@@ -4,6 +4,7 @@
 #[path = "../../tests/properties/answers.rs"]
 mod answers;
 #[path = "../../tests/properties/frames.rs"]
+#[expect(dead_code, reason = "other targets use the rest")]
 mod frames;
 #[path = "../../tests/properties/oracle.rs"]
 mod oracle;
