@@ -3,6 +3,9 @@
 //! What the binary, the tests and programs that embed the gateway call. It installs nothing process-wide: no signal
 //! handler, no subscriber, no panic hook.
 
+#[cfg(unix)]
+pub mod hosts;
+
 use crate::catalog::store::Store;
 use crate::config;
 use crate::config::LoadError;
@@ -12,6 +15,10 @@ use crate::config::problem::Problem;
 use crate::downstream::connect::Connect;
 use crate::downstream::connector::Connector;
 use crate::front;
+#[cfg(unix)]
+use crate::front::attached::Hosts;
+#[cfg(unix)]
+use crate::front::attached::Meeting;
 use crate::front::http::Bound;
 use crate::gateway::Gateway;
 use crate::gateway::Parts;
@@ -65,6 +72,9 @@ pub struct Fronts {
     pub stdio: Option<(Reader, Writer)>,
     /// A listener.
     pub http: Option<Bound>,
+    /// A meeting place of clients that share the gateway. Its end is the end of the app.
+    #[cfg(unix)]
+    pub attached: Option<(Meeting, Arc<dyn Hosts>)>,
 }
 
 impl App {
@@ -125,6 +135,9 @@ impl App {
         if let Some(follower) = follower {
             tasks.spawn(follower.run(gateway.clone(), stop.clone()));
         }
+        #[cfg(unix)]
+        let sole_stdio = fronts.http.is_none() && fronts.attached.is_none();
+        #[cfg(not(unix))]
         let sole_stdio = fronts.http.is_none();
         if let Some((reader, writer)) = fronts.stdio {
             let (gateway, stop) = (gateway.clone(), stop.clone());
@@ -137,6 +150,15 @@ impl App {
         }
         if let Some(bound) = fronts.http {
             tasks.spawn(bound.run(Arc::new(gateway.clone()), stop.clone()));
+        }
+        #[cfg(unix)]
+        if let Some((meeting, hosts)) = fronts.attached {
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                if meeting.run(hosts, stop.clone()).await {
+                    stop.cancel();
+                }
+            });
         }
         stop.cancelled().await;
         let drain = gateway.config().settings.drain_timeout;

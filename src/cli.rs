@@ -7,13 +7,21 @@ pub mod call;
 pub mod check;
 pub mod demo_server;
 pub mod exit;
+#[cfg(unix)]
+pub mod hold;
+#[cfg(unix)]
+pub mod meet;
 pub mod output;
 pub mod panic_log;
 pub mod progress;
 pub mod schema;
 pub mod serve;
+#[cfg(unix)]
+pub mod shared;
 pub mod startup;
 pub mod status;
+#[cfg(unix)]
+pub mod stop;
 pub mod surroundings;
 pub mod tools;
 
@@ -30,10 +38,31 @@ pub fn main() -> Exit {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };
+    #[cfg(unix)]
+    if let Some(exit) = without_runtime(&cli) {
+        return exit;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(run(cli)),
         Err(error) => output::fail(Exit::Usage, &format!("the runtime cannot be started: {error}")),
+    }
+}
+
+/// What is small, or must be done before there are threads. `None` for everything else.
+#[cfg(unix)]
+fn without_runtime(cli: &Cli) -> Option<Exit> {
+    match &cli.command {
+        None => shared::run(&cli.global, &cli.serve),
+        Some(Command::Serve(serve)) => shared::run(&cli.global, serve),
+        Some(Command::Hold(hold)) if hold.detach => Some(hold::detach()),
+        Some(Command::Stop) => Some(stop::stop(&cli.global)),
+        Some(Command::Restart(restart)) => Some(stop::restart(&cli.global, restart)),
+        Some(Command::Reap) => {
+            reaper::reap(std::io::stdin().lock());
+            Some(Exit::Ok)
+        }
+        _ => None,
     }
 }
 
@@ -45,11 +74,20 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Check(check)) => check::run(&global, &check),
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,
-        Some(Command::Status(status)) => status::run(&status).await,
+        Some(Command::Status(status)) => status::run(&global, &status).await,
         Some(Command::Schema) => schema::run(),
+        #[cfg(unix)]
+        Some(Command::Hold(_)) => hold::run(&global).await,
+        #[cfg(unix)]
+        Some(Command::Stop | Command::Restart(_) | Command::Reap) => Exit::Ok,
+        #[cfg(not(unix))]
         Some(Command::Reap) => {
             reaper::reap(std::io::stdin().lock());
             Exit::Ok
+        }
+        #[cfg(not(unix))]
+        Some(Command::Hold(_) | Command::Stop | Command::Restart(_)) => {
+            output::fail(Exit::Usage, "clients share no gateway on this system yet")
         }
         Some(Command::DemoServer { which }) => match demo_server::run(which).await {
             Ok(()) => Exit::Ok,

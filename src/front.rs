@@ -1,6 +1,9 @@
 //! Towards clients: the ways they reach the gateway.
 
 pub mod admin;
+#[cfg(unix)]
+pub mod attached;
+pub mod course;
 pub mod http;
 pub mod program;
 pub mod stdio;

@@ -14,6 +14,7 @@ pub mod name;
 pub mod policy;
 pub mod protocol;
 pub mod reload;
+pub mod share;
 pub mod secret;
 pub mod telemetry;
 pub mod wire;

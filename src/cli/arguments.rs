@@ -43,6 +43,9 @@ pub struct Global {
     /// Where the lists of servers are kept between runs [default: the user's cache folder]
     #[arg(long, global = true, value_name = "FOLDER")]
     pub cache_dir: Option<PathBuf>,
+    /// Where clients of this user meet their shared gateway [default: a folder of the system for this user]
+    #[arg(long, global = true, value_name = "FOLDER", env = "MCP_MANIFOLD_RUNTIME_DIR")]
+    pub runtime_dir: Option<PathBuf>,
     /// Keep no lists between runs; wins over --cache-dir
     #[arg(long, global = true)]
     pub no_cache: bool,
@@ -75,6 +78,12 @@ pub struct Serve {
     /// Listen on a public address without TLS: a proxy in front does it
     #[arg(long, requires = "http")]
     pub behind_proxy: bool,
+    /// Share no gateway with other clients of this user
+    #[arg(long)]
+    pub standalone: bool,
+    /// Only attach to a gateway that runs; start none
+    #[arg(long, conflicts_with_all = ["standalone", "http"])]
+    pub attach_only: bool,
 }
 
 /// The commands.
@@ -110,9 +119,34 @@ pub enum Command {
         /// Which one
         which: Which,
     },
+    /// End the gateway that the stdio clients of a file share; it starts again when one of them needs it
+    #[command(after_help = "Example:\n  mcp-manifold stop --config mcp.json")]
+    Stop,
+    /// Have another process take the place of the gateway that stdio clients share, for example a newer version
+    #[command(after_help = "Example:\n  mcp-manifold restart --when-idle")]
+    Restart(Restart),
+    /// The gateway that stdio clients share; started by the first of them
+    #[command(hide = true)]
+    Hold(Hold),
     /// Ends the children of a gateway that died; started by the gateway itself
     #[command(hide = true)]
     Reap,
+}
+
+/// Options of `restart`.
+#[derive(Debug, Clone, Args)]
+pub struct Restart {
+    /// Not before no call is in flight
+    #[arg(long)]
+    pub when_idle: bool,
+}
+
+/// Options of `hold`.
+#[derive(Debug, Clone, Args)]
+pub struct Hold {
+    /// Start it in a session of its own and return
+    #[arg(long)]
+    pub detach: bool,
 }
 
 /// Options of `check`.
@@ -149,9 +183,9 @@ pub struct Call {
 /// Options of `status`.
 #[derive(Debug, Clone, Args)]
 pub struct Status {
-    /// Where the gateway listens
-    #[arg(value_name = "URL", default_value = "http://127.0.0.1:8808")]
-    pub url: String,
+    /// Where the gateway listens [default: the shared gateway of the file, else http://127.0.0.1:8808]
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
     /// The token, when the gateway wants one
     #[arg(long, value_name = "TOKEN", env = "MCP_MANIFOLD_TOKEN", hide_env_values = true)]
     pub token: Option<String>,

@@ -54,7 +54,7 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
     });
     let shutdown = CancellationToken::new();
     tasks.spawn(signals.obey(shutdown.clone(), app.reload_handle()));
-    app.run(Fronts { stdio, http }, shutdown).await;
+    app.run(Fronts { stdio, http, ..Fronts::default() }, shutdown).await;
     tasks.shutdown().await;
     Exit::Ok
 }
@@ -104,18 +104,19 @@ async fn describe(gateway: Gateway) {
 
 /// The signals of the system: what they say is kept from the beginning.
 #[cfg(unix)]
-struct Signals([std::io::Result<tokio::signal::unix::Signal>; 3]);
+pub struct Signals([std::io::Result<tokio::signal::unix::Signal>; 3]);
 
 #[cfg(unix)]
 impl Signals {
-    fn begin() -> Self {
+    /// Hears signals from here on.
+    pub fn begin() -> Self {
         use tokio::signal::unix::SignalKind;
         use tokio::signal::unix::signal;
         Self([SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal))
     }
 
     /// SIGINT and SIGTERM end it, the second one at once; SIGHUP has the file read again.
-    async fn obey(self, shutdown: CancellationToken, reload: Option<WatchHandle>) {
+    pub async fn obey(self, shutdown: CancellationToken, reload: Option<WatchHandle>) {
         let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = self.0 else {
             tracing::warn!("signals cannot be heard");
             return;
@@ -144,16 +145,17 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+pub struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn begin() -> Self {
+    /// Hears signals from here on.
+    pub fn begin() -> Self {
         Self
     }
 
     /// Ctrl-C ends it.
-    async fn obey(self, shutdown: CancellationToken, _: Option<WatchHandle>) {
+    pub async fn obey(self, shutdown: CancellationToken, _: Option<WatchHandle>) {
         if tokio::signal::ctrl_c().await.is_ok() {
             shutdown.cancel();
         }

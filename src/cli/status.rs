@@ -4,14 +4,27 @@
 
 mod table;
 
+use crate::cli::arguments::Global;
 use crate::cli::arguments::Status;
 use crate::cli::exit::Exit;
+#[cfg(unix)]
+use crate::cli::meet;
+#[cfg(unix)]
+use crate::cli::meet::Meet;
 use crate::cli::output;
+#[cfg(unix)]
+use crate::cli::surroundings;
+#[cfg(unix)]
+use crate::config::locate::locate;
 use crate::downstream::http::client::HttpClient;
+#[cfg(unix)]
+use crate::share::hello::Wish;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// Asked when no address is given and no shared gateway runs.
+const USUAL: &str = "http://127.0.0.1:8808";
 /// How long the gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -29,22 +42,50 @@ struct NoStatus {
 }
 
 /// Asks the gateway and prints its answer.
-pub async fn run(status: &Status) -> Exit {
-    let base = if status.url.contains("://") { status.url.clone() } else { format!("http://{}", status.url) };
+pub async fn run(global: &Global, status: &Status) -> Exit {
+    if status.url.is_none()
+        && let Some(answer) = shared(global)
+    {
+        return show(&answer, status.json);
+    }
+    let asked = status.url.as_deref().unwrap_or(USUAL);
+    let base = if asked.contains("://") { asked.to_owned() } else { format!("http://{asked}") };
     let url = format!("{}/status", base.trim_end_matches('/').trim_end_matches("/mcp"));
     let asked = timeout(PATIENCE, fetch(&url, status.token.as_deref())).await;
     let answer = asked.unwrap_or_else(|_| {
         Err(NoStatus { why: format!("nothing came within {} s", PATIENCE.as_secs()), hint: NONE_RUNS })
     });
     match answer {
-        Ok(answer) if status.json => output::result(&format!("{answer:#}")),
-        Ok(answer) => output::result(&table::lines(&answer).join("\n")),
+        Ok(answer) => show(&answer, status.json),
         Err(NoStatus { why, hint }) => {
             let text = format!("no gateway answers on {url}: {why}\n{hint}");
-            return output::fail(Exit::Unreachable, &text);
+            output::fail(Exit::Unreachable, &text)
         }
     }
+}
+
+fn show(answer: &Value, json: bool) -> Exit {
+    match json {
+        true => output::result(&format!("{answer:#}")),
+        false => output::result(&table::lines(answer).join("\n")),
+    }
     Exit::Ok
+}
+
+/// What the gateway says that stdio clients of the file share, if one runs.
+#[cfg(unix)]
+fn shared(global: &Global) -> Option<Value> {
+    let environment = surroundings::environment();
+    // Without a file there is no such gateway, and that is no error here.
+    locate(global.config.as_deref(), &environment).ok()?;
+    let Meet { file, place, environment } = Meet::at(global).ok()?;
+    let text = meet::door(&place.ok()?, &file, &environment, global, false).ask(&Wish::Status).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+#[cfg(not(unix))]
+fn shared(_: &Global) -> Option<Value> {
+    None
 }
 
 async fn fetch(url: &str, token: Option<&str>) -> Result<Value, NoStatus> {

@@ -3,6 +3,7 @@
 use crate::config::environment::Environment;
 use directories::BaseDirs;
 use directories::ProjectDirs;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What loading a file may know about this process.
@@ -26,4 +27,22 @@ pub fn environment() -> Environment {
 #[must_use]
 pub fn cache_folder() -> Option<PathBuf> {
     ProjectDirs::from("", "", "mcp-manifold").map(|dirs| dirs.cache_dir().to_owned())
+}
+
+/// The arguments of this process, without its name.
+pub fn arguments() -> impl Iterator<Item = OsString> {
+    std::env::args_os().skip(1)
+}
+
+/// The folder for temporary files.
+#[must_use]
+pub fn temp() -> PathBuf {
+    std::env::temp_dir()
+}
+
+/// The user this process acts for.
+#[cfg(unix)]
+#[must_use]
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }

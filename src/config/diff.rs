@@ -94,6 +94,8 @@ fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("http.websocket", a.websocket != b.websocket),
         ("listTimeout", old.list_timeout != new.list_timeout),
         ("drainTimeout", old.drain_timeout != new.drain_timeout),
+        ("share", old.share != new.share),
+        ("linger", old.linger != new.linger),
         ("instructions", old.instructions != new.instructions),
         ("watch", old.watch != new.watch),
     ];

@@ -260,6 +260,10 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// Longest wait for a user who was asked something by a server.
     pub answer_timeout: Duration,
+    /// Whether stdio clients of this file share one gateway.
+    pub share: bool,
+    /// How long a shared gateway stays after its last client.
+    pub linger: Duration,
     /// Own text at the head of the merged instructions.
     pub instructions: Option<String>,
     /// How the file is followed.
@@ -275,6 +279,8 @@ impl Default for Settings {
             list_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(600),
+            share: true,
+            linger: Duration::from_secs(60),
             instructions: None,
             watch: WatchSettings::default(),
         }

@@ -3,6 +3,7 @@
 //! Nothing but JSON-RPC is ever written to it.
 
 use crate::auth::caller::Caller;
+use crate::front::course::Course;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
 use crate::protocol::code;
@@ -37,43 +38,152 @@ where
     R: AsyncRead + Send + Unpin,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let config = gateway.config();
-    let limits = &config.settings.limits;
-    let outbox = Arc::new(Outbox::new(limits.client_queue_bytes));
-    let sink = Sink::Line(Arc::clone(&outbox));
-    let session = gateway.open_session(Caller::Local);
-    if let Some(presence) = session.presence() {
-        presence.came_over("stdio", None);
-    }
-    session.attach(sink.clone());
-    let mut writing = JoinSet::new();
-    let queue = Arc::clone(&outbox);
-    writing.spawn(async move {
-        if let Err(error) = queue.write_to(writer).await {
-            tracing::debug!(%error, "the client no longer reads");
+    Client::open(gateway, "stdio").run(reader, writer, shutdown).await;
+}
+
+/// One client on a pair of byte streams.
+pub struct Client {
+    gateway: Gateway,
+    session: Arc<Session>,
+    outbox: Arc<Outbox>,
+    bounds: Bounds,
+    /// Kept for a client that another gateway may take over.
+    course: Option<Arc<Course>>,
+}
+
+impl Client {
+    /// A client that came over `transport`. Nothing is read yet.
+    #[must_use]
+    pub fn open(gateway: Gateway, transport: &'static str) -> Self {
+        let config = gateway.config();
+        let limits = &config.settings.limits;
+        let outbox = Arc::new(Outbox::new(limits.client_queue_bytes));
+        let bounds = Bounds { message_bytes: limits.message_bytes, depth: limits.depth };
+        let session = gateway.open_session(Caller::Local);
+        if let Some(presence) = session.presence() {
+            presence.came_over(transport, None);
         }
-    });
-    let bounds = Bounds { message_bytes: limits.message_bytes, depth: limits.depth };
-    let mut reading = pin!(read_all(&gateway, &session, &sink, reader, bounds));
-    let why = tokio::select! {
-        () = &mut reading => "end of input",
-        _ = writing.join_next() => "the client no longer reads",
-        () = shutdown.cancelled() => "shutdown",
-    };
-    gateway.end_subscriptions(&session);
-    let patience = config.settings.drain_timeout;
-    if why == "shutdown" {
-        // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
-        tokio::select! {
-            () = drain(&session, patience.saturating_add(LAST_WRITES)) => {}
-            () = async { reading.await; std::future::pending().await } => {}
-        }
-    } else {
-        drain(&session, patience).await;
+        session.attach(Sink::Line(Arc::clone(&outbox)));
+        Self { gateway, session, outbox, bounds, course: None }
     }
-    gateway.close_session(&session, why);
-    outbox.close();
-    let _ = timeout(LAST_WRITES, writing.join_next()).await;
+
+    /// From here on it is known how far the client has come. It had `turn` gateways before, to which it said `again`.
+    pub fn follow(&mut self, turn: u32, again: &[String]) -> Arc<Course> {
+        if let Some(presence) = self.session.presence() {
+            presence.had_before(turn);
+        }
+        let nowhere = Sink::Line(Arc::new(Outbox::new(0)));
+        for line in again {
+            if let Ok(message) = message::parse(line.as_bytes(), self.bounds.depth) {
+                self.gateway.accept(&self.session, &message, &nowhere);
+            }
+        }
+        if !again.is_empty() {
+            // What it knows may be old: the gateway before may have had other lists.
+            for list in ["tools", "prompts", "resources"] {
+                self.session.notify(&format!("notifications/{list}/list_changed"), None);
+            }
+        }
+        let course = Course::new(&self.session, &self.outbox, again, self.bounds.depth);
+        let course = Arc::new(course);
+        self.course = Some(Arc::clone(&course));
+        course
+    }
+
+    /// Serves it until it closes its end, stops reading, or `shutdown`; then drains its calls.
+    pub async fn run<R, W>(self, reader: R, writer: W, shutdown: CancellationToken)
+    where
+        R: AsyncRead + Send + Unpin,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { gateway, session, outbox, course, .. } = &self;
+        let mut writing = JoinSet::new();
+        let queue = Arc::clone(outbox);
+        writing.spawn(async move {
+            if let Err(error) = queue.write_to(writer).await {
+                tracing::debug!(%error, "the client no longer reads");
+            }
+        });
+        let mut reading = pin!(self.read_all(reader));
+        let why = tokio::select! {
+            () = &mut reading => "end of input",
+            _ = writing.join_next() => "the client no longer reads",
+            () = shutdown.cancelled() => "shutdown",
+        };
+        gateway.end_subscriptions(session);
+        let patience = gateway.config().settings.drain_timeout;
+        if why == "shutdown" && course.is_none() {
+            // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
+            tokio::select! {
+                () = drain(session, patience.saturating_add(LAST_WRITES)) => {}
+                () = async { reading.await; std::future::pending().await } => {}
+            }
+        } else {
+            // What is not read of a client that has a course is for the next gateway.
+            drain(session, patience).await;
+        }
+        if let Some(course) = course {
+            course.end();
+        }
+        gateway.close_session(session, why);
+        outbox.close();
+        let _ = timeout(LAST_WRITES, writing.join_next()).await;
+    }
+
+    async fn read_all<R: AsyncRead + Unpin>(&self, mut reader: R) {
+        let mut framer = Framer::new(self.bounds.message_bytes);
+        let mut came = 0;
+        loop {
+            match reader.read(framer.space()).await {
+                Ok(0) | Err(_) => break,
+                Ok(count) => {
+                    framer.filled(count);
+                    came += count as u64;
+                }
+            }
+            if let Some(presence) = self.session.presence() {
+                presence.heard(Instant::now());
+            }
+            while let Some(line) = framer.next_line() {
+                guarded("a message of the client", || self.accept(line));
+            }
+            if let Some(course) = &self.course {
+                course.heard(came - framer.pending() as u64);
+            }
+        }
+        if let Some(line) = framer.rest() {
+            guarded("a message of the client", || self.accept(line));
+        }
+    }
+
+    fn accept(&self, line: Line<'_>) {
+        let (gateway, session, bounds) = (&self.gateway, &self.session, self.bounds);
+        let sink = &Sink::Line(Arc::clone(&self.outbox));
+        let bytes = match line {
+            Line::Whole(bytes) => bytes,
+            Line::TooLong(prefix) => {
+                let id = message::recover_id(&String::from_utf8_lossy(prefix));
+                let text = format!("the message is longer than {} bytes", bounds.message_bytes);
+                return gateway.refuse(&Malformed { id, code: code::INVALID_REQUEST, text }, sink);
+            }
+        };
+        if batch::is_batch(bytes) {
+            if let Err(malformed) = gateway.accept_batch(session, bytes, bounds.depth, sink) {
+                gateway.refuse(&malformed, sink);
+            }
+            return;
+        }
+        let bytes = &*message::without_breaks(bytes, bounds.depth);
+        match message::parse(bytes, bounds.depth) {
+            Ok(message) => {
+                if let Some(course) = &self.course {
+                    course.note(&message, bytes);
+                }
+                gateway.accept(session, &message, sink);
+            }
+            Err(malformed) => gateway.refuse(&malformed, sink),
+        }
+    }
 }
 
 /// Bounds of what a client may send.
@@ -81,53 +191,6 @@ where
 struct Bounds {
     message_bytes: usize,
     depth: usize,
-}
-
-async fn read_all<R: AsyncRead + Unpin>(
-    gateway: &Gateway,
-    session: &Arc<Session>,
-    sink: &Sink,
-    mut reader: R,
-    bounds: Bounds,
-) {
-    let mut framer = Framer::new(bounds.message_bytes);
-    loop {
-        match reader.read(framer.space()).await {
-            Ok(0) | Err(_) => break,
-            Ok(count) => framer.filled(count),
-        }
-        if let Some(presence) = session.presence() {
-            presence.heard(Instant::now());
-        }
-        while let Some(line) = framer.next_line() {
-            guarded("a message of the client", || accept(gateway, session, sink, line, bounds));
-        }
-    }
-    if let Some(line) = framer.rest() {
-        guarded("a message of the client", || accept(gateway, session, sink, line, bounds));
-    }
-}
-
-fn accept(gateway: &Gateway, session: &Arc<Session>, sink: &Sink, line: Line<'_>, bounds: Bounds) {
-    let bytes = match line {
-        Line::Whole(bytes) => bytes,
-        Line::TooLong(prefix) => {
-            let id = message::recover_id(&String::from_utf8_lossy(prefix));
-            let text = format!("the message is longer than {} bytes", bounds.message_bytes);
-            return gateway.refuse(&Malformed { id, code: code::INVALID_REQUEST, text }, sink);
-        }
-    };
-    if batch::is_batch(bytes) {
-        if let Err(malformed) = gateway.accept_batch(session, bytes, bounds.depth, sink) {
-            gateway.refuse(&malformed, sink);
-        }
-        return;
-    }
-    let bytes = &*message::without_breaks(bytes, bounds.depth);
-    match message::parse(bytes, bounds.depth) {
-        Ok(message) => gateway.accept(session, &message, sink),
-        Err(malformed) => gateway.refuse(&malformed, sink),
-    }
 }
 
 /// Waits for the calls in flight, at most `patience`.

@@ -12,8 +12,11 @@ use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::presence::Presence;
+use crate::gateway::session::reply::OVER;
 use crate::gateway::session::reply::Reply;
 use crate::gateway::session::reply::TakesReply;
+use crate::gateway::session::reply::question_id;
+use crate::gateway::session::reply::take_because_of;
 use crate::gateway::severity::LEVELS;
 use crate::gateway::severity::LeastLevel;
 use crate::gateway::severity::severity;
@@ -241,7 +244,7 @@ impl Session {
             return None;
         }
         state.next_question += 1;
-        let id: Box<str> = format!("\"ask-{}\"", state.next_question).into();
+        let id = question_id(self.presence().map_or(0, Presence::before), state.next_question);
         let (call, asked_as) = (call.into(), question.id.into());
         let reply = Reply { call, asked_as, since: Instant::now(), take: Arc::clone(&question.reply) };
         state.asked.insert(id.clone(), reply);
@@ -350,10 +353,24 @@ impl Session {
         if state.asked.is_empty() {
             return Vec::new();
         }
-        let over = take_questions(&mut state, id);
+        let over = take_because_of(&mut state.asked, id);
         drop(state);
         over.iter().for_each(|(_, reply)| (reply.take)(OVER));
         over.into_iter().map(|(question, _)| question).collect()
+    }
+
+    /// Ids of requests that are not answered, and of questions that the client has not answered, as JSON text.
+    #[must_use]
+    pub fn unsettled(&self) -> [Vec<String>; 2] {
+        let state = self.lock();
+        let requests = state.in_flight.keys().map(ToString::to_string).collect();
+        [requests, state.asked.keys().map(ToString::to_string).collect()]
+    }
+
+    /// True while it waits for the answer of a server.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.lock().in_flight.values().any(Option::is_some)
     }
 
     /// Requests in flight.
@@ -379,11 +396,4 @@ impl Session {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a server is told whose question is not answered any more.
-const OVER: &str = r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#;
-
-fn take_questions(state: &mut State, call: &str) -> Vec<(Box<str>, Reply)> {
-    state.asked.extract_if(|_, reply| *reply.call == *call).collect()
 }

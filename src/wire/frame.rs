@@ -122,6 +122,12 @@ impl Framer {
         (!line.is_empty()).then_some(Line::Whole(line))
     }
 
+    /// Bytes that wait for the end of their line.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.end - self.start
+    }
+
     /// True within a line so long that no end is to be expected of it.
     #[must_use]
     pub fn is_endless(&self) -> bool {

@@ -128,6 +128,13 @@ impl Outbox {
         (queue.writing > 0).then_some(queue.written)
     }
 
+    /// All bytes that were ever queued for the other side.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let queue = self.lock();
+        queue.written + (queue.frames.len() + queue.urgent.len() + queue.writing) as u64
+    }
+
     /// True when nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -37,6 +37,8 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
     section.duration("listTimeout", &mut settings.list_timeout, MOMENT, findings);
     section.duration("answerTimeout", &mut settings.answer_timeout, MOMENT, findings);
     section.duration("drainTimeout", &mut settings.drain_timeout, Duration::ZERO, findings);
+    section.flag("share", &mut settings.share, findings);
+    section.duration("linger", &mut settings.linger, Duration::ZERO, findings);
     settings.instructions = section.text("instructions", findings).and_then(Node::text).map(str::to_owned);
 
     section.duration("toolTimeout", &mut defaults.call_timeout, MOMENT, findings);

@@ -23,6 +23,10 @@ pub struct Gateway {
     pub drain_timeout: Option<String>,
     /// Longest wait for a user who was asked something by a server. Default `"600s"`.
     pub answer_timeout: Option<String>,
+    /// Whether stdio clients of this file share one gateway. Default `true`.
+    pub share: Option<bool>,
+    /// How long a shared gateway stays after its last client. Default `"60s"`.
+    pub linger: Option<String>,
     /// Own text at the head of the instructions that clients get.
     pub instructions: Option<String>,
     /// Default of `callTimeout` of all servers. Default `"600s"`.

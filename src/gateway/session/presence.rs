@@ -22,6 +22,8 @@ pub struct Presence {
     place: OnceLock<Place>,
     /// Set by the first modern request over a lasting connection.
     modern: OnceLock<Option<Box<ClientInfo>>>,
+    /// Gateways that its client had before this one.
+    before: OnceLock<u32>,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,7 @@ impl Default for Presence {
             heard: AtomicU64::new(0),
             place: OnceLock::new(),
             modern: OnceLock::new(),
+            before: OnceLock::new(),
         }
     }
 }
@@ -46,6 +49,17 @@ impl Presence {
     pub fn came_over(&self, transport: &'static str, id: Option<&str>) {
         let id = id.map(|id| id.chars().take(SHOWN).chain(['…']).collect());
         let _ = self.place.set(Place { transport, id });
+    }
+
+    /// Its client had `turn` gateways before this one.
+    pub fn had_before(&self, turn: u32) {
+        let _ = self.before.set(turn);
+    }
+
+    /// How many gateways its client had before this one: they numbered their questions, too.
+    #[must_use]
+    pub fn before(&self) -> u32 {
+        self.before.get().copied().unwrap_or_default()
     }
 
     /// Its client was heard at `now`.
@@ -59,7 +73,7 @@ impl Presence {
         self.modern.get_or_init(|| client().map(Box::new));
     }
 
-    /// How it came: `stdio`, `http`, `sse`, `websocket` or `program`.
+    /// How it came: `stdio`, `shared` (stdio through a pipe), `http`, `sse`, `websocket` or `program`.
     #[must_use]
     pub fn transport(&self) -> &'static str {
         self.place.get().map_or("program", |place| place.transport)

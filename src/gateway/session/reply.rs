@@ -2,6 +2,7 @@
 //!
 //! Which questions are open is in `session.rs`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -21,4 +22,24 @@ impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Reply")
     }
+}
+
+/// What a server is told whose question is not answered any more.
+pub(in crate::gateway) const OVER: &str =
+    r#""error":{"code":-32603,"message":"the call that this belongs to is over"}"#;
+
+/// The id of the question `number` to a client that had `before` other gateways, which numbered theirs.
+pub(in crate::gateway) fn question_id(before: u32, number: u64) -> Box<str> {
+    match before {
+        0 => format!("\"ask-{number}\"").into(),
+        _ => format!("\"ask-{before}-{number}\"").into(),
+    }
+}
+
+/// Takes the questions out that came because of the request `call`.
+pub(in crate::gateway) fn take_because_of(
+    asked: &mut HashMap<Box<str>, Reply>,
+    call: &str,
+) -> Vec<(Box<str>, Reply)> {
+    asked.extract_if(|_, reply| *reply.call == *call).collect()
 }

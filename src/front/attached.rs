@@ -1,0 +1,344 @@
+//! The front for clients that share this gateway: each comes through a pipe of its own, and says hello on a socket that only
+//! the user of this process can reach.
+//!
+//! What they say is `share/hello.rs`; their messages go the way of `stdio.rs`. It does not know which gateway a client gets:
+//! see [`Hosts`].
+
+use crate::front::course::Course;
+use crate::front::stdio::Client;
+use crate::gateway::Gateway;
+use crate::share::attach::owner;
+use crate::share::hello::ASK;
+use crate::share::hello::Attach;
+use crate::share::hello::End;
+use crate::share::hello::Hello;
+use crate::share::hello::LINK;
+use crate::share::hello::LONGEST;
+use crate::share::hello::Welcome;
+use crate::share::hello::Wish;
+use crate::share::hello::Word;
+use crate::share::lock;
+use crate::share::lock::Lock;
+use crate::share::place::Place;
+use futures_util::future::BoxFuture;
+use std::any::Any;
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::io::AsyncBufReadExt;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::BufReader;
+use tokio::net::UnixListener;
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How long somebody who comes may take to say hello.
+const GREETING: Duration = Duration::from_secs(10);
+/// Between two looks whether calls are in flight.
+const STEP: Duration = Duration::from_millis(10);
+
+/// The gateways of this process.
+pub trait Hosts: Send + Sync {
+    /// A seat for a client that works in `folder` and has these variables.
+    fn seat(&self, folder: PathBuf, vars: Vec<(String, String)>) -> BoxFuture<'_, Result<Seat, String>>;
+    /// The state of everything, as JSON.
+    fn status(&self) -> String;
+    /// Has the file read again.
+    fn reload(&self);
+    /// How long to stay without clients; `None` to stay for ever.
+    fn linger(&self) -> Option<Duration>;
+    /// Why it is not to be shared any more.
+    fn alone(&self) -> Option<String>;
+}
+
+/// A place at a gateway. It is given back by dropping it.
+pub struct Seat {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// Says that the client belongs elsewhere: it is to come again.
+    pub moves: CancellationToken,
+    /// What lives as long as the client is here.
+    pub held: Box<dyn Any + Send>,
+}
+
+/// A meeting place that listens and serves nobody yet: clients can come and wait.
+pub struct Meeting {
+    listener: UnixListener,
+    place: Place,
+    lock: Lock,
+    user: u32,
+    log: Option<PathBuf>,
+    /// A person started it, and ends it.
+    in_foreground: bool,
+}
+
+/// How a meeting is held.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Where the gateway logs, to tell those who come.
+    pub log: Option<PathBuf>,
+    /// A person started the process for something else too: it does not end for a wish.
+    pub in_foreground: bool,
+}
+
+/// Opens the meeting place; `None` when another gateway has it.
+///
+/// # Errors
+/// When the socket or the lock cannot be made.
+pub fn open(place: Place, user: u32, terms: Terms) -> io::Result<Option<Meeting>> {
+    let Some(lock) = lock::take(&place.lock(), &owner())? else { return Ok(None) };
+    let socket = place.socket();
+    // The lock is ours, so whoever made it is dead.
+    match std::fs::remove_file(&socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&socket)?;
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
+    let Terms { log, in_foreground } = terms;
+    Ok(Some(Meeting { listener, place, lock, user, log, in_foreground }))
+}
+
+/// All who are here.
+struct Room {
+    hosts: Arc<dyn Hosts>,
+    clients: Mutex<HashMap<String, Arc<Course>>>,
+    /// How many clients there are.
+    count: watch::Sender<usize>,
+    /// Why it ends, once it does.
+    end: watch::Sender<Option<End>>,
+    /// Clients read no more.
+    leave: CancellationToken,
+    log: Option<PathBuf>,
+    in_foreground: bool,
+}
+
+impl Meeting {
+    /// Serves clients until `shutdown`, a wish, or nobody has been there for a while. `true` when the process has nothing
+    /// more to do.
+    pub async fn run(self, hosts: Arc<dyn Hosts>, shutdown: CancellationToken) -> bool {
+        let Self { listener, place, lock, user, log, in_foreground } = self;
+        let room = Arc::new(Room {
+            hosts,
+            clients: Mutex::default(),
+            count: watch::Sender::new(0),
+            end: watch::Sender::new(None),
+            leave: CancellationToken::new(),
+            log,
+            in_foreground,
+        });
+        let mut tasks = JoinSet::new();
+        let wished = loop {
+            tokio::select! {
+                came = listener.accept() => match came {
+                    Ok((stream, _)) => {
+                        while tasks.try_join_next().is_some() {}
+                        tasks.spawn(Arc::clone(&room).receive(stream, user));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "nobody can attach for now");
+                        sleep(STEP).await;
+                    }
+                },
+                () = room.is_ending() => break true,
+                () = room.is_deserted() => break true,
+                () = shutdown.cancelled() => break false,
+            }
+        };
+        // First of all: whoever comes now starts the next one.
+        drop(listener);
+        let _ = std::fs::remove_file(place.socket());
+        drop(lock);
+        room.end.send_if_modified(|end| end.replace(end.unwrap_or(End::Stop)).is_none());
+        room.leave.cancel();
+        while tasks.join_next().await.is_some() {}
+        wished
+    }
+}
+
+impl Room {
+    async fn receive(self: Arc<Self>, stream: UnixStream, user: u32) {
+        // The folder keeps others out; this holds should somebody have opened it.
+        let who = stream.peer_cred();
+        if who.as_ref().is_ok_and(|who| who.uid() != user) || who.is_err() {
+            tracing::warn!("a process of another user tried to attach and was turned away");
+            return;
+        }
+        let mut stream = BufReader::new(stream);
+        let hello = match timeout(GREETING, read_hello(&mut stream)).await {
+            Ok(Ok(hello)) => hello,
+            Ok(Err(why)) => return answer(stream.get_mut(), &Welcome::Alone { why }).await,
+            Err(_) => return,
+        };
+        if self.leave.is_cancelled() {
+            return answer(stream.get_mut(), &Welcome::Ending).await;
+        }
+        match hello.wish {
+            Wish::Attach(attach) => self.attach(stream.into_inner(), *attach).await,
+            Wish::Watch { token } => self.watch(stream.into_inner(), &token).await,
+            Wish::Status => tell(stream.get_mut(), self.hosts.status()).await,
+            Wish::Reload => {
+                self.hosts.reload();
+                tell(stream.get_mut(), String::new()).await;
+            }
+            Wish::Stop => self.finish(stream.get_mut(), End::Stop, false).await,
+            Wish::Restart { when_idle } => self.finish(stream.get_mut(), End::Again, when_idle).await,
+        }
+    }
+
+    async fn attach(&self, mut stream: UnixStream, attach: Attach) {
+        if let Some(why) = self.hosts.alone() {
+            return answer(&mut stream, &Welcome::Alone { why }).await;
+        }
+        let seat = match self.hosts.seat(attach.folder, attach.vars).await {
+            Ok(seat) => seat,
+            Err(why) => return answer(&mut stream, &Welcome::Refused { why }).await,
+        };
+        let Some(token) = token() else {
+            return answer(&mut stream, &Welcome::Refused { why: "there is no randomness".into() }).await;
+        };
+        let mut client = Client::open(seat.gateway.clone(), "shared");
+        let course = client.follow(attach.turn, &attach.again);
+        self.lock().insert(token.clone(), course);
+        self.count.send_modify(|count| *count += 1);
+        let welcome = Welcome::Come {
+            link: LINK,
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            log: self.log.clone(),
+            token: token.clone(),
+        };
+        answer(&mut stream, &welcome).await;
+        let leave = self.leave.child_token();
+        let (reader, writer) = stream.into_split();
+        let mut serving = std::pin::pin!(client.run(reader, writer, leave.clone()));
+        tokio::select! {
+            () = &mut serving => {}
+            () = seat.moves.cancelled() => {
+                leave.cancel();
+                serving.await;
+            }
+        }
+        self.lock().remove(&token);
+        self.count.send_modify(|count| *count -= 1);
+    }
+
+    /// Tells a pipe how far its client has come.
+    async fn watch(&self, mut stream: UnixStream, token: &str) {
+        let Some(course) = self.lock().get(token).cloned() else {
+            return answer(&mut stream, &Welcome::Refused { why: "there is no such client".into() }).await;
+        };
+        tell(&mut stream, String::new()).await;
+        let mut asked = [0];
+        loop {
+            tokio::select! {
+                read = stream.read(&mut asked) => match read {
+                    Ok(1) if asked[0] == ASK => {
+                        write(&mut stream, &Word::Checkpoint(course.checkpoint())).await;
+                    }
+                    _ => return,
+                },
+                last = course.ended() => {
+                    // A client that moves comes again, too.
+                    let why = (*self.end.borrow()).unwrap_or(End::Again);
+                    return write(&mut stream, &Word::End { why, last }).await;
+                }
+            }
+        }
+    }
+
+    /// Ends the meeting for a wish, with `when_idle` not before a moment without calls.
+    async fn finish(&self, stream: &mut UnixStream, why: End, when_idle: bool) {
+        if self.in_foreground {
+            let why = format!(
+                "it serves HTTP, too, and was started by somebody for that: end the process {} there",
+                std::process::id()
+            );
+            return answer(stream, &Welcome::Refused { why }).await;
+        }
+        while when_idle && self.is_busy() {
+            sleep(STEP).await;
+        }
+        self.end.send_replace(Some(why));
+        tell(stream, std::process::id().to_string()).await;
+    }
+
+    /// True while a client waits for an answer. Open subscriptions are not waited for.
+    fn is_busy(&self) -> bool {
+        self.lock().values().any(|course| course.session().is_waiting())
+    }
+
+    async fn is_ending(&self) {
+        let _ = self.end.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Nobody has been here for as long as the file says.
+    async fn is_deserted(&self) {
+        let mut count = self.count.subscribe();
+        loop {
+            if count.wait_for(|count| *count == 0).await.is_err() {
+                return;
+            }
+            let Some(linger) = self.hosts.linger() else { return std::future::pending().await };
+            tokio::select! {
+                () = sleep(linger) => return,
+                _ = count.wait_for(|count| *count > 0) => {}
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Course>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn read_hello(stream: &mut BufReader<UnixStream>) -> Result<Hello, String> {
+    let mut line = Vec::new();
+    let limit = LONGEST as u64;
+    stream.take(limit).read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
+    let hello: Hello = serde_json::from_slice(&line)
+        .map_err(|_| format!("the gateway is version {} and does not understand this one", env!("CARGO_PKG_VERSION")))?;
+    match (hello.links.0..=hello.links.1).contains(&LINK) {
+        true => Ok(hello),
+        false => Err(format!(
+            "the gateway is version {}, which speaks another link than version {}",
+            env!("CARGO_PKG_VERSION"),
+            hello.version
+        )),
+    }
+}
+
+async fn tell(stream: &mut UnixStream, text: String) {
+    answer(stream, &Welcome::Told { text }).await;
+}
+
+async fn answer(stream: &mut UnixStream, welcome: &Welcome) {
+    write(stream, welcome).await;
+}
+
+/// Who does not read it has left, and is noticed there.
+async fn write(stream: &mut UnixStream, said: &impl serde::Serialize) {
+    let mut line = serde_json::to_vec(said).unwrap_or_default();
+    line.push(b'\n');
+    if let Err(error) = stream.write_all(&line).await {
+        tracing::debug!(%error, "somebody who came has left");
+    }
+}
+
+/// What only the pipe of one client knows: 32 hex digits.
+fn token() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

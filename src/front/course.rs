@@ -1,0 +1,87 @@
+//! How far one client has come, so that another gateway can take over where this one ends.
+//!
+//! It looks and counts; who is told is `attached.rs`.
+
+use crate::gateway::session::Session;
+use crate::share::hello::Checkpoint;
+use crate::share::kept::Kept;
+use crate::wire::message::Message;
+use crate::wire::outbox::Outbox;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use tokio::sync::watch;
+
+/// One client on its way.
+#[derive(Debug)]
+pub struct Course {
+    session: Arc<Session>,
+    outbox: Arc<Outbox>,
+    heard: AtomicU64,
+    kept: Mutex<Kept>,
+    ended: watch::Sender<Option<Checkpoint>>,
+}
+
+impl Course {
+    /// The course of a client that said `again` before.
+    #[must_use]
+    pub fn new(session: &Arc<Session>, outbox: &Arc<Outbox>, again: &[String], depth: usize) -> Self {
+        Self {
+            session: Arc::clone(session),
+            outbox: Arc::clone(outbox),
+            heard: AtomicU64::new(0),
+            kept: Mutex::new(Kept::of(again.iter().map(String::as_str), depth)),
+            ended: watch::Sender::new(None),
+        }
+    }
+
+    /// The session of the client.
+    #[must_use]
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// So many bytes of the client were taken in, up to the end of a message.
+    pub fn heard(&self, bytes: u64) {
+        self.heard.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The client said this; `line` is all of it.
+    pub fn note(&self, message: &Message<'_>, line: &[u8]) {
+        // Most messages are calls, which hold for nothing but themselves.
+        if let Message::Request { method, .. } | Message::Notification { method, .. } = message
+            && method != "tools/call"
+            && let Ok(line) = std::str::from_utf8(line)
+        {
+            self.kept().note(message, line);
+        }
+    }
+
+    /// Where it is now. In this order: what is answered meanwhile is seen in the answers.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        let heard = self.heard.load(Ordering::Relaxed);
+        let said = self.outbox.total();
+        let [open, asked] = self.session.unsettled();
+        Checkpoint { heard, said, open, asked, again: self.kept().lines() }
+    }
+
+    /// Nothing more of the client is taken in.
+    pub fn end(&self) {
+        self.ended.send_replace(Some(self.checkpoint()));
+    }
+
+    /// Where it was when it ended, once it has.
+    pub async fn ended(&self) -> Checkpoint {
+        let mut ended = self.ended.subscribe();
+        let last = ended.wait_for(Option::is_some).await.ok().and_then(|last| last.clone());
+        last.unwrap_or_else(|| self.checkpoint())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

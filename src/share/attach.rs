@@ -1,0 +1,203 @@
+//! Finding the gateway of a file, or having it started: exactly one, however many clients come at once.
+//!
+//! It says hello and hands the link over. What goes over it is `pipe.rs`.
+
+use crate::share::hello::Attach;
+use crate::share::hello::Hello;
+use crate::share::hello::LINK;
+use crate::share::hello::LONGEST;
+use crate::share::hello::Welcome;
+use crate::share::hello::Wish;
+use crate::share::launch::Launch;
+use crate::share::launch::Report;
+use crate::share::lock;
+use crate::share::pipe::Line;
+use crate::share::place::Place;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between two looks while another client starts the gateway.
+const STEP: Duration = Duration::from_millis(2);
+/// How long a gateway may take for its first line.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// Where a gateway is found.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// The place of its file.
+    pub place: Place,
+    /// How to start it; `None` to only look for one that runs.
+    pub launch: Option<Launch>,
+    /// How long to try.
+    pub patience: Duration,
+}
+
+/// A gateway was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The link to it.
+    pub line: Line,
+    /// Its version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Where it logs.
+    pub log: Option<PathBuf>,
+    /// What it said for the eye of the user when it was started just now.
+    pub notes: Vec<String>,
+}
+
+/// No gateway can be had.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoWay {
+    /// None runs, and none was to be started.
+    #[error("no gateway runs for this file")]
+    NoneRuns,
+    /// This client is to be served alone.
+    #[error("{0}")]
+    Alone(String),
+    /// It was started and ended at once.
+    #[error("the gateway cannot start")]
+    Failed {
+        /// Its exit code.
+        code: u8,
+        /// What it said for the eye of the user.
+        notes: Vec<String>,
+    },
+    /// Anything else.
+    #[error("the gateway of this user cannot be used: {0}")]
+    Broken(String),
+}
+
+/// What one try led to.
+enum Try {
+    Come(UnixStream, Welcome),
+    /// Nobody is there, or nobody any more.
+    Nobody,
+}
+
+impl Door {
+    /// Attaches a client: to the gateway that runs, or to one that is started for it.
+    ///
+    /// # Errors
+    /// [`NoWay`]
+    pub fn attach(&self, attach: Attach) -> Result<Found, NoWay> {
+        let wish = Wish::Attach(Box::new(attach));
+        let until = Instant::now() + self.patience;
+        let mut notes = Vec::new();
+        loop {
+            if let Try::Come(bytes, welcome) = self.knock(&wish)? {
+                return self.enter(bytes, welcome, notes);
+            }
+            let Some(launch) = &self.launch else { return Err(NoWay::NoneRuns) };
+            let turn = lock::take(&self.place.start_lock(), &owner()).map_err(|why| broken(&why))?;
+            match turn {
+                // Somebody may have started it between the look and the lock.
+                Some(_turn) => match self.knock(&wish)? {
+                    Try::Come(bytes, welcome) => return self.enter(bytes, welcome, notes),
+                    Try::Nobody => notes.extend(start(launch)?),
+                },
+                None => sleep(STEP),
+            }
+            if Instant::now() >= until {
+                return Err(NoWay::Broken(format!("none was ready within {} s", self.patience.as_secs())));
+            }
+        }
+    }
+
+    /// Asks the gateway that runs for something else; what it says.
+    ///
+    /// # Errors
+    /// [`NoWay`]
+    pub fn ask(&self, wish: &Wish) -> Result<String, NoWay> {
+        match self.knock(wish)? {
+            Try::Come(_, Welcome::Told { text }) => Ok(text),
+            Try::Come(..) => Err(NoWay::Broken("it gave an answer that this version does not know".into())),
+            Try::Nobody => Err(NoWay::NoneRuns),
+        }
+    }
+
+    fn enter(&self, bytes: UnixStream, welcome: Welcome, notes: Vec<String>) -> Result<Found, NoWay> {
+        let Welcome::Come { version, pid, log, token, .. } = welcome else {
+            return Err(NoWay::Broken("it gave an answer that this version does not know".into()));
+        };
+        let Try::Come(words, _) = self.knock(&Wish::Watch { token })? else {
+            return Err(NoWay::Broken("it ended in this moment".into()));
+        };
+        Ok(Found { line: Line { bytes, words }, version, pid, log, notes })
+    }
+
+    fn knock(&self, wish: &Wish) -> Result<Try, NoWay> {
+        let Ok(mut stream) = UnixStream::connect(self.place.socket()) else { return Ok(Try::Nobody) };
+        stream.set_read_timeout(Some(GREETING)).map_err(|why| broken(&why))?;
+        let mut line = hello(wish).into_bytes();
+        line.push(b'\n');
+        let answer = match stream.write_all(&line).and_then(|()| read_line(&mut stream)) {
+            Ok(answer) => answer,
+            Err(why) if is_silence(&why) => {
+                return Err(NoWay::Broken(format!("it gave no answer within {} s", GREETING.as_secs())));
+            }
+            Err(_) => return Ok(Try::Nobody),
+        };
+        stream.set_read_timeout(None).map_err(|why| broken(&why))?;
+        match serde_json::from_slice(&answer) {
+            Ok(Welcome::Alone { why }) => Err(NoWay::Alone(why)),
+            Ok(Welcome::Refused { why }) => Err(NoWay::Broken(why)),
+            Ok(Welcome::Ending) => {
+                sleep(STEP);
+                Ok(Try::Nobody)
+            }
+            Ok(welcome) => Ok(Try::Come(stream, welcome)),
+            Err(_) if answer.is_empty() => Ok(Try::Nobody),
+            Err(_) => Err(NoWay::Alone("another version of it runs, which speaks another link".into())),
+        }
+    }
+}
+
+fn start(launch: &Launch) -> Result<Vec<String>, NoWay> {
+    let launched = launch.run().map_err(|why| broken(&why))?;
+    match launched.outcome {
+        Report::Alone(why) => Err(NoWay::Alone(why)),
+        Report::Failed(code) => Err(NoWay::Failed { code, notes: launched.notes }),
+        Report::Ready | Report::Busy => Ok(launched.notes),
+    }
+}
+
+fn hello(wish: &Wish) -> String {
+    let version = env!("CARGO_PKG_VERSION").into();
+    let hello = Hello { links: (LINK, LINK), version, pid: std::process::id(), wish };
+    serde_json::to_string(&hello).expect("texts and numbers are always JSON")
+}
+
+/// Byte by byte: what follows the line belongs to somebody else.
+fn read_line(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    for byte in stream.bytes() {
+        match byte? {
+            b'\n' => return Ok(line),
+            byte if line.len() < LONGEST => line.push(byte),
+            _ => break,
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn is_silence(why: &io::Error) -> bool {
+    matches!(why.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Who holds a lock, for people.
+#[must_use]
+pub fn owner() -> String {
+    format!("pid {} version {}", std::process::id(), env!("CARGO_PKG_VERSION"))
+}
+
+fn broken(why: &io::Error) -> NoWay {
+    NoWay::Broken(why.to_string())
+}

@@ -1,0 +1,181 @@
+//! What is said where clients meet their gateway: one line each way, then the bytes of the client, or words about them.
+//!
+//! Lines are JSON. The number of the link counts breaking changes; whoever finds no common one says so and stands alone.
+
+use serde::Deserialize;
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The link that this version speaks.
+pub const LINK: u32 = 1;
+/// Longest line, in bytes: variables of a process may be large.
+pub const LONGEST: usize = 4 << 20;
+/// Asks for a [`Word::Checkpoint`].
+pub const ASK: u8 = b'?';
+
+/// The first line of whoever comes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hello<W = Wish> {
+    /// The links it speaks: the first and the last.
+    pub links: (u32, u32),
+    /// Its version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// What it wants.
+    pub wish: W,
+}
+
+/// What somebody wants of a gateway.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Wish {
+    /// To be one of its clients: bytes follow both ways.
+    Attach(Box<Attach>),
+    /// To be told how far a client has come, for the case that the gateway ends: [`ASK`]s go, [`Word`]s come.
+    #[serde(rename_all = "camelCase")]
+    Watch {
+        /// What the client was given.
+        token: String,
+    },
+    /// Its state.
+    Status,
+    /// That it reads the file again.
+    Reload,
+    /// That it ends. Its clients start the next one when they need it.
+    Stop,
+    /// That its clients start another in its place.
+    #[serde(rename_all = "camelCase")]
+    Restart {
+        /// Not before no call is in flight.
+        when_idle: bool,
+    },
+}
+
+/// A client.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attach {
+    /// The folder it works in.
+    pub folder: PathBuf,
+    /// Its variables.
+    pub vars: Vec<(String, String)>,
+    /// How many gateways it had before.
+    pub turn: u32,
+    /// What it said to the one before and must be said again: messages, one per text.
+    pub again: Vec<String>,
+}
+
+impl fmt::Debug for Attach {
+    /// Shows no variable: any may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attach").field("folder", &self.folder).field("turn", &self.turn).finish_non_exhaustive()
+    }
+}
+
+/// The first line of the gateway.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Welcome {
+    /// The wish is granted.
+    #[serde(rename_all = "camelCase")]
+    Come {
+        /// The link that is spoken from here on.
+        link: u32,
+        /// Version of the gateway.
+        version: String,
+        /// Its process.
+        pid: u32,
+        /// Where it logs.
+        log: Option<PathBuf>,
+        /// For [`Wish::Watch`].
+        token: String,
+    },
+    /// What was asked for, in words or as JSON.
+    #[serde(rename_all = "camelCase")]
+    Told {
+        /// It.
+        text: String,
+    },
+    /// It serves, but not this client: stand alone.
+    #[serde(rename_all = "camelCase")]
+    Alone {
+        /// Why.
+        why: String,
+    },
+    /// It is ending: come again.
+    Ending,
+    /// The wish cannot be granted.
+    #[serde(rename_all = "camelCase")]
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a gateway tells about one client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Word {
+    /// How far it has come.
+    Checkpoint(Checkpoint),
+    /// It reads no more of this client, and the link ends when what it has for it is written.
+    End {
+        /// Why.
+        why: End,
+        /// How far it has come: what came after it was never looked at.
+        last: Checkpoint,
+    },
+}
+
+/// Why a gateway ends a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum End {
+    /// It was told to stop, or ends with its system: the next one is started when it is needed.
+    Stop,
+    /// Another takes its place now, or the client belongs elsewhere.
+    Again,
+}
+
+/// What is settled between a client and its gateway. All before these two places is either answered or named here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// Bytes of the client that were read, up to the end of a message.
+    pub heard: u64,
+    /// Bytes for the client that were queued.
+    pub said: u64,
+    /// Ids of its requests that are not answered in them, as JSON text.
+    pub open: Vec<String>,
+    /// Ids of questions that it has not answered in them, as JSON text.
+    pub asked: Vec<String>,
+    /// What the next gateway must be told again.
+    pub again: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_one_line_and_come_back_as_they_went() {
+        let attach = Attach {
+            folder: "/w".into(),
+            vars: vec![("A".into(), "1\n2".into())],
+            turn: 3,
+            again: vec!["{}".into()],
+        };
+        let hello = Hello { links: (1, LINK), version: "1".into(), pid: 7, wish: Wish::Attach(Box::new(attach)) };
+        let line = serde_json::to_string(&hello).unwrap();
+        assert!(!line.contains('\n'));
+        let back: Hello = serde_json::from_str(&line).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), line);
+        assert!(!format!("{back:?}").contains("1\\n2"), "variables are not shown");
+        let word = Word::End { why: End::Again, last: Checkpoint { heard: 1, ..Checkpoint::default() } };
+        let line = serde_json::to_string(&word).unwrap();
+        assert_eq!(serde_json::from_str::<Word>(&line).unwrap(), word);
+    }
+}

@@ -1,0 +1,299 @@
+//! The pipe that a client talks through: bytes from it to the gateway and back, as they come, until one of them ends.
+//!
+//! When the gateway ends first, the client is attached to the next one and notices at most that calls in flight have failed.
+//! Plain threads and blocking calls: it must stay small. It never looks into bytes while the gateway lives.
+
+use crate::share::hello::ASK;
+use crate::share::hello::Attach;
+use crate::share::hello::Checkpoint;
+use crate::share::hello::End;
+use crate::share::hello::Word;
+use crate::share::journal::Journal;
+use crate::share::journal::Parting;
+use memchr::memrchr;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What is moved at once, in bytes.
+const PIECE: usize = 64 << 10;
+/// Stack of a thread that moves bytes.
+const STACK: usize = 256 << 10;
+/// So many gateways may end within [`TROUBLED`] before the client is given up.
+const ENDINGS: usize = 5;
+const TROUBLED: Duration = Duration::from_secs(30);
+
+const LOST: &str = "the gateway that this user's clients share has ended while the call was in flight; it may have run and \
+                    is not made again";
+
+/// A link to a gateway.
+#[derive(Debug)]
+pub struct Line {
+    /// The bytes of the client and of the gateway.
+    pub bytes: UnixStream,
+    /// What is said about them.
+    pub words: UnixStream,
+}
+
+/// How it ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The client left, or was told everything.
+    Done,
+    /// There is no gateway any more, and none can be had.
+    NoGateway(String),
+}
+
+/// Finds the next gateway for a client, or says why there is none.
+pub type Finds<'a> = dyn FnMut(Attach) -> Result<Line, String> + 'a;
+
+/// One client and its way to the gateway. Clones are the same client.
+#[derive(Debug, Clone, Default)]
+pub struct Pipe(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    journal: Journal,
+    line: Option<Arc<Line>>,
+    /// The client has said something and waits for a gateway.
+    wanted: bool,
+    /// The client says nothing any more.
+    ended: bool,
+}
+
+impl Pipe {
+    /// Moves bytes until the client leaves. `attach` is what each gateway after the first is told.
+    pub fn run(
+        &self,
+        first: Line,
+        input: impl Read + Send + 'static,
+        output: &mut impl Write,
+        attach: impl Fn() -> Attach,
+        find: &mut Finds<'_>,
+    ) -> Ended {
+        let reading = self.clone();
+        // It ends with the process: nothing can wake it while the client says nothing.
+        let started = spawn(move || reading.read_client(input));
+        if let Err(error) = started {
+            return Ended::NoGateway(format!("no thread can be started: {error}"));
+        }
+        let (mut line, mut parting) = (first, Parting::default());
+        let (mut turn, mut ends) = (0, Vec::new());
+        loop {
+            let last = match self.link(line, &parting, output) {
+                Ok(last) => last,
+                Err(_) => return Ended::Done,
+            };
+            let (why, last) = last.map_or((None, None), |(why, last)| (Some(why), Some(last)));
+            parting = std::mem::take(&mut self.lock().journal).part(last);
+            if tell(&parting, output).is_err() || self.is_over(why == Some(End::Stop)) {
+                return Ended::Done;
+            }
+            let now = Instant::now();
+            ends.retain(|end: &Instant| now.duration_since(*end) < TROUBLED);
+            ends.push(now);
+            if ends.len() > ENDINGS {
+                return Ended::NoGateway(format!("it ended {} times in a short while", ends.len()));
+            }
+            turn += 1;
+            match find(Attach { turn, again: parting.again.clone(), ..attach() }) {
+                Ok(next) => line = next,
+                Err(why) => return Ended::NoGateway(why),
+            }
+        }
+    }
+
+    /// The client says nothing any more: the gateway finishes what it has begun.
+    pub fn end_input(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        if let Some(line) = &state.line {
+            let _ = line.bytes.shutdown(Shutdown::Write);
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
+    /// One gateway, from the first byte to the last. The error is that the client no longer reads.
+    fn link(
+        &self,
+        line: Line,
+        parting: &Parting,
+        output: &mut impl Write,
+    ) -> io::Result<Option<(End, Checkpoint)>> {
+        let line = Arc::new(line);
+        let words = self.listen(&line);
+        // What it does not take is in the journal.
+        let _ = (&line.bytes).write_all(&parting.unheard);
+        {
+            let mut state = self.lock();
+            state.journal = Journal::new(&parting.unheard, parting.again.clone());
+            state.wanted = false;
+            if state.ended {
+                let _ = line.bytes.shutdown(Shutdown::Write);
+            }
+            state.line = Some(Arc::clone(&line));
+        }
+        self.0.changed.notify_all();
+        let moved = self.read_gateway(&line, output);
+        let mut state = self.lock();
+        state.line = None;
+        drop(state);
+        let _ = line.bytes.shutdown(Shutdown::Both);
+        moved?;
+        Ok(words.ok().and_then(|words| words.join().ok()).flatten())
+    }
+
+    /// From the gateway to the client, in whole messages: one that is cut off is of no use to anybody.
+    fn read_gateway(&self, line: &Line, output: &mut impl Write) -> io::Result<()> {
+        let (mut piece, mut begun) = (vec![0; PIECE], Vec::new());
+        loop {
+            let count = match (&line.bytes).read(&mut piece) {
+                Ok(0) => return Ok(()),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Ok(()),
+            };
+            let Some(end) = memrchr(b'\n', &piece[..count]).map(|end| end + 1) else {
+                begun.extend_from_slice(&piece[..count]);
+                continue;
+            };
+            let whole: &[u8] = if begun.is_empty() {
+                &piece[..end]
+            } else {
+                begun.extend_from_slice(&piece[..end]);
+                &begun
+            };
+            self.said(line, whole);
+            output.write_all(whole).and_then(|()| output.flush())?;
+            begun.clear();
+            begun.shrink_to(PIECE);
+            begun.extend_from_slice(&piece[end..count]);
+        }
+    }
+
+    fn read_client(&self, mut input: impl Read) {
+        let mut piece = vec![0; PIECE];
+        loop {
+            match input.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => {
+                    let Some(line) = self.heard(&piece[..count]) else { break };
+                    // Should the gateway be gone, the journal has it.
+                    let _ = (&line.bytes).write_all(&piece[..count]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        self.end_input();
+    }
+
+    /// Notes what the client said, and says where it goes; waits for a gateway. `None` when nothing more is to be said.
+    fn heard(&self, bytes: &[u8]) -> Option<Arc<Line>> {
+        let mut state = self.lock();
+        loop {
+            if state.ended {
+                return None;
+            }
+            if let Some(line) = state.line.clone() {
+                state.journal.hear(bytes);
+                ask(&mut state, &line);
+                return Some(line);
+            }
+            state.wanted = true;
+            self.0.changed.notify_all();
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn said(&self, line: &Line, whole: &[u8]) {
+        let mut state = self.lock();
+        state.journal.say(whole);
+        ask(&mut state, line);
+    }
+
+    /// Hears what the gateway says about this client; the last of it, when it ended in an orderly way.
+    fn listen(&self, line: &Arc<Line>) -> io::Result<JoinHandle<Option<(End, Checkpoint)>>> {
+        let (pipe, line) = (self.clone(), Arc::clone(line));
+        let words = line.words.try_clone()?;
+        spawn(move || {
+            for text in BufReader::new(words).lines() {
+                match serde_json::from_str(&text.ok()?) {
+                    Ok(Word::Checkpoint(checkpoint)) => {
+                        let mut state = pipe.lock();
+                        if state.line.as_ref().is_some_and(|now| Arc::ptr_eq(now, &line)) {
+                            state.journal.settle(checkpoint);
+                        }
+                    }
+                    Ok(Word::End { why, last }) => return Some((why, last)),
+                    // A word of a later version.
+                    Err(_) => {}
+                }
+            }
+            None
+        })
+    }
+
+    /// True when the client has left. With `until_wanted` it waits for that, or for its next word.
+    fn is_over(&self, until_wanted: bool) -> bool {
+        let mut state = self.lock();
+        while until_wanted && !state.wanted && !state.ended {
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.ended
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ask(state: &mut State, line: &Line) {
+    if state.journal.is_long() {
+        let _ = (&line.words).write_all(&[ASK]);
+    }
+}
+
+/// The client is told what it will not hear of any more.
+fn tell(parting: &Parting, output: &mut impl Write) -> io::Result<()> {
+    let mut text = String::new();
+    for id in &parting.lost {
+        text.push_str(&format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-32000,\"message\":\"{LOST}\"}}}}\n"
+        ));
+    }
+    for id in &parting.moot {
+        text.push_str(&format!(
+            "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id},\
+             \"reason\":\"the gateway that asked has ended\"}}}}\n"
+        ));
+    }
+    output.write_all(text.as_bytes()).and_then(|()| output.flush())
+}
+
+fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+    thread::Builder::new().stack_size(STACK).spawn(work)
+}
+
+#[cfg(test)]
+mod tests;
