@@ -176,6 +176,7 @@ fn gateway(
     std::fs::write(path("mcp.json"), config.to_string())?;
     let mut gateway = Command::new(programs::GATEWAY)
         .arg("serve")
+        .arg("--standalone")
         .arg("--config")
         .arg(path("mcp.json"))
         .arg("--cache-dir")

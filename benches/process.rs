@@ -145,9 +145,9 @@ impl Bench {
         measured
     }
 
-    fn serve(&self) -> [std::ffi::OsString; 5] {
+    fn serve(&self) -> [std::ffi::OsString; 6] {
         let path = |name: &str| self.folder.path().join(name).into_os_string();
-        ["serve".into(), "--config".into(), path("mcp.json"), "--cache-dir".into(), path("cache")]
+        ["serve".into(), "--standalone".into(), "--config".into(), path("mcp.json"), "--cache-dir".into(), path("cache")]
     }
 }
 

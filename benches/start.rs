@@ -123,6 +123,7 @@ impl Gateway {
         let started = Instant::now();
         let mut child = Command::new(programs::GATEWAY)
             .arg("serve")
+            .arg("--standalone")
             .arg("--config")
             .arg(config)
             .arg("--cache-dir")

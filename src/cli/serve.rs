@@ -2,11 +2,25 @@
 
 use crate::app::App;
 use crate::app::Fronts;
+#[cfg(unix)]
+use crate::app::hosts::House;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Serve;
 use crate::cli::exit::Exit;
+#[cfg(unix)]
+use crate::cli::meet::Meet;
 use crate::cli::output;
 use crate::cli::startup;
+#[cfg(unix)]
+use crate::cli::surroundings;
+#[cfg(unix)]
+use crate::front::attached;
+#[cfg(unix)]
+use crate::front::attached::Hosts;
+#[cfg(unix)]
+use crate::front::attached::Meeting;
+#[cfg(unix)]
+use crate::front::attached::Terms;
 use crate::front::http;
 use crate::front::http::Bound;
 use crate::front::http::options::HttpOptions;
@@ -15,6 +29,8 @@ use crate::gateway::Gateway;
 use crate::reload::watch::WatchHandle;
 use crate::wire::pipe;
 use std::io::IsTerminal;
+#[cfg(unix)]
+use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -52,9 +68,17 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
         }
         (pipe::stdin(), pipe::stdout())
     });
+    #[cfg(unix)]
+    let attached = http.as_ref().filter(|_| !serve.standalone).and_then(|_| meeting(global, &app));
     let shutdown = CancellationToken::new();
     tasks.spawn(signals.obey(shutdown.clone(), app.reload_handle()));
-    app.run(Fronts { stdio, http, ..Fronts::default() }, shutdown).await;
+    let fronts = Fronts {
+        stdio,
+        http,
+        #[cfg(unix)]
+        attached,
+    };
+    app.run(fronts, shutdown).await;
     tasks.shutdown().await;
     Exit::Ok
 }
@@ -65,6 +89,33 @@ This speaks MCP on stdin and stdout: it is meant to be started by a client, not 
   Others:       {\"mcpServers\": {\"gw\": {\"command\": \"mcp-manifold\", \"args\": [\"serve\", \"--config\", \"/path/to/mcp.json\"]}}}
   Over HTTP:    mcp-manifold serve --http 127.0.0.1:8808
 Ctrl-D ends it.";
+
+/// Where stdio clients of the same file find this gateway, so that they need none of their own.
+#[cfg(unix)]
+fn meeting(global: &Global, app: &App) -> Option<(Meeting, Arc<dyn Hosts>)> {
+    if !app.gateway().config().settings.share {
+        return None;
+    }
+    let terms = Terms { log: global.log_file.clone(), in_foreground: true };
+    let place = Meet::at(global).ok()?.place;
+    match place.map(|place| attached::open(place, surroundings::user(), terms)) {
+        Ok(Ok(Some(meeting))) => Some((meeting, Arc::new(House::of(app)))),
+        Ok(Ok(None)) => {
+            output::note(
+                "stdio clients of this file have another gateway; `mcp-manifold stop` before this starts has them use this one",
+            );
+            None
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "stdio clients cannot attach");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(%error, "stdio clients cannot attach");
+            None
+        }
+    }
+}
 
 async fn bind(app: &App, serve: &Serve) -> Result<Option<Bound>, Exit> {
     let Some(addr) = serve.http else { return Ok(None) };

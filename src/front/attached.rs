@@ -21,6 +21,7 @@ use crate::share::lock;
 use crate::share::lock::Lock;
 use crate::share::place::Place;
 use futures_util::future::BoxFuture;
+use serde::de::IgnoredAny;
 use std::any::Any;
 use std::collections::HashMap;
 use std::io;
@@ -307,16 +308,14 @@ async fn read_hello(stream: &mut BufReader<UnixStream>) -> Result<Hello, String>
     let mut line = Vec::new();
     let limit = LONGEST as u64;
     stream.take(limit).read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
-    let hello: Hello = serde_json::from_slice(&line)
-        .map_err(|_| format!("the gateway is version {} and does not understand this one", env!("CARGO_PKG_VERSION")))?;
-    match (hello.links.0..=hello.links.1).contains(&LINK) {
-        true => Ok(hello),
-        false => Err(format!(
-            "the gateway is version {}, which speaks another link than version {}",
-            env!("CARGO_PKG_VERSION"),
-            hello.version
-        )),
+    let own = env!("CARGO_PKG_VERSION");
+    let strange = |_| format!("the gateway is version {own} and does not understand this one");
+    // What a later version wants may be unknown here; who it is can be read.
+    let Hello { links, version, .. } = serde_json::from_slice::<Hello<IgnoredAny>>(&line).map_err(strange)?;
+    if !(links.0..=links.1).contains(&LINK) {
+        return Err(format!("the gateway is version {own}, which speaks another link than version {version}"));
     }
+    serde_json::from_slice(&line).map_err(strange)
 }
 
 async fn tell(stream: &mut UnixStream, text: String) {

@@ -118,6 +118,7 @@ impl Journal {
             asked: std::mem::take(&mut self.settled.asked),
             kept: Kept::of(self.settled.again.iter().map(String::as_str), DEPTH),
             recent: Vec::new(),
+            replied: Vec::new(),
         };
         let mut unheard = Vec::new();
         if !orderly {
@@ -131,6 +132,7 @@ impl Journal {
             each_line(&self.said.bytes, |line| review.said(line));
             unheard = self.heard.bytes;
         }
+        review.asked.retain(|id| !review.replied.contains(id));
         Parting { again: review.kept.lines(), unheard, lost: review.open, moot: review.asked }
     }
 }
@@ -158,6 +160,8 @@ struct Review<'a> {
     kept: Kept,
     /// Requests whose text is here, with their ids.
     recent: Vec<(String, &'a str)>,
+    /// Questions that the client has answered.
+    replied: Vec<String>,
 }
 
 impl<'a> Review<'a> {
@@ -167,7 +171,7 @@ impl<'a> Review<'a> {
             for entry in batch::split(line).unwrap_or_default() {
                 match message::parse(entry.get().as_bytes(), DEPTH) {
                     Ok(Message::Request { id, .. }) => self.open.push(id.get().to_owned()),
-                    Ok(Message::Response { id, .. }) => remove(&mut self.asked, id.get()),
+                    Ok(Message::Response { id, .. }) => self.replied.push(id.get().to_owned()),
                     _ => {}
                 }
             }
@@ -181,7 +185,7 @@ impl<'a> Review<'a> {
                     self.recent.push((id.get().to_owned(), text));
                 }
             }
-            Message::Response { id, .. } => remove(&mut self.asked, id.get()),
+            Message::Response { id, .. } => self.replied.push(id.get().to_owned()),
             Message::Notification { method, params } if method == "notifications/cancelled" => {
                 let members = params.and_then(|params| Members::parse(params.get()).ok());
                 if let Some(id) = members.and_then(|members| members.get("requestId")) {

@@ -23,6 +23,8 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,6 +37,8 @@ const STACK: usize = 256 << 10;
 /// So many gateways may end within [`TROUBLED`] before the client is given up.
 const ENDINGS: usize = 5;
 const TROUBLED: Duration = Duration::from_secs(30);
+/// How long a last word may come after the last byte.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 const LOST: &str = "the gateway that this user's clients share has ended while the call was in flight; it may have run and \
                     is not made again";
@@ -155,12 +159,12 @@ impl Pipe {
         }
         self.0.changed.notify_all();
         let moved = self.read_gateway(&line, output);
-        let mut state = self.lock();
-        state.line = None;
-        drop(state);
+        // It says its last word at the same time; one that died says none, which is heard at once, too.
+        let last = words.ok().and_then(|words| words.recv_timeout(LAST_WORD).ok()).flatten();
+        self.lock().line = None;
         let _ = line.bytes.shutdown(Shutdown::Both);
-        moved?;
-        Ok(words.ok().and_then(|words| words.join().ok()).flatten())
+        let _ = line.words.shutdown(Shutdown::Both);
+        moved.map(|()| last)
     }
 
     /// From the gateway to the client, in whole messages: one that is cut off is of no use to anybody.
@@ -233,25 +237,31 @@ impl Pipe {
     }
 
     /// Hears what the gateway says about this client; the last of it, when it ended in an orderly way.
-    fn listen(&self, line: &Arc<Line>) -> io::Result<JoinHandle<Option<(End, Checkpoint)>>> {
+    fn listen(&self, line: &Arc<Line>) -> io::Result<Receiver<Option<(End, Checkpoint)>>> {
         let (pipe, line) = (self.clone(), Arc::clone(line));
         let words = line.words.try_clone()?;
+        let (tell, told) = mpsc::channel();
         spawn(move || {
-            for text in BufReader::new(words).lines() {
-                match serde_json::from_str(&text.ok()?) {
-                    Ok(Word::Checkpoint(checkpoint)) => {
-                        let mut state = pipe.lock();
-                        if state.line.as_ref().is_some_and(|now| Arc::ptr_eq(now, &line)) {
-                            state.journal.settle(checkpoint);
-                        }
+            let _ = tell.send(pipe.hear_words(words, &line));
+        })?;
+        Ok(told)
+    }
+
+    fn hear_words(&self, words: UnixStream, line: &Arc<Line>) -> Option<(End, Checkpoint)> {
+        for text in BufReader::new(words).lines() {
+            match serde_json::from_str(&text.ok()?) {
+                Ok(Word::Checkpoint(checkpoint)) => {
+                    let mut state = self.lock();
+                    if state.line.as_ref().is_some_and(|now| Arc::ptr_eq(now, line)) {
+                        state.journal.settle(checkpoint);
                     }
-                    Ok(Word::End { why, last }) => return Some((why, last)),
-                    // A word of a later version.
-                    Err(_) => {}
                 }
+                Ok(Word::End { why, last }) => return Some((why, last)),
+                // A word of a later version.
+                Err(_) => {}
             }
-            None
-        })
+        }
+        None
     }
 
     /// True when the client has left. With `until_wanted` it waits for that, or for its next word.
@@ -291,7 +301,7 @@ fn tell(parting: &Parting, output: &mut impl Write) -> io::Result<()> {
     output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
 
-fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().stack_size(STACK).spawn(work)
 }
 

@@ -38,6 +38,7 @@ mod renewal;
 mod rounds;
 mod saving;
 mod sharing;
+mod shared;
 mod shutdown;
 mod sse_behind;
 mod sse_front;

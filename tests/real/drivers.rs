@@ -64,7 +64,7 @@ impl Driver {
 /// The command line of the gateway on this file.
 fn command_line(conf: &TempConf) -> Vec<String> {
     let path = |path: PathBuf| path.display().to_string();
-    let words = [env!("CARGO_BIN_EXE_mcp-manifold"), "serve", "--config"].map(str::to_owned);
+    let words = [env!("CARGO_BIN_EXE_mcp-manifold"), "serve", "--standalone", "--config"].map(str::to_owned);
     let rest = [path(conf.file()), "--cache-dir".to_owned(), path(conf.cache())];
     words.into_iter().chain(rest).collect()
 }

@@ -37,7 +37,7 @@ async fn rmcp_uses_the_gateway_over_stdio() {
     for (lifecycle, modern) in lifecycles().into_iter().zip([false, true]) {
         bed.forget();
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_mcp-manifold"));
-        command.arg("serve").arg("--config").arg(bed.conf().file());
+        command.arg("serve").arg("--standalone").arg("--config").arg(bed.conf().file());
         command.arg("--cache-dir").arg(bed.conf().cache()).current_dir(bed.conf().dir());
         let built = TokioChildProcess::builder(command).stderr(Stdio::null()).spawn();
         let (transport, _) = built.expect("the gateway starts");

@@ -1,1 +1,233 @@
-//! tests
+use super::*;
+use std::io::PipeReader;
+use std::io::PipeWriter;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::Sender;
+
+/// The far end of a link: what a gateway would have.
+struct Far {
+    bytes: UnixStream,
+    words: UnixStream,
+}
+
+/// A link and its far end.
+fn line() -> (Line, Far) {
+    let (bytes, far_bytes) = UnixStream::pair().unwrap();
+    let (words, far_words) = UnixStream::pair().unwrap();
+    for far in [&far_bytes, &far_words] {
+        far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    }
+    (Line { bytes, words }, Far { bytes: far_bytes, words: far_words })
+}
+
+impl Far {
+    fn says(&mut self, text: &str) {
+        self.bytes.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn word(&mut self, word: &Word) {
+        let line = serde_json::to_string(word).unwrap() + "\n";
+        self.words.write_all(line.as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    fn hears(&mut self, text: &str) {
+        assert_eq!(exactly(&mut self.bytes, text.len()), text);
+    }
+}
+
+#[track_caller]
+fn exactly(from: &mut impl Read, count: usize) -> String {
+    let mut bytes = vec![0; count];
+    from.read_exact(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// A client with its pipe; gateways come over a channel.
+struct Rig {
+    client: PipeWriter,
+    shown: PipeReader,
+    next: Sender<Result<Line, String>>,
+    attached: Receiver<Attach>,
+    ended: Receiver<Ended>,
+    pipe: Pipe,
+}
+
+fn rig(first: Line) -> Rig {
+    let (input, client) = io::pipe().unwrap();
+    let (shown, mut output) = io::pipe().unwrap();
+    let (next, gateways) = mpsc::channel();
+    let (told, attached) = mpsc::channel();
+    let (over, ended) = mpsc::channel();
+    let pipe = Pipe::default();
+    let running = pipe.clone();
+    thread::spawn(move || {
+        let attach = || Attach { folder: "/".into(), vars: Vec::new(), turn: 0, again: Vec::new() };
+        let mut find = |attach| {
+            told.send(attach).unwrap();
+            gateways.recv().unwrap()
+        };
+        over.send(running.run(first, input, &mut output, attach, &mut find)).unwrap();
+    });
+    Rig { client, shown, next, attached, ended, pipe }
+}
+
+impl Rig {
+    fn says(&mut self, text: &str) {
+        self.client.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    fn sees(&mut self, text: &str) {
+        assert_eq!(exactly(&mut self.shown, text.len()), text);
+    }
+
+    #[track_caller]
+    fn attaches(&self) -> Attach {
+        self.attached.recv_timeout(Duration::from_secs(20)).expect("the pipe looks for the next gateway")
+    }
+
+    #[track_caller]
+    fn ends(&self) -> Ended {
+        self.ended.recv_timeout(Duration::from_secs(20)).expect("the pipe ends")
+    }
+}
+
+fn call(id: u32) -> String {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"x\"}}}}\n")
+}
+
+fn answer(id: u32) -> String {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}\n")
+}
+
+#[test]
+fn bytes_pass_as_they_are_and_the_end_of_the_client_ends_it() {
+    let (first, mut gateway) = line();
+    let mut rig = rig(first);
+    rig.says("any bytes\nhalf ");
+    gateway.hears("any bytes\nhalf ");
+    gateway.says("{\"a\":1}\nnot whole");
+    rig.sees("{\"a\":1}\n");
+    gateway.says("\n");
+    rig.sees("not whole\n");
+    drop(rig.client);
+    assert_eq!(gateway.bytes.read(&mut [0]).unwrap(), 0, "the gateway sees the end");
+    gateway.says("last\n");
+    exactly(&mut rig.shown, 5);
+    drop(gateway);
+    assert_eq!(rig.ended.recv_timeout(Duration::from_secs(20)), Ok(Ended::Done));
+}
+
+#[test]
+fn a_gateway_that_dies_costs_the_calls_in_flight_and_nothing_else() {
+    let (first, mut gateway) = line();
+    let mut rig = rig(first);
+    let said = format!("{}{}{}", call(1), call(2), &call(3)[..10]);
+    rig.says(&said);
+    gateway.hears(&said);
+    gateway.says(&(answer(1) + "{\"half of an ans"));
+    rig.sees(&answer(1));
+    drop(gateway);
+    let mut lost = String::new();
+    BufReader::new(&rig.shown).read_line(&mut lost).unwrap();
+    assert!(lost.starts_with("{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":-32000,"), "{lost}");
+    assert_eq!(rig.attaches().turn, 1);
+    let (second, mut gateway) = line();
+    rig.next.send(Ok(second)).unwrap();
+    gateway.hears(&call(3)[..10]);
+    rig.says(&call(3)[10..]);
+    gateway.hears(&call(3)[10..]);
+    gateway.says(&answer(3));
+    rig.sees(&answer(3));
+}
+
+#[test]
+fn what_an_orderly_end_left_unread_goes_to_the_next_gateway() {
+    let (first, mut gateway) = line();
+    let mut rig = rig(first);
+    rig.says(&call(1));
+    gateway.hears(&call(1));
+    gateway.says(&answer(1));
+    rig.sees(&answer(1));
+    rig.says(&call(2));
+    // In flight in the socket: never read.
+    let heard = call(1).len() as u64;
+    let last = Checkpoint { heard, said: answer(1).len() as u64, ..Checkpoint::default() };
+    gateway.hears(&call(2));
+    gateway.word(&Word::End { why: End::Again, last });
+    drop(gateway);
+    rig.attaches();
+    let (second, mut gateway) = line();
+    rig.next.send(Ok(second)).unwrap();
+    gateway.hears(&call(2));
+    gateway.says(&answer(2));
+    rig.sees(&answer(2));
+}
+
+#[test]
+fn a_gateway_that_was_stopped_is_replaced_when_it_is_needed() {
+    let (first, mut gateway) = line();
+    let mut rig = rig(first);
+    gateway.word(&Word::End { why: End::Stop, last: Checkpoint::default() });
+    drop(gateway);
+    assert!(rig.attached.recv_timeout(Duration::from_millis(50)).is_err(), "nobody needs it");
+    rig.says(&call(1));
+    rig.attaches();
+    let (second, mut gateway) = line();
+    rig.next.send(Ok(second)).unwrap();
+    gateway.hears(&call(1));
+    rig.pipe.end_input();
+    drop(gateway);
+    assert_eq!(rig.ends(), Ended::Done);
+}
+
+#[test]
+fn without_a_next_gateway_the_client_is_told_and_left() {
+    let (first, mut gateway) = line();
+    let mut rig = rig(first);
+    rig.says(&call(1));
+    gateway.hears(&call(1));
+    drop(gateway);
+    rig.next.send(Err("none can be had".into())).unwrap();
+    assert_eq!(rig.ends(), Ended::NoGateway("none can be had".into()));
+    let mut lost = String::new();
+    BufReader::new(&rig.shown).read_line(&mut lost).unwrap();
+    assert!(lost.contains("\"id\":1,\"error\""), "{lost}");
+}
+
+#[test]
+fn gateways_that_end_one_after_the_other_are_given_up() {
+    let (first, gateway) = line();
+    let rig = rig(first);
+    drop(gateway);
+    for _ in 0..ENDINGS {
+        let (next, gateway) = line();
+        drop(gateway);
+        rig.next.send(Ok(next)).unwrap();
+    }
+    assert!(matches!(rig.ends(), Ended::NoGateway(why) if why.contains("6 times")));
+}
+
+#[test]
+fn what_is_settled_is_not_told_as_lost() {
+    let (first, mut gateway) = line();
+    let mut rig = rig(first);
+    let pad = "x".repeat(PIECE);
+    let long = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{{\"name\":\"{pad}\"}}}}\n"
+    );
+    rig.says(&long);
+    gateway.hears(&long);
+    gateway.says(&answer(1));
+    rig.sees(&answer(1));
+    assert_eq!(exactly(&mut gateway.words, 1).as_bytes(), [ASK], "a checkpoint is asked for");
+    let (heard, said) = (long.len() as u64, answer(1).len() as u64);
+    gateway.word(&Word::Checkpoint(Checkpoint { heard, said, open: vec!["7".into()], ..Checkpoint::default() }));
+    gateway.word(&Word::Checkpoint(Checkpoint { heard, said, open: vec!["8".into()], ..Checkpoint::default() }));
+    drop(gateway);
+    let mut lost = String::new();
+    BufReader::new(&rig.shown).read_line(&mut lost).unwrap();
+    assert!(lost.contains("\"id\":8,\"error\""), "{lost}");
+}

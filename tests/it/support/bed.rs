@@ -36,8 +36,10 @@ pub const PEERS: [Peer; 7] = [
 ];
 
 /// The clients of all beds.
-pub const CLIENTS: [(Era, Transport); 4] = [
+pub const CLIENTS: [(Era, Transport); 6] = [
     (Era::Legacy, Transport::Stdio),
+    (Era::Legacy, Transport::Shared),
+    (Era::Modern, Transport::Shared),
     (Era::Legacy, Transport::Http),
     (Era::Modern, Transport::Stdio),
     (Era::Modern, Transport::Http),
@@ -74,7 +76,7 @@ impl Bed {
             all.extend(args(&conf, peer));
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
             entries[peer.name] = match peer.behind {
-                Transport::Stdio => conf.fake(peer.name).args(&all).json(),
+                Transport::Stdio | Transport::Shared => conf.fake(peer.name).args(&all).json(),
                 Transport::Http => {
                     webs.push(conf.http_fake(peer.name, &all));
                     webs[webs.len() - 1].entry().json()

@@ -36,6 +36,8 @@ pub enum Era {
 pub enum Transport {
     /// Lines on pipes.
     Stdio,
+    /// Lines on pipes, through a gateway that is shared.
+    Shared,
     /// Streamable HTTP.
     Http,
     /// HTTP+SSE of 2024-11-05.
@@ -80,6 +82,7 @@ impl Driver {
     pub fn start(gateway: Gateway, era: Era, front: Transport, capabilities: Value) -> Self {
         let link = match front {
             Transport::Stdio => Link::Stdio(gateway.stdio()),
+            Transport::Shared => Link::Stdio(gateway.shared().stdio()),
             Transport::Sse | Transport::Ws => panic!("no client for {front:?}"),
             Transport::Http => {
                 let gateway = gateway.http();

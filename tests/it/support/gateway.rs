@@ -5,6 +5,7 @@
 use crate::support::eventually::patience;
 use crate::support::eventually::within;
 use crate::support::http_client::HttpClient;
+use crate::support::processes;
 use crate::support::stdio_client::StdioClient;
 use crate::support::stdio_client::collect;
 use crate::support::stdio_client::lock;
@@ -26,6 +27,7 @@ pub struct Gateway {
     conf: Arc<TempConf>,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    shared: bool,
 }
 
 impl Gateway {
@@ -38,12 +40,18 @@ impl Gateway {
 
     /// In this folder.
     pub fn on(conf: &Arc<TempConf>) -> Self {
-        Self { conf: Arc::clone(conf), args: Vec::new(), env: Vec::new() }
+        Self { conf: Arc::clone(conf), args: Vec::new(), env: Vec::new(), shared: false }
     }
 
     /// More arguments after those of `serve`.
     pub fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// Clients of the folder share one gateway; otherwise each has its own.
+    pub fn shared(mut self) -> Self {
+        self.shared = true;
         self
     }
 
@@ -99,6 +107,9 @@ impl Gateway {
     pub fn serve(&self, more: &[&str]) -> Command {
         let mut command = self.bare();
         command.arg("serve").arg("--config").arg(self.conf.file()).arg("--cache-dir").arg(self.conf.cache());
+        if !self.shared {
+            command.arg("--standalone");
+        }
         command.args(more).args(&self.args);
         command
     }
@@ -107,6 +118,11 @@ impl Gateway {
     fn bare(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-manifold"));
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", self.conf.dir());
+        command.env("MCP_MANIFOLD_RUNTIME_DIR", self.conf.runtime());
+        if self.shared {
+            // What is started in the background ends with the folder.
+            command.env(processes::MARK, self.conf.mark());
+        }
         command.current_dir(self.conf.dir()).envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -58,6 +58,11 @@ impl Message {
         code.unwrap_or_else(|| panic!("no error: {}", self.short()))
     }
 
+    /// True for the answer that something failed.
+    pub fn is_error(&self) -> bool {
+        self.json.get("error").is_some()
+    }
+
     /// The text of the error.
     pub fn error_text(&self) -> &str {
         let text = self.json.pointer("/error/message").and_then(Value::as_str);

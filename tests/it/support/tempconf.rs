@@ -52,6 +52,11 @@ impl TempConf {
         self.dir().join("cache")
     }
 
+    /// Where clients of this folder meet their shared gateway.
+    pub fn runtime(&self) -> PathBuf {
+        self.dir().join("run")
+    }
+
     /// What marks every server started from here.
     pub fn mark(&self) -> String {
         self.dir().display().to_string()

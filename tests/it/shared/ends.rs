@@ -1,0 +1,118 @@
+//! How a shared gateway ends: when nobody is left, when it is told to, when another takes over.
+
+use crate::shared::rig;
+use crate::shared::rig::Shared;
+use crate::support::eventually::eventually;
+use crate::support::gateway::Gateway;
+use crate::support::processes::is_alive;
+use crate::support::processes::signal;
+use rustix::process::Signal;
+use serde_json::json;
+
+#[test]
+fn after_the_last_client_it_stays_for_a_while_and_leaves_nothing() {
+    let shared = Shared::with_servers(2, "300ms");
+    let client = shared.client();
+    let pid = rig::attached_to(&client);
+    client.call("s0__echo", json!({ "message": "x" })).result();
+    client.close();
+    assert!(client.exit().success());
+    eventually("it has ended", || !is_alive(pid));
+    eventually("its servers have ended", || shared.conf().processes().is_empty());
+    assert_eq!(shared.left(), ["log"], "no socket and no lock");
+    // The next client finds what it needs.
+    let next = shared.client();
+    assert!(next.call("s0__echo", json!({ "message": "next" })).text().contains("next"));
+}
+
+#[test]
+fn a_client_that_comes_in_time_finds_the_same_one() {
+    let shared = Shared::with_servers(1, "60s");
+    let first = shared.client();
+    let pid = rig::attached_to(&first);
+    first.close();
+    first.exit();
+    assert_eq!(rig::attached_to(&shared.client()), pid);
+}
+
+#[test]
+fn stop_ends_it_and_a_client_that_needs_it_has_the_next_one() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let pid = rig::attached_to(&client);
+    let call = client.begin_call("s0__sleep", json!({ "ms": 200 }));
+    eventually("the call is in flight", || shared.status()["inFlight"] == 1);
+    let (code, said, _) = shared.run(&["stop"]);
+    assert!(code == 0 && said.contains(&format!("(pid {pid})")), "{said}");
+    client.answer(&call).result();
+    eventually("it has ended", || !is_alive(pid));
+    assert!(shared.pid().is_none(), "nobody needs another");
+    let (code, _, why) = shared.run(&["stop"]);
+    assert!(code == 4 && why.contains("no shared gateway runs"), "{why}");
+    assert!(client.call("s0__echo", json!({ "message": "needed" })).text().contains("needed"));
+    assert_ne!(rig::attached_to(&client), pid);
+}
+
+#[test]
+fn restart_when_idle_waits_for_calls_and_no_client_notices() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let pid = rig::attached_to(&client);
+    let call = client.begin_call("s0__sleep", json!({ "ms": 300 }));
+    eventually("the call is in flight", || shared.status()["inFlight"] == 1);
+    let (code, said, _) = shared.run(&["restart", "--when-idle"]);
+    assert!(code == 0, "{said}");
+    client.answer(&call).result();
+    assert!(client.call("s0__echo", json!({ "message": "after" })).text().contains("after"));
+    eventually("another took over", || shared.pid().is_some_and(|now| now != pid));
+    eventually("the one before has ended", || !is_alive(pid));
+    assert!(client.messages().iter().all(|message| !message.is_error()));
+}
+
+#[test]
+fn signals_to_a_client_end_its_session_as_the_end_of_its_input_does() {
+    let shared = Shared::with_servers(1, "60s");
+    let (ends, stays) = (shared.client(), shared.client());
+    let call = ends.begin_call("s0__sleep", json!({ "ms": 200 }));
+    eventually("the call is in flight", || shared.status()["inFlight"] == 1);
+    signal(ends.pid(), Signal::TERM);
+    ends.answer(&call).result();
+    assert!(ends.exit().success());
+    assert!(stays.call("s0__echo", json!({ "message": "x" })).text().contains('x'));
+}
+
+#[test]
+fn a_gateway_over_http_is_shared_too_and_ends_with_its_process_only() {
+    let shared = Shared::with_servers(1, "100ms");
+    let http = Gateway::on(shared.conf()).shared().http();
+    let client = shared.client();
+    assert_eq!(rig::attached_to(&client), http.pid());
+    client.call("s0__echo", json!({ "message": "x" })).result();
+    http.legacy().call("s0__echo", json!({ "message": "x" })).result();
+    assert_eq!(shared.conf().spawns("s0"), 1);
+    let listed = http.status();
+    let ways = listed["sessionList"].as_array().expect("sessions").iter();
+    let mut ways: Vec<_> = ways.map(|session| session["transport"].as_str().unwrap_or_default()).collect();
+    ways.sort_unstable();
+    assert_eq!(ways, ["http", "shared"]);
+    let (code, _, why) = shared.run(&["stop"]);
+    assert!(code == 4 && why.contains("serves HTTP, too"), "{why}");
+    drop(client);
+    // Longer than it would stay without HTTP.
+    eventually("the session is over", || http.status()["sessions"] == 1);
+    signal(http.pid(), Signal::TERM);
+    assert!(http.exit().success());
+}
+
+#[test]
+fn the_file_decides_whether_it_is_shared() {
+    let shared = Shared::with_servers(1, "60s");
+    let mut config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(shared.conf().file()).expect("the file")).expect("JSON");
+    config["gateway"]["share"] = json!(false);
+    shared.conf().write(&config);
+    let client = shared.client();
+    client.call("s0__echo", json!({ "message": "x" })).result();
+    assert!(client.stderr().contains("not shared with other clients: `gateway.share` is false"), "{}", client.stderr());
+    assert!(shared.pid().is_none());
+}
