@@ -147,7 +147,14 @@ impl Bench {
 
     fn serve(&self) -> [std::ffi::OsString; 6] {
         let path = |name: &str| self.folder.path().join(name).into_os_string();
-        ["serve".into(), "--standalone".into(), "--config".into(), path("mcp.json"), "--cache-dir".into(), path("cache")]
+        [
+            "serve".into(),
+            "--standalone".into(),
+            "--config".into(),
+            path("mcp.json"),
+            "--cache-dir".into(),
+            path("cache"),
+        ]
     }
 }
 

@@ -287,8 +287,8 @@ impl Gateway {
         if let Err(failure) = incoming.check_modern() {
             return exchange.fail(&failure);
         }
-        if let (Some(_), Some(presence)) = (&incoming.modern, session.presence()) {
-            presence.speaks_modern(|| incoming.client());
+        if let Some(presence) = session.presence() {
+            presence.asks(incoming.modern.is_some().then_some(|| incoming.client()));
         }
         self.core.around.metrics.calls.up();
         self.dispatch(&incoming, exchange, false);

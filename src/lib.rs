@@ -14,8 +14,8 @@ pub mod name;
 pub mod policy;
 pub mod protocol;
 pub mod reload;
-pub mod share;
 pub mod secret;
+pub mod share;
 pub mod telemetry;
 pub mod wire;
 

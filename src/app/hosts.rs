@@ -2,7 +2,6 @@
 //!
 //! It chooses; who is served how is `front/attached.rs`.
 
-use crate::app::App;
 use crate::front::attached::Hosts;
 use crate::front::attached::Seat;
 use crate::gateway::Gateway;
@@ -19,10 +18,10 @@ pub struct House {
 }
 
 impl House {
-    /// The gateway of `app`.
+    /// This gateway; `file` has its file read again.
     #[must_use]
-    pub fn of(app: &App) -> Self {
-        Self { gateway: app.gateway().clone(), file: app.reload_handle() }
+    pub fn of(gateway: &Gateway, file: Option<WatchHandle>) -> Self {
+        Self { gateway: gateway.clone(), file }
     }
 }
 

@@ -119,10 +119,10 @@ pub enum Command {
         /// Which one
         which: Which,
     },
-    /// End the gateway that the stdio clients of a file share; it starts again when one of them needs it
+    /// End the gateway that clients share, until one of its clients needs it
     #[command(after_help = "Example:\n  mcp-manifold stop --config mcp.json")]
     Stop,
-    /// Have another process take the place of the gateway that stdio clients share, for example a newer version
+    /// Have a new process take the place of the gateway that clients share
     #[command(after_help = "Example:\n  mcp-manifold restart --when-idle")]
     Restart(Restart),
     /// The gateway that stdio clients share; started by the first of them

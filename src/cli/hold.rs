@@ -45,7 +45,7 @@ pub fn detach() -> Exit {
 /// Holds the gateway until nobody needs it.
 pub async fn run(global: &Global) -> Exit {
     let signals = Signals::begin();
-    let Meet { place, .. } = match Meet::at(global) {
+    let Meet { file, place, .. } = match Meet::at(global) {
         Ok(meet) => meet,
         Err(exit) => return failed(exit),
     };
@@ -68,11 +68,15 @@ pub async fn run(global: &Global) -> Exit {
         Ok(app) => app,
         Err(exit) => return failed(exit),
     };
+    // Servers without a `cwd` must not run in the folder of whichever client came first.
+    if let Some(folder) = file.parent() {
+        let _ = std::env::set_current_dir(folder);
+    }
     if !app.gateway().config().settings.share {
         app.close().await;
         return say(&Report::Alone("`gateway.share` is false".into()));
     }
-    let hosts = Arc::new(House::of(&app));
+    let hosts = Arc::new(House::of(app.gateway(), app.reload_handle()));
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(signals.obey(shutdown.clone(), app.reload_handle()));

@@ -99,7 +99,7 @@ fn meeting(global: &Global, app: &App) -> Option<(Meeting, Arc<dyn Hosts>)> {
     let terms = Terms { log: global.log_file.clone(), in_foreground: true };
     let place = Meet::at(global).ok()?.place;
     match place.map(|place| attached::open(place, surroundings::user(), terms)) {
-        Ok(Ok(Some(meeting))) => Some((meeting, Arc::new(House::of(app)))),
+        Ok(Ok(Some(meeting))) => Some((meeting, Arc::new(House::of(app.gateway(), app.reload_handle())))),
         Ok(Ok(None)) => {
             output::note(
                 "stdio clients of this file have another gateway; `mcp-manifold stop` before this starts has them use this one",

@@ -49,7 +49,8 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
             return Some(Exit::of(code));
         }
         Err(NoWay::NoneRuns) => {
-            let text = format!("no gateway runs for {}\nhint: without --attach-only one is started", file.display());
+            let text =
+                format!("no gateway runs for {}\nhint: without --attach-only one is started", file.display());
             return Some(output::fail(Exit::Unreachable, &text));
         }
         Err(error @ NoWay::Broken(_)) => return alone(serve, &error.to_string()),
@@ -70,7 +71,9 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
     let output = &mut std::io::stdout().lock();
     match pipe.run(found.line, std::io::stdin(), output, || me(&environment), &mut find) {
         Ended::Done => Some(Exit::Ok),
-        Ended::NoGateway(why) => Some(output::fail(Exit::Unreachable, &format!("the gateway is gone: {why}"))),
+        Ended::NoGateway(why) => {
+            Some(output::fail(Exit::Unreachable, &format!("the gateway is gone: {why}")))
+        }
     }
 }
 
@@ -95,7 +98,10 @@ fn tell(global: &Global, found: &Found) {
         return;
     }
     let log = found.log.as_ref().map(|log| format!("; its log: {}", log.display())).unwrap_or_default();
-    output::note(&format!("attached to the shared gateway, pid {}, version {}{log}", found.pid, found.version));
+    output::note(&format!(
+        "attached to the shared gateway, pid {}, version {}{log}",
+        found.pid, found.version
+    ));
     if found.version != env!("CARGO_PKG_VERSION") {
         output::note(&format!(
             "this is version {}; `mcp-manifold restart --when-idle` has it take over",

@@ -313,7 +313,9 @@ async fn read_hello(stream: &mut BufReader<UnixStream>) -> Result<Hello, String>
     // What a later version wants may be unknown here; who it is can be read.
     let Hello { links, version, .. } = serde_json::from_slice::<Hello<IgnoredAny>>(&line).map_err(strange)?;
     if !(links.0..=links.1).contains(&LINK) {
-        return Err(format!("the gateway is version {own}, which speaks another link than version {version}"));
+        return Err(format!(
+            "the gateway is version {own}, which speaks another link than version {version}"
+        ));
     }
     serde_json::from_slice(&line).map_err(strange)
 }

@@ -106,6 +106,8 @@ pub struct SessionStatus {
     pub idle_secs: u64,
     /// Requests that are not answered yet.
     pub in_flight: usize,
+    /// Requests that it has made so far.
+    pub requests: u64,
 }
 
 /// A server that finishes its calls.
@@ -183,5 +185,6 @@ fn session_status(session: &Session) -> Option<SessionStatus> {
         age_secs: presence.age().as_secs(),
         idle_secs: presence.idle().as_secs(),
         in_flight: session.in_flight(),
+        requests: presence.requests(),
     })
 }

@@ -178,11 +178,12 @@ fn hello(wish: &Wish) -> String {
 /// Byte by byte: what follows the line belongs to somebody else.
 fn read_line(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
-    for byte in stream.bytes() {
-        match byte? {
-            b'\n' => return Ok(line),
-            byte if line.len() < LONGEST => line.push(byte),
-            _ => break,
+    let mut byte = [0];
+    while line.len() < LONGEST {
+        stream.read_exact(&mut byte)?;
+        match byte {
+            [b'\n'] => return Ok(line),
+            [other] => line.push(other),
         }
     }
     Ok(Vec::new())

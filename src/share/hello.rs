@@ -71,7 +71,10 @@ pub struct Attach {
 impl fmt::Debug for Attach {
     /// Shows no variable: any may hold a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attach").field("folder", &self.folder).field("turn", &self.turn).finish_non_exhaustive()
+        f.debug_struct("Attach")
+            .field("folder", &self.folder)
+            .field("turn", &self.turn)
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,7 +171,8 @@ mod tests {
             turn: 3,
             again: vec!["{}".into()],
         };
-        let hello = Hello { links: (1, LINK), version: "1".into(), pid: 7, wish: Wish::Attach(Box::new(attach)) };
+        let hello =
+            Hello { links: (1, LINK), version: "1".into(), pid: 7, wish: Wish::Attach(Box::new(attach)) };
         let line = serde_json::to_string(&hello).unwrap();
         assert!(!line.contains('\n'));
         let back: Hello = serde_json::from_str(&line).unwrap();

@@ -177,7 +177,9 @@ impl<'a> Review<'a> {
             }
             return;
         }
-        let (Ok(message), Ok(text)) = (message::parse(line, DEPTH), std::str::from_utf8(line)) else { return };
+        let (Ok(message), Ok(text)) = (message::parse(line, DEPTH), std::str::from_utf8(line)) else {
+            return;
+        };
         match &message {
             Message::Request { id, method, .. } => {
                 self.open.push(id.get().to_owned());
@@ -298,7 +300,12 @@ mod tests {
         let heard = journal.heard.end();
         journal.say(answer(1).as_bytes());
         journal.hear((call(2) + "{\"js").as_bytes());
-        let last = Checkpoint { heard, said: journal.said.end(), again: vec![HELLO.into()], ..Checkpoint::default() };
+        let last = Checkpoint {
+            heard,
+            said: journal.said.end(),
+            again: vec![HELLO.into()],
+            ..Checkpoint::default()
+        };
         let parting = journal.part(Some(last));
         assert_eq!(parting.unheard, (call(2) + "{\"js").as_bytes());
         assert_eq!((parting.again, parting.lost.len()), (vec![HELLO.to_owned()], 0));
@@ -317,7 +324,10 @@ mod tests {
             b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":3}}\n",
         );
         let parting = journal.part(None);
-        assert_eq!((parting.lost, parting.moot), (vec!["1".to_owned(), "2".into()], vec!["\"ask-2\"".into()]));
+        assert_eq!(
+            (parting.lost, parting.moot),
+            (vec!["1".to_owned(), "2".into()], vec!["\"ask-2\"".into()])
+        );
         assert!(parting.unheard.is_empty());
     }
 

@@ -36,7 +36,8 @@ impl Kept {
 
     /// Takes note of a message of the client; `line` is all of it.
     pub fn note(&mut self, message: &Message<'_>, line: &str) {
-        let (Message::Request { method, params, .. } | Message::Notification { method, params }) = message else {
+        let (Message::Request { method, params, .. } | Message::Notification { method, params }) = message
+        else {
             return;
         };
         match &**method {

@@ -116,7 +116,10 @@ impl Launch {
                     )));
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(io::Error::other(format!("it ended before it was ready; {}", notes.join("; "))));
+                    return Err(io::Error::other(format!(
+                        "it ended before it was ready; {}",
+                        notes.join("; ")
+                    )));
                 }
             }
         }
@@ -129,12 +132,8 @@ mod tests {
 
     #[test]
     fn reports_come_back_as_they_went() {
-        let reports = [
-            Report::Ready,
-            Report::Busy,
-            Report::Alone("`share` is false".into()),
-            Report::Failed(2),
-        ];
+        let reports =
+            [Report::Ready, Report::Busy, Report::Alone("`share` is false".into()), Report::Failed(2)];
         for report in reports {
             let line = report.line();
             assert!(!line.contains('\n'));

@@ -27,7 +27,8 @@ fn unchanged(maps: &str) -> Vec<(usize, usize)> {
         let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         if let Some((start, end)) = range(first) {
             let file = line.contains(" /");
-            candidate = (file && second.starts_with("r-") && second.ends_with('p')).then_some((start, end - start));
+            candidate =
+                (file && second.starts_with("r-") && second.ends_with('p')).then_some((start, end - start));
         } else if first == "Anonymous:" && second == "0" {
             found.extend(candidate.take());
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// The modules of the crate, lowest first: each imports only from those before it, and from itself.
-pub const LAYERS: [&str; 15] = [
+pub const LAYERS: [&str; 16] = [
     "name",
     "secret",
     "telemetry",
@@ -22,6 +22,7 @@ pub const LAYERS: [&str; 15] = [
     "downstream",
     "gateway",
     "reload",
+    "share",
     "front",
     "app",
     "cli",

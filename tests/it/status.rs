@@ -299,7 +299,7 @@ fn document() -> Value {
         "liveSnapshots": 2, "sessions": 22,
         "sessionList": [
             { "id": "3fa91c02…", "transport": "http", "era": "legacy", "client": "Claude Code 2.1",
-              "ageSecs": 180, "idleSecs": 2, "inFlight": 1 },
+              "ageSecs": 180, "idleSecs": 2, "inFlight": 1, "requests": 12 },
             { "id": "#7", "transport": "stdio", "ageSecs": 90_061, "idleSecs": 4000, "inFlight": 0 }
         ],
         "servers": {
@@ -351,9 +351,9 @@ typo    left out      -    -         -      -      -     -  -
   `comand` is unknown
 name taken twice: `x` of `b`: `a` has it
 
-SESSION    OVER   ERA         AGE       IDLE  CALLS  CLIENT
-3fa91c02…  http   legacy    3 min        2 s      1  Claude Code 2.1
-#7         stdio  -       1 d 1 h  1 h 6 min      0  -
+SESSION    OVER   ERA         AGE       IDLE  REQUESTS  OPEN  CLIENT
+3fa91c02…  http   legacy    3 min        2 s        12     1  Claude Code 2.1
+#7         stdio  -       1 d 1 h  1 h 6 min         0     0  -
 and 20 more
 ";
 

@@ -85,20 +85,21 @@ fn servers(status: &Value) -> Vec<String> {
     out
 }
 
-const SESSION_HEAD: [&str; 7] = ["SESSION", "OVER", "ERA", "AGE", "IDLE", "CALLS", "CLIENT"];
+const SESSION_HEAD: [&str; 8] = ["SESSION", "OVER", "ERA", "AGE", "IDLE", "REQUESTS", "OPEN", "CLIENT"];
 
 fn sessions(status: &Value) -> Vec<String> {
     let all: Vec<&Value> = list(status, "sessionList").collect();
     if all.is_empty() {
         return Vec::new();
     }
-    let mut table = Table::new(SESSION_HEAD, "lll>>>l");
+    let mut table = Table::new(SESSION_HEAD, "lll>>>>l");
     for session in all.iter().take(SESSIONS) {
         let word = |key: &str| text(session, key).unwrap_or("-".to_owned());
         let age = |key: &str| number(session, key).map_or("-".to_owned(), time);
-        let calls = number(session, "inFlight").unwrap_or_default().to_string();
+        let [requests, open] =
+            ["requests", "inFlight"].map(|key| number(session, key).unwrap_or_default().to_string());
         let (age, idle) = (age("ageSecs"), age("idleSecs"));
-        table.row([word("id"), word("transport"), word("era"), age, idle, calls, word("client")]);
+        table.row([word("id"), word("transport"), word("era"), age, idle, requests, open, word("client")]);
     }
     let mut out = vec![String::new()];
     out.extend(table.lines());

@@ -19,8 +19,9 @@ pub struct Presence {
     began: Instant,
     /// Milliseconds from the beginning to when the client was heard last.
     heard: AtomicU64,
+    requests: AtomicU64,
     place: OnceLock<Place>,
-    /// Set by the first modern request over a lasting connection.
+    /// Set by the first modern request.
     modern: OnceLock<Option<Box<ClientInfo>>>,
     /// Gateways that its client had before this one.
     before: OnceLock<u32>,
@@ -37,6 +38,7 @@ impl Default for Presence {
         Self {
             began: Instant::now(),
             heard: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
             place: OnceLock::new(),
             modern: OnceLock::new(),
             before: OnceLock::new(),
@@ -68,9 +70,18 @@ impl Presence {
         self.heard.store(millis.unwrap_or_default(), Ordering::Relaxed);
     }
 
-    /// Its client speaks the modern era; `client` says who it is and is asked once.
-    pub fn speaks_modern(&self, client: impl FnOnce() -> Option<ClientInfo>) {
-        self.modern.get_or_init(|| client().map(Box::new));
+    /// Its client made a request; a modern one says who it is, and is asked for that once.
+    pub fn asks(&self, modern: Option<impl FnOnce() -> Option<ClientInfo>>) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(client) = modern {
+            self.modern.get_or_init(|| client().map(Box::new));
+        }
+    }
+
+    /// Requests that its client made.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// How it came: `stdio`, `shared` (stdio through a pipe), `http`, `sse`, `websocket` or `program`.
@@ -125,7 +136,9 @@ mod tests {
         assert_eq!((presence.age().as_secs(), presence.idle().as_secs()), (7, 2));
         assert_eq!((presence.transport(), presence.id()), ("http", Some("01234567…")));
         assert_eq!((presence.era(None), presence.era(Some("2025-11-25"))), (None, Some(Era::Legacy)));
-        presence.speaks_modern(|| None);
-        assert_eq!(presence.era(None), Some(Era::Modern));
+        presence.asks(None::<fn() -> _>);
+        assert_eq!((presence.era(None), presence.requests()), (None, 1));
+        presence.asks(Some(|| None));
+        assert_eq!((presence.era(None), presence.requests()), (Some(Era::Modern), 2));
     }
 }

@@ -1,3 +1,5 @@
+//! Clients, gateways and pipes made of sockets in one process.
+
 use super::*;
 use std::io::PipeReader;
 use std::io::PipeWriter;
@@ -224,8 +226,18 @@ fn what_is_settled_is_not_told_as_lost() {
     rig.sees(&answer(1));
     assert_eq!(exactly(&mut gateway.words, 1).as_bytes(), [ASK], "a checkpoint is asked for");
     let (heard, said) = (long.len() as u64, answer(1).len() as u64);
-    gateway.word(&Word::Checkpoint(Checkpoint { heard, said, open: vec!["7".into()], ..Checkpoint::default() }));
-    gateway.word(&Word::Checkpoint(Checkpoint { heard, said, open: vec!["8".into()], ..Checkpoint::default() }));
+    gateway.word(&Word::Checkpoint(Checkpoint {
+        heard,
+        said,
+        open: vec!["7".into()],
+        ..Checkpoint::default()
+    }));
+    gateway.word(&Word::Checkpoint(Checkpoint {
+        heard,
+        said,
+        open: vec!["8".into()],
+        ..Checkpoint::default()
+    }));
     drop(gateway);
     let mut lost = String::new();
     BufReader::new(&rig.shown).read_line(&mut lost).unwrap();

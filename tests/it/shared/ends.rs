@@ -113,6 +113,10 @@ fn the_file_decides_whether_it_is_shared() {
     shared.conf().write(&config);
     let client = shared.client();
     client.call("s0__echo", json!({ "message": "x" })).result();
-    assert!(client.stderr().contains("not shared with other clients: `gateway.share` is false"), "{}", client.stderr());
+    assert!(
+        client.stderr().contains("not shared with other clients: `gateway.share` is false"),
+        "{}",
+        client.stderr()
+    );
     assert!(shared.pid().is_none());
 }

@@ -53,8 +53,10 @@ fn another_user_cannot_attach() {
     }
     let shared = Shared::with_servers(1, "60s");
     let _client = shared.client();
-    let socket = fs::read_dir(shared.conf().runtime()).expect("the folder").flatten().map(|entry| entry.path());
-    let socket = socket.into_iter().find(|path| path.extension().is_some_and(|end| end == "sock")).expect("a socket");
+    let socket =
+        fs::read_dir(shared.conf().runtime()).expect("the folder").flatten().map(|entry| entry.path());
+    let socket =
+        socket.into_iter().find(|path| path.extension().is_some_and(|end| end == "sock")).expect("a socket");
     let reach = |open: bool| {
         let script = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
                       s.sendall(b'{\"links\":[1,1],\"version\":\"x\",\"pid\":1,\"wish\":{\"kind\":\"status\"}}\\n')\n\
@@ -66,7 +68,8 @@ fn another_user_cannot_attach() {
         if open {
             fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).expect("its mode");
         }
-        let stranger = Command::new("python3").args(["-c", script]).arg(&socket).current_dir("/").uid(65534).output();
+        let stranger =
+            Command::new("python3").args(["-c", script]).arg(&socket).current_dir("/").uid(65534).output();
         let stranger = stranger.expect("python3 runs");
         (stranger.status.success(), String::from_utf8_lossy(&stranger.stdout).into_owned())
     };
@@ -84,7 +87,8 @@ fn an_unknown_link_is_told_to_stand_alone_and_rubbish_harms_nobody() {
     let shared = Shared::with_servers(1, "60s");
     let client = shared.client();
     let entries = fs::read_dir(shared.conf().runtime()).expect("the folder").flatten();
-    let socket = entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "sock"));
+    let socket =
+        entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "sock"));
     let socket = socket.expect("a socket");
     let say = |text: &[u8]| {
         let mut stream = UnixStream::connect(&socket).expect("it listens");
