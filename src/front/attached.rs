@@ -248,7 +248,8 @@ impl Room {
                     Ok(1) if asked[0] == ASK => {
                         write(&mut stream, &Word::Checkpoint(course.checkpoint())).await;
                     }
-                    _ => return,
+                    // Its process has ended: a pipe that only hears no more of its client listens on.
+                    _ => return course.gone().cancel(),
                 },
                 last = course.ended() => {
                     // A client that moves comes again, too.

@@ -14,6 +14,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// One client on its way.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Course {
     heard: AtomicU64,
     kept: Mutex<Kept>,
     ended: watch::Sender<Option<Checkpoint>>,
+    gone: CancellationToken,
 }
 
 impl Course {
@@ -35,6 +37,7 @@ impl Course {
             heard: AtomicU64::new(0),
             kept: Mutex::new(Kept::of(again.iter().map(String::as_str), depth)),
             ended: watch::Sender::new(None),
+            gone: CancellationToken::new(),
         }
     }
 
@@ -67,6 +70,12 @@ impl Course {
         let said = self.outbox.total();
         let [open, asked] = self.session.unsettled();
         Checkpoint { heard, said, open, asked, again: self.kept().lines() }
+    }
+
+    /// Nobody is there any more who could read an answer.
+    #[must_use]
+    pub fn gone(&self) -> &CancellationToken {
+        &self.gone
     }
 
     /// Nothing more of the client is taken in.

@@ -109,6 +109,7 @@ impl Client {
             () = &mut reading => "end of input",
             _ = writing.join_next() => "the client no longer reads",
             () = shutdown.cancelled() => "shutdown",
+            () = self.gone() => "the client no longer reads",
         };
         gateway.end_subscriptions(session);
         let patience = gateway.config().settings.drain_timeout;
@@ -120,7 +121,10 @@ impl Client {
             }
         } else {
             // What is not read of a client that has a course is for the next gateway.
-            drain(session, patience).await;
+            tokio::select! {
+                () = drain(session, patience) => {}
+                () = self.gone() => {}
+            }
         }
         if let Some(course) = course {
             course.end();
@@ -128,6 +132,13 @@ impl Client {
         gateway.close_session(session, why);
         outbox.close();
         let _ = timeout(LAST_WRITES, writing.join_next()).await;
+    }
+
+    async fn gone(&self) {
+        match &self.course {
+            Some(course) => course.gone().cancelled().await,
+            None => std::future::pending().await,
+        }
     }
 
     async fn read_all<R: AsyncRead + Unpin>(&self, mut reader: R) {

@@ -80,7 +80,7 @@ fn five_clients_at_once_share_one_gateway_and_its_servers() {
     for n in 0..SERVERS {
         assert_eq!(shared.conf().spawns(&format!("s{n}")), 1, "one process for all clients");
     }
-    let gateways: BTreeSet<u32> = clients.iter().map(|client| rig::attached_to(client)).collect();
+    let gateways: BTreeSet<u32> = clients.iter().map(rig::attached_to).collect();
     assert_eq!(gateways.len(), 1, "{gateways:?}");
     let listed = shared.status();
     let sessions = listed["sessionList"].as_array().expect("sessions are listed");
@@ -137,7 +137,7 @@ fn a_gateway_that_is_killed_is_replaced_once_for_all_clients() {
         assert!(client.call("s1__echo", json!({ "message": "again" })).text().contains("again"));
         assert_eq!(client.answers(id), 1);
     }
-    let now: BTreeSet<u32> = clients.iter().map(|client| rig::attached_to(client)).collect();
+    let now: BTreeSet<u32> = clients.iter().map(rig::attached_to).collect();
     assert!(now.len() == 1 && !now.contains(&killed), "{now:?}");
     assert_eq!(shared.conf().ledger("call", "s0").len(), 3, "no call is made twice");
     // Their sessions go on: the handshake was made again for them.

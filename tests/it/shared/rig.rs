@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -72,6 +73,14 @@ impl Shared {
         let output = self.gateway().run(&[words, &["--config", &file]].concat());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// The socket of the gateway, which must run.
+    pub fn socket(&self) -> PathBuf {
+        let entries = std::fs::read_dir(self.conf.runtime()).expect("the runtime folder").flatten();
+        let socket =
+            entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "sock"));
+        socket.expect("a socket")
     }
 
     /// Names of what is in the runtime folder, by ending.

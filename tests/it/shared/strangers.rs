@@ -6,9 +6,12 @@ use crate::support::eventually::eventually;
 use crate::support::stdio_client::StdioClient;
 use serde_json::json;
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -75,8 +78,7 @@ fn another_user_cannot_attach() {
     };
     assert_eq!(reach(false), (false, String::new()), "the folder keeps them out");
     assert!(!reach(true).1.contains("kind"), "the gateway turns them away without a word");
-    let log = fs::read_dir(shared.conf().runtime()).expect("the folder").flatten().map(|entry| entry.path());
-    let log = log.into_iter().find(|path| path.extension().is_some_and(|end| end == "log")).expect("a log");
+    let log = shared.socket().with_extension("log");
     eventually("it is told", || {
         fs::read_to_string(&log).is_ok_and(|log| log.contains("a process of another user tried to attach"))
     });
@@ -86,10 +88,7 @@ fn another_user_cannot_attach() {
 fn an_unknown_link_is_told_to_stand_alone_and_rubbish_harms_nobody() {
     let shared = Shared::with_servers(1, "60s");
     let client = shared.client();
-    let entries = fs::read_dir(shared.conf().runtime()).expect("the folder").flatten();
-    let socket =
-        entries.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "sock"));
-    let socket = socket.expect("a socket");
+    let socket = shared.socket();
     let say = |text: &[u8]| {
         let mut stream = UnixStream::connect(&socket).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
@@ -106,4 +105,30 @@ fn an_unknown_link_is_told_to_stand_alone_and_rubbish_harms_nobody() {
         assert!(answer.contains("does not understand"), "{answer}");
     }
     assert!(client.call("s0__echo", json!({ "message": "still" })).text().contains("still"));
+}
+
+/// A gateway of another version: it listens where ours did, and answers with this line.
+#[test]
+fn with_a_gateway_of_another_link_a_client_stands_alone_and_says_why() {
+    let alone = r#"{"kind":"alone","why":"the gateway is version 9.0.0, which speaks another link"}"#;
+    for (line, why) in
+        [(alone, "version 9.0.0, which speaks another link"), ("hello?", "speaks another link")]
+    {
+        let shared = Shared::with_servers(1, "60s");
+        drop(shared.client());
+        let place = shared.socket();
+        shared.run(&["stop"]);
+        eventually("it has ended", || !place.exists());
+        let listener = UnixListener::bind(&place).expect("a socket");
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client comes");
+            BufReader::new(&stream).read_line(&mut String::new()).expect("it says hello");
+            stream.write_all(format!("{line}\n").as_bytes()).expect("it listens");
+        });
+        let client = shared.client();
+        client.call("s0__echo", json!({ "message": "alone" })).result();
+        let said = client.stderr();
+        assert!(said.contains("not shared with other clients: ") && said.contains(why), "{said}");
+        answering.join().expect("a client came");
+    }
 }
