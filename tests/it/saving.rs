@@ -299,7 +299,7 @@ fn a_file_cut_at_any_byte_is_refused_with_a_place() {
 #[test]
 fn a_bad_file_changes_nothing_and_check_gives_the_same_verdict() {
     type Spoil = fn(&Path);
-    let rows: [(&str, Spoil, &str, bool); 10] = [
+    let rows: [(&str, Spoil, &str, bool); 11] = [
         ("empty", |path| in_place(path, ""), "empty", false),
         ("a list", |path| in_place(path, "[1]"), "must hold an object", true),
         ("blank", |path| in_place(path, " \n\n"), "empty", false),
@@ -327,7 +327,16 @@ fn a_bad_file_changes_nothing_and_check_gives_the_same_verdict() {
             "folder",
             false,
         ),
-        ("gone", |path| fs::remove_dir(path).expect("removed"), "gone", false),
+        (
+            "a pipe",
+            |path| {
+                fs::remove_dir(path).expect("removed");
+                assert!(Command::new("mkfifo").arg(path).status().is_ok_and(|status| status.success()));
+            },
+            "named pipe",
+            false,
+        ),
+        ("gone", |path| fs::remove_file(path).expect("removed"), "gone", false),
     ];
     let conf = TempConf::new();
     conf.write_text(&quick(&conf, "good"));
@@ -344,6 +353,7 @@ fn a_bad_file_changes_nothing_and_check_gives_the_same_verdict() {
         let news = news();
         assert_eq!(news.matches("last good one").count(), 1, "{what} is told once: {news}");
         assert_eq!(news.contains("mcp.json:"), has_place, "{what}: {news}");
+        assert!(news.contains(words), "{what}: no `{words}` in {news}");
         wrong.extend(verdict(&conf, what, words));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
