@@ -163,6 +163,11 @@ impl ServerHandle {
         debug_assert_eq!(permit.route().server, self.shared.name, "a permit is for one route");
         let waiter = match self.shared.breaker.enter() {
             Entry::Pass => waiter,
+            // It is refused below, and says nothing of the server.
+            Entry::Probe if self.is_resting() => {
+                self.shared.breaker.not_tried();
+                waiter
+            }
             Entry::Probe => self.shared.breaker.probe(waiter),
             Entry::Refuse(why) => return waiter.answer(Answer::Lost(Lost::NotSent(why))),
         };
@@ -267,6 +272,11 @@ impl ServerHandle {
 
     pub(super) fn has_failed(&self) -> bool {
         matches!(&*self.lock(), State::Failed { .. } | State::Draining { .. })
+    }
+
+    /// True while it is not started again, because that failed a moment ago.
+    fn is_resting(&self) -> bool {
+        matches!(&*self.lock(), State::Failed { until, .. } if *until > Instant::now())
     }
 
     /// Lets a call wait for the start, or refuses it at once when there will be none soon.
