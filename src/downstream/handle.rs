@@ -63,6 +63,8 @@ pub(super) struct Shared {
     pub(super) around: Surroundings,
     /// It was seen asking its client for something.
     pub(super) asks: AtomicBool,
+    /// The last start failed: what was remembered of it may no longer hold, and it may fail again.
+    pub(super) in_doubt: AtomicBool,
     /// Connections that are not shared.
     pub(super) privates: Privates,
     /// Whose it is, when it is such a connection itself.
@@ -346,6 +348,7 @@ impl Shared {
             stopped: CancellationToken::new(),
             around,
             asks: AtomicBool::new(false),
+            in_doubt: AtomicBool::new(false),
             privates: Privates::default(),
             updates: Updates::default(),
             holds: Holds::default(),
