@@ -93,7 +93,8 @@ fn a_long_call_that_is_tried_and_reports_progress_does_not_hold_the_others_back(
     let mut long = Value::Null;
     eventually("a call gets to the server", || {
         let arguments = json!({ "n": 10_000, "ms": 20 });
-        let params = json!({ "name": "odd__slow_progress", "arguments": arguments, "_meta": { "progressToken": 1 } });
+        let params =
+            json!({ "name": "odd__slow_progress", "arguments": arguments, "_meta": { "progressToken": 1 } });
         long = client.begin("tools/call", params);
         eventually("it is refused or begins", || {
             client.answers(&long) > 0 || executed(&conf, "slow_progress") > 0
