@@ -105,7 +105,7 @@ impl Gateway {
                     depth: limits.depth,
                     queue_bytes: limits.server_queue_bytes,
                 },
-                lists: ListLimits { items: limits.list_items, pages: limits.list_pages },
+                lists: ListLimits::of(limits),
                 private_connections: limits.private_connections,
             };
             let loads =
