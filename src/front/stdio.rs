@@ -32,6 +32,11 @@ const DRAIN_STEP: Duration = Duration::from_millis(5);
 /// How long the last answers may take to be written once the calls have ended.
 const LAST_WRITES: Duration = Duration::from_secs(2);
 
+const END: &str = "end of input";
+const CUT: &str = "the client does not read";
+const SHUTDOWN: &str = "shutdown";
+const GONE: &str = "the client no longer reads";
+
 /// Serves one client until it closes its end, stops reading, or `shutdown`; then drains its calls.
 pub async fn run<R, W>(gateway: Gateway, reader: R, writer: W, shutdown: CancellationToken)
 where
@@ -106,25 +111,28 @@ impl Client {
         });
         let mut reading = pin!(self.read_all(reader));
         let why = tokio::select! {
-            () = &mut reading => "end of input",
-            _ = writing.join_next() => "the client no longer reads",
-            () = shutdown.cancelled() => "shutdown",
-            () = self.gone() => "the client no longer reads",
+            () = &mut reading => END,
+            _ = writing.join_next() => GONE,
+            () = outbox.cut() => CUT,
+            () = shutdown.cancelled() => SHUTDOWN,
+            () = self.gone() => GONE,
         };
         gateway.end_subscriptions(session);
         let patience = gateway.config().settings.drain_timeout;
-        if why == "shutdown" && course.is_none() {
-            // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
-            tokio::select! {
-                () = drain(session, patience.saturating_add(LAST_WRITES)) => {}
-                () = async { reading.await; std::future::pending().await } => {}
-            }
-        } else {
+        match why {
             // What is not read of a client that has a course is for the next gateway.
-            tokio::select! {
+            END | SHUTDOWN if why == END || course.is_some() => tokio::select! {
                 () = drain(session, patience) => {}
                 () = self.gone() => {}
-            }
+            },
+            // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
+            SHUTDOWN => tokio::select! {
+                () = drain(session, patience.saturating_add(LAST_WRITES)) => {}
+                () = async { reading.await; std::future::pending().await } => {}
+            },
+            // Nobody is there to be answered: what is under way is cancelled, and nothing more is begun.
+            CUT => session.cut_off(outbox.len()),
+            _ => {}
         }
         if let Some(course) = course {
             course.end();
