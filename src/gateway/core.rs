@@ -1,4 +1,4 @@
-//! What a gateway owns: the current snapshot, the servers' surroundings, the saved catalogs, its sessions.
+//! What a gateway owns: the current snapshot, the saved catalogs, its sessions. Servers are of its pool.
 //!
 //! It publishes and remembers; what a request means is `gateway.rs`, when the file is read again is `reload.rs`.
 
@@ -15,10 +15,11 @@ use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::surroundings::Surroundings;
-use crate::downstream::task;
 use crate::downstream::updates::of_task;
+use crate::downstream::usage::User;
 use crate::gateway::lists;
-use crate::gateway::load::Loads;
+use crate::gateway::pool::Known;
+use crate::gateway::pool::Pool;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
@@ -63,15 +64,19 @@ pub struct Memory {
 pub struct Core {
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(super) around: Surroundings,
+    pub(super) pool: Arc<Pool>,
+    /// Its number in the pool.
+    user: User,
+    me: Weak<Self>,
     pub(super) tasks: Tasks,
-    memory: Option<Memory>,
+    pub(super) memory: Option<Memory>,
+    /// What it is called, when it is not the first of its pool: it saves no owners of names then.
+    pub(super) label: Option<String>,
     sessions: Mutex<HashMap<Owner, Weak<Session>>>,
     /// One publication at a time.
     publishing: Mutex<()>,
     pub(super) subscribers: Subscribers,
     pub(super) registry: Registry,
-    /// Requests in flight.
-    pub(super) loads: Loads,
     pub(super) standing: Standing,
     configured: AtomicBool,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
@@ -80,7 +85,12 @@ pub struct Core {
 }
 
 impl Core {
-    pub(super) fn new(around: Surroundings, memory: Option<Memory>, loads: Loads) -> Self {
+    pub(super) fn new(
+        me: &Weak<Self>,
+        pool: Arc<Pool>,
+        memory: Option<Memory>,
+        label: Option<String>,
+    ) -> Self {
         let snapshot = Snapshot {
             config: Arc::default(),
             servers: IndexMap::new(),
@@ -92,14 +102,17 @@ impl Core {
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(snapshot)),
-            around,
+            around: pool.around.clone(),
+            user: pool.enter(me),
+            me: Weak::clone(me),
+            pool,
             tasks: Tasks::default(),
             memory,
+            label,
             sessions: Mutex::default(),
             publishing: Mutex::default(),
             subscribers: Subscribers::default(),
             registry: Registry::default(),
-            loads,
             standing: Standing::default(),
             configured: AtomicBool::new(false),
             unsaved: Mutex::default(),
@@ -120,10 +133,19 @@ impl Core {
         &self.standing
     }
 
-    /// Makes a server of `entry`, with what is saved of its lists, or else with `provisional` ones.
+    /// The server `name` of the current snapshot.
+    pub(super) fn server(&self, name: &ServerName) -> Option<ServerHandle> {
+        self.current().server(name).cloned()
+    }
+
+    /// The server of `entry`. One that is new begins with what is saved of its lists, or else with `provisional` ones.
     #[must_use]
     pub fn launch(&self, entry: Arc<Server>, provisional: Option<Arc<ServerLists>>) -> ServerHandle {
-        let stored = self.memory.as_ref().and_then(|memory| memory.store.load(&entry_digest(&entry)).found());
+        self.pool.take(self.user, &self.me, entry, |entry| self.known(entry, provisional))
+    }
+
+    fn known(&self, entry: &Server, provisional: Option<Arc<ServerLists>>) -> Known {
+        let stored = self.memory.as_ref().and_then(|memory| memory.store.load(&entry_digest(entry)).found());
         // Whether the entry that was there before asked its client says nothing of this one.
         let provisional = provisional.map(|lists| match lists.asks {
             true => Arc::new(ServerLists { asks: false, ..(*lists).clone() }),
@@ -131,11 +153,17 @@ impl Core {
         });
         let saved_at = stored.as_ref().map(|stored| Duration::from_secs(stored.saved_at));
         let lists = stored.map(|stored| Arc::new(stored.lists)).or(provisional);
-        let handle = task::launch(entry, lists, &self.around, &self.tasks);
-        if let Some(when) = saved_at.and_then(|age| SystemTime::UNIX_EPOCH.checked_add(age)) {
-            handle.note_listed(when);
+        (lists, saved_at.and_then(|age| SystemTime::UNIX_EPOCH.checked_add(age)))
+    }
+
+    /// The server is no longer needed here: calls in flight have `drain` to finish. `false` when it goes on for others.
+    pub fn retire(&self, handle: &ServerHandle, drain: Duration) -> bool {
+        let is_last = self.pool.give_back(self.user, handle);
+        match is_last {
+            true => handle.retire(drain),
+            false => handle.let_go(self.sessions().iter().map(|session| session.key()), drain),
         }
-        handle
+        is_last
     }
 
     /// Makes `config` with `servers` the current snapshot, in one step. `true` for the first configuration ever.
@@ -161,7 +189,7 @@ impl Core {
         let remembered = self.owners(&before.catalog);
         let catalog = Catalog::build(&parts, &config.settings, &remembered);
         self.report(&before.catalog, &catalog);
-        if let Some(memory) = &self.memory
+        if let Some(memory) = self.memory.as_ref().filter(|_| self.label.is_none())
             && *catalog.owners() != remembered
             && let Err(error) = memory.store.save_owners(&memory.config_id, catalog.owners())
         {
@@ -211,6 +239,11 @@ impl Core {
         {
             lock(&self.unsaved).push((Arc::clone(handle.server()), Arc::clone(lists)));
         }
+        self.note_change();
+    }
+
+    /// Lists of a server may have changed.
+    pub(super) fn note_change(&self) {
         self.dirty.notify_one();
     }
 
@@ -272,7 +305,7 @@ impl Core {
 
     pub(super) fn register(&self, caller: Caller) -> Arc<Session> {
         let current = self.current();
-        let load = self.loads.of(&caller);
+        let load = self.pool.loads.of(&caller);
         let limit = current.config.settings.limits.in_flight_per_client;
         let session = Arc::new(Session::new(caller, limit, load));
         session.note_lists(current.generations);

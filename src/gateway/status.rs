@@ -144,7 +144,7 @@ pub fn of(core: &Core) -> GatewayStatus {
         tools: catalog.tools().len(),
         prompts: catalog.prompts().len(),
         resources: catalog.resources().len(),
-        requests: core.loads.in_flight(),
+        requests: core.pool.loads.in_flight(),
         in_flight,
         parked: snapshot.parking.len(),
         listening: core.subscribers.len(),
