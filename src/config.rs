@@ -95,9 +95,16 @@ impl LoadError {
 /// # Errors
 /// [`LoadError`] when the file cannot be read or used as a whole; a bad entry is only left out.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+    parse(read_text(path, environment)?, path, environment)
+}
+
+/// The bytes of the file at `path`, which is relative to the current folder of `environment`, for [`parse`].
+///
+/// # Errors
+/// [`LoadError::Unreadable`].
+pub fn read_text(path: &Path, environment: &Environment) -> Result<Vec<u8>, LoadError> {
     let unreadable = |reason: String| LoadError::Unreadable { file: path.to_owned(), reason };
-    let bytes = read(&environment.current_folder().join(path)).map_err(unreadable)?;
-    parse(bytes, path, environment)
+    read(&environment.current_folder().join(path)).map_err(unreadable)
 }
 
 /// The digest that [`load`] would give for what is on disk now, without reading it as a configuration.
@@ -111,8 +118,7 @@ pub fn digest_now(
     extra_files: &[PathBuf],
     environment: &Environment,
 ) -> Result<String, LoadError> {
-    let unreadable = |reason: String| LoadError::Unreadable { file: path.to_owned(), reason };
-    let bytes = read(&environment.current_folder().join(path)).map_err(unreadable)?;
+    let bytes = read_text(path, environment)?;
     let contents: Vec<_> = extra_files.iter().map(|extra| files::content(extra).ok()).collect();
     let extra = extra_files.iter().map(PathBuf::as_path).zip(contents.iter().map(Option::as_deref));
     Ok(digest::content_digest(&bytes, extra))

@@ -16,6 +16,7 @@ pub mod isolation;
 pub mod lists;
 pub mod load;
 pub mod logging;
+pub mod memory;
 pub mod notify;
 mod pages;
 pub mod parking;
@@ -43,9 +44,9 @@ use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::core::Core;
-use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::memory::Memory;
 use crate::gateway::pool::Pool;
 use crate::gateway::relayed::NotRelayed;
 use crate::gateway::reply::Failure;
@@ -87,7 +88,7 @@ impl Gateway {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn beside(&self, label: String) -> Self {
-        Self::over(Arc::clone(&self.core.pool), self.core.memory.clone(), Some(label))
+        Self::over(Arc::clone(&self.core.pool), self.core.memory.as_ref().map(Memory::beside), Some(label))
     }
 
     fn over(pool: Arc<Pool>, memory: Option<Memory>, label: Option<String>) -> Self {
@@ -155,10 +156,10 @@ impl Gateway {
         ending.extend(snapshot.servers.values().filter(|one| self.core.retire(one, drain)).cloned());
         futures_util::future::join_all(ending.iter().map(ServerHandle::stopped)).await;
         self.core.save();
-        match self.core.label {
-            None => self.core.tidy(),
+        self.core.tidy();
+        if self.core.label.is_some() {
             // They would keep it alive.
-            Some(_) => self.core.tasks.abort_all(),
+            self.core.tasks.abort_all();
         }
     }
 

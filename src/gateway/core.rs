@@ -8,9 +8,6 @@ use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::merge::Part;
 use crate::catalog::owners::Owners;
-use crate::catalog::store::Store;
-use crate::config::digest::entry_digest;
-use crate::config::digest::secret_digest;
 use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
@@ -18,7 +15,8 @@ use crate::downstream::surroundings::Surroundings;
 use crate::downstream::updates::of_task;
 use crate::downstream::usage::User;
 use crate::gateway::lists;
-use crate::gateway::pool::Known;
+use crate::gateway::memory::Known;
+use crate::gateway::memory::Memory;
 use crate::gateway::pool::Pool;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
@@ -41,24 +39,11 @@ use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use std::time::SystemTime;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 
 /// A quiet time within which changes of lists become one notification.
 const COALESCE: Duration = Duration::from_millis(300);
-
-/// Catalogs of entries that no file has any more are kept this long: people switch between files.
-const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// Where saved catalogs are kept, for which configuration.
-#[derive(Debug, Clone)]
-pub struct Memory {
-    /// The folder.
-    pub store: Store,
-    /// Whose owners of names are remembered: one text per configuration file.
-    pub config_id: String,
-}
 
 /// The inside of a gateway.
 pub struct Core {
@@ -70,7 +55,7 @@ pub struct Core {
     me: Weak<Self>,
     pub(super) tasks: Tasks,
     pub(super) memory: Option<Memory>,
-    /// What it is called, when it is not the first of its pool: it saves no owners of names then.
+    /// What it is called, when it is not the first of its pool.
     pub(super) label: Option<String>,
     sessions: Mutex<HashMap<Owner, Weak<Session>>>,
     /// One publication at a time.
@@ -145,15 +130,13 @@ impl Core {
     }
 
     fn known(&self, entry: &Server, provisional: Option<Arc<ServerLists>>) -> Known {
-        let stored = self.memory.as_ref().and_then(|memory| memory.store.load(&entry_digest(entry)).found());
+        let (stored, saved_at) = self.memory.as_ref().map(|memory| memory.known(entry)).unwrap_or_default();
         // Whether the entry that was there before asked its client says nothing of this one.
         let provisional = provisional.map(|lists| match lists.asks {
             true => Arc::new(ServerLists { asks: false, ..(*lists).clone() }),
             false => lists,
         });
-        let saved_at = stored.as_ref().map(|stored| Duration::from_secs(stored.saved_at));
-        let lists = stored.map(|stored| Arc::new(stored.lists)).or(provisional);
-        (lists, saved_at.and_then(|age| SystemTime::UNIX_EPOCH.checked_add(age)))
+        (stored.or(provisional), saved_at)
     }
 
     /// The server is no longer needed here: calls in flight have `drain` to finish. `false` when it goes on for others.
@@ -189,11 +172,8 @@ impl Core {
         let remembered = self.owners(&before.catalog);
         let catalog = Catalog::build(&parts, &config.settings, &remembered);
         self.report(&before.catalog, &catalog);
-        if let Some(memory) = self.memory.as_ref().filter(|_| self.label.is_none())
-            && *catalog.owners() != remembered
-            && let Err(error) = memory.store.save_owners(&memory.config_id, catalog.owners())
-        {
-            tracing::warn!(%error, "owners of names cannot be saved");
+        if let Some(memory) = self.memory.as_ref().filter(|_| *catalog.owners() != remembered) {
+            memory.save_owners(catalog.owners());
         }
         let generations = next_generations(&before, &catalog);
         let changed = generations != before.generations;
@@ -218,7 +198,7 @@ impl Core {
     fn owners(&self, before: &Catalog) -> Owners {
         let nothing = *before.owners() == Owners::default();
         let memory = self.memory.as_ref().filter(|_| nothing);
-        let stored = memory.and_then(|memory| memory.store.load_owners(&memory.config_id).found());
+        let stored = memory.and_then(Memory::owners);
         stored.unwrap_or_else(|| before.owners().clone())
     }
 
@@ -278,28 +258,18 @@ impl Core {
         }
     }
 
-    /// Writes what was read since the last time. A folder that cannot be written costs a warning, nothing else.
+    /// Writes what was read since the last time.
     pub(super) fn save(&self) {
         let unsaved = std::mem::take(&mut *lock(&self.unsaved));
-        let Some(memory) = &self.memory else { return };
-        for (server, lists) in unsaved {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
-            let saved = memory.store.key().and_then(|key| {
-                memory.store.save(&entry_digest(&server), &lists, &secret_digest(&server, &key), now)
-            });
-            if let Err(error) = saved {
-                tracing::warn!(server = %server.name, %error, "catalog cannot be saved");
-            }
+        if let Some(memory) = &self.memory {
+            memory.save(unsaved);
         }
     }
 
     /// Removes saved catalogs that no entry of the file has used for a long time.
     pub fn tidy(&self) {
-        let Some(memory) = &self.memory else { return };
-        let keep = self.current().servers.values().map(|handle| entry_digest(handle.server())).collect();
-        let Some(before) = SystemTime::now().checked_sub(FORGET_AFTER) else { return };
-        if let Err(error) = memory.store.prune(&keep, before) {
-            tracing::debug!(%error, "old catalogs cannot be removed");
+        if let Some(memory) = &self.memory {
+            memory.tidy(self.current().servers.values().map(|handle| &**handle.server()));
         }
     }
 

@@ -2,7 +2,6 @@
 //!
 //! A gateway alone has a pool of its own. Who hears a server is `notify.rs`; what a gateway shows of it is its snapshot.
 
-use crate::catalog::lists::ServerLists;
 use crate::config::diff::needs_restart;
 use crate::config::model::Limits;
 use crate::config::model::Server;
@@ -14,8 +13,9 @@ use crate::downstream::survey::ListLimits;
 use crate::downstream::task;
 use crate::downstream::usage::User;
 use crate::gateway::core::Core;
-use crate::gateway::core::Memory;
 use crate::gateway::load::Loads;
+use crate::gateway::memory::Known;
+use crate::gateway::memory::Memory;
 use crate::gateway::notify::Ears;
 use crate::telemetry::metric::Metrics;
 use crate::wire::tasks::Tasks;
@@ -24,7 +24,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::Weak;
-use std::time::SystemTime;
 use tokio::sync::Semaphore;
 
 /// What a gateway needs besides its configuration.
@@ -62,9 +61,6 @@ struct Running {
     ears: Arc<Ears>,
     users: Vec<User>,
 }
-
-/// What is known of a server before its first start: its lists, and when they were read.
-pub(super) type Known = (Option<Arc<ServerLists>>, Option<SystemTime>);
 
 impl Pool {
     /// A pool without servers; what is saved is each gateway's.
