@@ -91,9 +91,10 @@ impl Pool {
         table.last_user
     }
 
-    /// All gateways, oldest first.
-    pub(super) fn gateways(&self) -> Vec<Arc<Core>> {
-        self.lock().gateways.iter().filter_map(Weak::upgrade).collect()
+    /// The other gateways, oldest first.
+    pub(super) fn beside(&self, core: &Core) -> Vec<Arc<Core>> {
+        let all = self.lock().gateways.iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
+        all.into_iter().filter(|other| !std::ptr::eq(&**other, core)).collect()
     }
 
     /// The server of `entry` for the gateway `core`: one that runs for another gateway, or a new one of which `known` says

@@ -290,12 +290,16 @@ impl Views {
     /// Stops the servers of all views but the first: calls in flight have `drain` to finish. Nothing is left afterwards of
     /// what the first does not use.
     pub async fn shut_down(&self, drain: Duration) {
-        let mut table = self.lock();
-        table.closed = true;
-        let gateways: Vec<Gateway> = table.views.iter().skip(1).map(|one| one.gateway.clone()).collect();
-        drop(table);
+        let gateways = self.close();
         futures_util::future::join_all(gateways.iter().map(|gateway| gateway.shut_down(drain))).await;
         self.0.ending.finished().await;
+    }
+
+    /// Makes no more views; those beside the first.
+    fn close(&self) -> Vec<Gateway> {
+        let mut table = self.lock();
+        table.closed = true;
+        table.views.iter().skip(1).map(|one| one.gateway.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -74,10 +74,14 @@ fn servers(status: &Value) -> Vec<String> {
     for server in list(status, "leaving") {
         table.server(&format!("({})", text(server, "name").unwrap_or_default()), server);
     }
-    for (name, reason) in map(status, "leftOut") {
-        let reason = reason.as_str().unwrap_or_default();
-        table.row([name, "left out"].map(str::to_owned).into_iter().chain((0..7).map(|_| "-".to_owned())));
-        table.note(reason);
+    table.left_out(status);
+    for view in list(status, "views") {
+        let sessions = count(view, "sessions", "session");
+        table.note(&format!("view {}: {sessions}", text(view, "view").unwrap_or_default()));
+        for (name, server) in map(view, "servers") {
+            table.server(name, server);
+        }
+        table.left_out(view);
     }
     let mut out = table.lines();
     let collisions = list(status, "collisions").filter_map(Value::as_str);
@@ -132,6 +136,13 @@ impl Table {
 
     fn note(&mut self, text: &str) {
         self.rows.push(Line::Note(format!("  {}", clean(text, TEXT))));
+    }
+
+    fn left_out(&mut self, status: &Value) {
+        for (name, reason) in map(status, "leftOut") {
+            self.row([name, "left out"].map(str::to_owned).into_iter().chain((0..7).map(|_| "-".to_owned())));
+            self.note(reason.as_str().unwrap_or_default());
+        }
     }
 
     fn server(&mut self, name: &str, server: &Value) {
