@@ -4,7 +4,10 @@
 
 mod rig;
 
+use crate::support::processes::MARK;
 use crate::support::processes::is_alive;
+use crate::support::tempconf::TempConf;
+use crate::support::tempconf::servers;
 use crate::views::rig::Rig;
 use crate::views::rig::conf;
 use crate::views::rig::eventually;
@@ -148,6 +151,31 @@ async fn a_line_of_nobody_in_particular_goes_to_the_only_client_of_all_views_or_
 }
 
 #[tokio::test]
+async fn a_connection_of_one_session_is_its_own_in_every_view() {
+    let conf = TempConf::new();
+    let own = conf.fake("own").set("env", json!({ MARK: conf.mark(), "TOKEN": "${env:TOKEN}" }));
+    let each = conf.fake("each").set("sharing", "per-session");
+    conf.write(&servers([("own", own), ("each", each)]));
+    let rig = Rig::start(&conf, &[]).await;
+    let mut ann = rig.client("/a", &[("TOKEN", "anns")]).await;
+    let mut bob = rig.client("/b", &[("TOKEN", "bobs")]).await;
+    let (anns, bobs) = (ann.pid("each").await, bob.pid("each").await);
+    assert_ne!(anns, bobs);
+
+    let line = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"d"}}"#;
+    let question = r#"{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"m","requestedSchema":{}}}"#;
+    let steps = json!({ "steps": [{ "afterwards": line }, { "afterwards": question }] });
+    bob.call("each__play", steps).await.result();
+    eventually("he is asked", || !bob.told("elicitation/create").is_empty()).await;
+    assert_eq!((bob.told("notifications/message").len(), ann.told("notifications/message").len()), (1, 0));
+    assert!(ann.told("elicitation/create").is_empty());
+    bob.leave().await;
+    eventually("it ends with its session", || !is_alive(bobs)).await;
+    assert_eq!(ann.pid("each").await, anns);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn updates_reach_every_view_that_wants_them_and_no_other() {
     const ITEM: &str = "fake-all://item/0";
     const UPDATED: &str = "notifications/resources/updated";
@@ -223,7 +251,7 @@ async fn a_view_ends_with_its_last_client_and_a_shared_child_with_its_last_view(
     other.leave().await;
     eventually("those of the last view too", || !is_alive(own) && !is_alive(there)).await;
     assert!(is_alive(all), "the first view stays");
-    assert_eq!(rig.status().get("views"), None);
+    eventually("nothing is left of them", || rig.status().get("views").is_none()).await;
     rig.stop().await;
     assert!(conf.processes().is_empty());
 }

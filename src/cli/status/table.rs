@@ -280,4 +280,15 @@ mod tests {
         assert_eq!(lines[0], "mcp-manifold 9.9.9: -");
         assert_eq!(lines.last().unwrap(), "a       -          -    -         -      -      -     -  -");
     }
+
+    #[test]
+    fn servers_of_other_views_stand_below_their_own_line() {
+        let view = serde_json::json!({
+            "view": "2 (/b)", "sessions": 1, "servers": {"own": {"state": "idle"}}, "leftOut": {"x": "no `X`"}
+        });
+        let lines = lines(&serde_json::json!({"servers": {"all": {"state": "ready"}}, "views": [view]}));
+        let begins: Vec<&str> = lines.iter().skip(5).map(|line| line.trim_end()).collect();
+        assert!(begins[0].starts_with("all") && begins[2].starts_with("own") && begins[3].starts_with("x "));
+        assert_eq!((begins[1], begins[4]), ("  view 2 (/b): 1 session", "  no `X`"));
+    }
 }
