@@ -14,6 +14,8 @@ use crate::views::rig::eventually;
 use crate::views::rig::file;
 use serde_json::Value;
 use serde_json::json;
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
 fn token() -> Value {
     json!({ "TOKEN": "${env:TOKEN}" })
@@ -298,4 +300,37 @@ async fn clients_for_whom_the_file_comes_to_differ_are_told_to_come_anew() {
     assert_eq!((two.pid("own").await, rig.views.count()), (own, 3));
     assert!(!one.misplaced.is_cancelled() && !plain.misplaced.is_cancelled());
     rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_come_and_go_while_the_file_changes_leave_nothing_behind() {
+    let conf = conf(&[("own", token()), ("place", folder())]);
+    let rig = Arc::new(Rig::start(&conf, &[]).await);
+    let mut clients = JoinSet::new();
+    for n in 0..4 {
+        let rig = Arc::clone(&rig);
+        clients.spawn(async move {
+            let (folder, name) = (format!("/{}", n % 2), format!("token {n}"));
+            for _ in 0..5 {
+                let mut client = rig.client(&folder, &[("TOKEN", &name)]).await;
+                assert!(client.var("own", "TOKEN").await.is_some_and(|seen| seen.ends_with(&name)));
+                assert_eq!(client.var("place", "FOLDER").await.as_deref(), Some(&*folder));
+                client.pid("all").await;
+                client.leave().await;
+            }
+        });
+    }
+    for n in 0..4 {
+        file(&conf, &[("own", json!({ "TOKEN": format!("{n} ${{env:TOKEN}}") })), ("place", folder())]);
+        let generation = || rig.status()["config"]["generation"].as_u64().unwrap_or_default();
+        let before = generation();
+        eventually("the file is followed", || generation() > before).await;
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended.expect("no client fails");
+    }
+    eventually("the first view alone is left", || rig.status().get("views").is_none()).await;
+    assert_eq!((rig.views.count(), conf.spawns("all")), (1, 1));
+    Arc::into_inner(rig).expect("nobody holds it").stop().await;
+    assert!(conf.processes().is_empty());
 }
