@@ -12,8 +12,13 @@ use crate::views::rig::Rig;
 use crate::views::rig::conf;
 use crate::views::rig::eventually;
 use crate::views::rig::file;
+use mcp_manifold::auth::caller::Caller;
+use mcp_manifold::config::model::Config;
+use mcp_manifold::front::program::Program;
+use mcp_manifold::reload::apply::apply;
 use serde_json::Value;
 use serde_json::json;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -299,6 +304,26 @@ async fn clients_for_whom_the_file_comes_to_differ_are_told_to_come_anew() {
     assert_eq!(two.var("new", "X").await.as_deref(), Some("2"));
     assert_eq!((two.pid("own").await, rig.views.count()), (own, 3));
     assert!(!one.misplaced.is_cancelled() && !plain.misplaced.is_cancelled());
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_was_taken_before_an_edit_is_made_although_its_server_was_not_started_yet() {
+    let conf = conf(&[]);
+    let first = Rig::start(&conf, &[]).await;
+    first.client("/a", &[]).await.leave().await;
+    first.stop().await;
+    let rig = Rig::start(&conf, &[]).await;
+    let program = Program::new(rig.gateway.clone(), Caller::Local);
+    let mut call = pin!(program.call_tool("all__pid", "{}"));
+    tokio::select! {
+        biased;
+        _ = &mut call => panic!("no server runs"),
+        () = std::future::ready(()) => {}
+    }
+    apply(&rig.gateway, Config::default());
+    assert!(call.await.is_ok_and(|result| result.get().contains("content")));
+    assert!(program.call_tool("all__pid", "{}").await.is_err());
     rig.stop().await;
 }
 
