@@ -140,8 +140,8 @@ impl Gateway {
     /// Waits until the lists of all servers are known, or their time is over.
     pub async fn settle(&self) {
         let snapshot = self.core.current();
-        if lists::is_worth_waiting(&snapshot) {
-            lists::wait(&snapshot).await;
+        if lists::is_worth_waiting(&snapshot, true) {
+            lists::wait(&snapshot, true).await;
             self.core.rebuild();
         }
     }
@@ -317,7 +317,7 @@ impl Gateway {
         };
         if let Err(not_relayed) = relayed {
             let NotRelayed { failure, exchange, may_come } = *not_relayed;
-            if may_come && !waited && lists::is_worth_waiting(&snapshot) {
+            if may_come && !waited && lists::is_worth_waiting(&snapshot, false) {
                 return self.wait_and_retry(incoming, exchange, None);
             }
             let failure = if may_come { lists::explain(&snapshot, incoming, failure) } else { failure };
@@ -334,7 +334,7 @@ impl Gateway {
         exchange: Exchange,
         waited: bool,
     ) {
-        if !waited && lists::is_worth_waiting(snapshot) {
+        if !waited && lists::is_worth_waiting(snapshot, true) {
             return self.wait_and_retry(incoming, exchange, Some(kind));
         }
         lists::answer(snapshot, kind, incoming, exchange);
@@ -347,7 +347,7 @@ impl Gateway {
         let params = RawValue::from_string(incoming.params.raw().to_owned()).ok();
         let method = incoming.method.to_owned();
         self.core.tasks.spawn(async move {
-            lists::wait(&snapshot).await;
+            lists::wait(&snapshot, listed.is_some()).await;
             gateway.core.rebuild();
             if exchange.session().is_closed() {
                 return exchange.fail(&Failure::session_ended());

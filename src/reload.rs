@@ -46,7 +46,7 @@ impl Follower {
         watch.set_extra_files(first.config.extra_files.clone());
         let digest = watch.digest().await;
         // A change between the first reading and the digest must not be missed.
-        let now = load(path, &environment).ok();
+        let now = load_again(path, &environment).ok();
         let (text, config) =
             now.map_or_else(|| (text, first.config.clone()), |(text, now)| (text, now.config));
         apply::apply(gateway, config);
@@ -93,7 +93,7 @@ impl Follower {
     }
 
     async fn reload(&mut self, gateway: &Gateway) {
-        match load(&self.path, &self.environment) {
+        match load_again(&self.path, &self.environment) {
             Ok((text, loaded)) => {
                 for problem in loaded.problems.iter().filter(|problem| problem.severity == Severity::Error) {
                     tracing::warn!(problem = %problem, "problem in the configuration");
@@ -109,8 +109,11 @@ impl Follower {
                 }
             }
             Err(error) => {
-                event::config_refused(gateway.metrics(), error.problems());
-                let problems = error.problems().iter().map(ToString::to_string).collect();
+                event::config_refused(gateway.metrics(), error.problems(), &error);
+                let mut problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
+                if problems.is_empty() {
+                    problems.push(error.to_string());
+                }
                 gateway.core().standing().reloaded(Reload::Refused(problems));
             }
         }
@@ -123,8 +126,8 @@ impl Follower {
 }
 
 /// The file, and what it says.
-fn load(path: &Path, environment: &Environment) -> Result<(Vec<u8>, Loaded), LoadError> {
-    let text = config::read_text(path, environment)?;
+fn load_again(path: &Path, environment: &Environment) -> Result<(Vec<u8>, Loaded), LoadError> {
+    let text = config::read_again(path, environment)?;
     let loaded = config::parse(&text, path, environment)?;
     Ok((text, loaded))
 }

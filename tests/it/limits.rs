@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::process::Stdio;
 
 #[test]
 fn calls_beyond_the_limit_of_a_server_are_refused_at_once() {
@@ -201,4 +202,35 @@ fn a_crashing_server_leaves_no_zombies() {
             .collect::<Vec<u32>>()
     };
     eventually("dead children are reaped", || children().into_iter().all(processes::is_alive));
+}
+
+#[test]
+fn a_stdio_client_that_does_not_read_is_cut_off_and_nothing_more_is_done_for_it() {
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a"))]);
+        config["gateway"] = json!({ "limits": { "clientQueueBytes": 65_536 } });
+        config
+    });
+    let mut command = Gateway::on(&conf).serve(&[]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut deaf = command.spawn().expect("the gateway starts");
+    let mut stdin = deaf.stdin.take().expect("stdin is piped");
+    let mut ended = false;
+    for id in 1..=400 {
+        let params = json!({ "name": "a__echo", "arguments": { "x": "x".repeat(20_000) } });
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        // It may be gone.
+        let _ = stdin.write_all(format!("{call}\n").as_bytes());
+        eventually("the call is made, or the gateway ends", || {
+            ended = deaf.try_wait().expect("it can be asked").is_some();
+            ended || conf.ledger("call", "a").len() == id
+        });
+        if ended {
+            break;
+        }
+    }
+    assert!(ended, "calls were made whose answers nobody could get");
+    let output = deaf.wait_with_output().expect("it has ended");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && log.contains("was cut off"), "{log}");
 }
