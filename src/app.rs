@@ -6,6 +6,8 @@
 #[cfg(unix)]
 pub mod hosts;
 
+#[cfg(unix)]
+use crate::app::hosts::House;
 use crate::catalog::store::Store;
 use crate::config;
 use crate::config::LoadError;
@@ -22,9 +24,10 @@ use crate::front::attached::Meeting;
 use crate::front::http::Bound;
 use crate::gateway::Gateway;
 use crate::gateway::Parts;
-use crate::gateway::core::Memory;
+use crate::gateway::memory::Memory;
 use crate::reload::Follower;
 use crate::reload::apply::apply;
+use crate::reload::views::Views;
 use crate::reload::watch::WatchHandle;
 use crate::telemetry::metric::Metrics;
 use crate::wire::pipe::Reader;
@@ -91,10 +94,11 @@ impl App {
         options: Options,
     ) -> Result<Self, LoadError> {
         // Read once for the limits that hold for the life of the gateway.
-        let first = config::load(path, &environment)?;
+        let text = config::read_text(path, &environment)?;
+        let first = config::parse(&text, path, &environment)?;
         let config_id = digest_of(&environment.current_folder().join(path));
         let gateway = gateway(&first.config, options, &config_id);
-        let follower = Follower::start(&gateway, path, environment, &first).await;
+        let follower = Follower::start(&gateway, path, environment, &first, text).await;
         Ok(Self { gateway, follower: Some(follower), problems: first.problems })
     }
 
@@ -115,10 +119,25 @@ impl App {
         &self.gateway
     }
 
+    /// The gateways for clients with folders and variables of their own; the first is [`App::gateway`]. `None` without a
+    /// file.
+    #[must_use]
+    pub fn views(&self) -> Option<&Views> {
+        self.follower.as_ref().map(Follower::views)
+    }
+
     /// What was wrong in the file.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// The gateways, as clients that attach find them; `None` without a file.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn house(&self) -> Option<House> {
+        let views = self.views()?.clone();
+        Some(House::of(self.gateway.clone(), views, self.reload_handle()?))
     }
 
     /// A way to have the file read again at once.
@@ -132,6 +151,7 @@ impl App {
         let Self { gateway, follower, .. } = self;
         let stop = shutdown.child_token();
         let mut tasks = JoinSet::new();
+        let views = follower.as_ref().map(|follower| follower.views().clone());
         if let Some(follower) = follower {
             tasks.spawn(follower.run(gateway.clone(), stop.clone()));
         }
@@ -168,7 +188,7 @@ impl App {
         let patience = drain.saturating_add(LAST_WRITES);
         let written = {
             let mut fronts = pin!(async { while tasks.join_next().await.is_some() {} });
-            let mut servers = pin!(gateway.shut_down(drain));
+            let mut servers = pin!(stop_servers(&gateway, views.as_ref(), drain));
             tokio::select! {
                 () = &mut servers => {
                     let left = patience.saturating_sub(began.elapsed());
@@ -189,13 +209,21 @@ impl App {
     /// Stops every server without running any front.
     pub async fn close(self) {
         let drain = self.gateway.config().settings.drain_timeout;
-        self.gateway.shut_down(drain).await;
+        stop_servers(&self.gateway, self.follower.as_ref().map(Follower::views), drain).await;
+    }
+}
+
+/// Those of all views at once: what several use stops when the last gives it back.
+async fn stop_servers(gateway: &Gateway, views: Option<&Views>, drain: Duration) {
+    match views {
+        Some(views) => drop(tokio::join!(gateway.shut_down(drain), views.shut_down(drain))),
+        None => gateway.shut_down(drain).await,
     }
 }
 
 fn gateway(config: &Config, options: Options, config_id: &str) -> Gateway {
     let memory = options.cache.and_then(|folder| match Store::open(&folder) {
-        Ok(store) => Some(Memory { store, config_id: config_id.to_owned() }),
+        Ok(store) => Some(Memory::new(store, config_id.to_owned())),
         Err(error) => {
             tracing::warn!(folder = %folder.display(), %error, "catalogs are not saved");
             None

@@ -95,23 +95,30 @@ impl LoadError {
 /// # Errors
 /// [`LoadError`] when the file cannot be read or used as a whole; a bad entry is only left out.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
-    let unreadable = |reason: String| LoadError::Unreadable { file: path.to_owned(), reason };
-    let bytes = read(&environment.current_folder().join(path)).map_err(unreadable)?;
-    parse(bytes, path, environment)
+    parse(read_text(path, environment)?, path, environment)
 }
 
-/// As [`load`], for a file that was read before: only a regular one can be read twice.
+/// The bytes of the file at `path`, which is relative to the current folder of `environment`, for [`parse`].
 ///
 /// # Errors
-/// As [`load`], and for a pipe or a device.
-pub fn load_again(path: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+/// [`LoadError::Unreadable`].
+pub fn read_text(path: &Path, environment: &Environment) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |reason: String| LoadError::Unreadable { file: path.to_owned(), reason };
+    read(&environment.current_folder().join(path)).map_err(unreadable)
+}
+
+/// As [`read_text`], for a file that was read before: only a regular one can be read twice.
+///
+/// # Errors
+/// As [`read_text`], and for a pipe or a device.
+pub fn read_again(path: &Path, environment: &Environment) -> Result<Vec<u8>, LoadError> {
     let full = environment.current_folder().join(path);
     let odd = full.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
     if odd && !is_named_pipe(&full) {
         let reason = "it is not a regular file".to_owned();
         return Err(LoadError::Unreadable { file: path.to_owned(), reason });
     }
-    load(path, environment)
+    read_text(path, environment)
 }
 
 /// The digest that [`load`] would give for what is on disk now, without reading it as a configuration.
@@ -125,8 +132,7 @@ pub fn digest_now(
     extra_files: &[PathBuf],
     environment: &Environment,
 ) -> Result<String, LoadError> {
-    let unreadable = |reason: String| LoadError::Unreadable { file: path.to_owned(), reason };
-    let bytes = read(&environment.current_folder().join(path)).map_err(unreadable)?;
+    let bytes = read_text(path, environment)?;
     let contents: Vec<_> = extra_files.iter().map(|extra| files::content(extra).ok()).collect();
     let extra = extra_files.iter().map(PathBuf::as_path).zip(contents.iter().map(Option::as_deref));
     Ok(digest::content_digest(&bytes, extra))

@@ -29,5 +29,6 @@ pub mod surroundings;
 pub mod survey;
 pub mod task;
 pub mod updates;
+pub mod usage;
 mod veil;
 pub mod ws;

@@ -16,9 +16,11 @@ pub mod isolation;
 pub mod lists;
 pub mod load;
 pub mod logging;
+pub mod memory;
 pub mod notify;
 mod pages;
 pub mod parking;
+mod pool;
 pub mod prompts;
 pub mod relay;
 pub mod relayed;
@@ -35,21 +37,17 @@ pub mod tools;
 pub mod updates;
 pub mod written;
 
+pub use crate::gateway::pool::Parts;
+
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
-use crate::config::model::Limits;
-use crate::downstream::connect::Connect;
-use crate::downstream::connect::LinkLimits;
 use crate::downstream::handle::ServerHandle;
-use crate::downstream::surroundings::Surroundings;
-use crate::downstream::survey::ListLimits;
 use crate::gateway::core::Core;
-use crate::gateway::core::Memory;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
-use crate::gateway::load::Loads;
-use crate::gateway::notify::Ears;
+use crate::gateway::memory::Memory;
+use crate::gateway::pool::Pool;
 use crate::gateway::relayed::NotRelayed;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
@@ -66,24 +64,11 @@ use crate::wire::sink::Sink;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Many servers as one. Clones share everything.
 #[derive(Clone)]
 pub struct Gateway {
     core: Arc<Core>,
-}
-
-/// What a gateway needs besides its configuration.
-pub struct Parts {
-    /// Makes connections to servers.
-    pub connector: Arc<dyn Connect>,
-    /// Saved catalogs; `None` keeps them in memory only.
-    pub memory: Option<Memory>,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// Bounds that hold for the life of the gateway.
-    pub limits: Limits,
 }
 
 impl Gateway {
@@ -93,25 +78,21 @@ impl Gateway {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let limits = &parts.limits;
-        let core = Arc::new_cyclic(|core| {
-            let around = Surroundings {
-                connector: parts.connector,
-                listener: Arc::new(Ears(core.clone())),
-                starts: Arc::new(Semaphore::new(limits.starts_at_once)),
-                metrics: parts.metrics,
-                limits: LinkLimits {
-                    message_bytes: limits.message_bytes,
-                    depth: limits.depth,
-                    queue_bytes: limits.server_queue_bytes,
-                },
-                lists: ListLimits::of(limits),
-                private_connections: limits.private_connections,
-            };
-            let loads =
-                Loads::new(limits.in_flight_total, limits.in_flight_per_caller, Arc::clone(&around.metrics));
-            Core::new(around, parts.memory, loads)
-        });
+        let (pool, memory) = Pool::new(parts);
+        Self::over(Arc::new(pool), memory, None)
+    }
+
+    /// One more gateway beside this one, without servers, called `label`: what resolves equally in both is started once.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn beside(&self, label: String) -> Self {
+        Self::over(Arc::clone(&self.core.pool), self.core.memory.as_ref().map(Memory::beside), Some(label))
+    }
+
+    fn over(pool: Arc<Pool>, memory: Option<Memory>, label: Option<String>) -> Self {
+        let core = Arc::new_cyclic(|core| Core::new(core, pool, memory, label));
         let (catalog, changes) = (Arc::clone(&core), Arc::clone(&core));
         let parking = Arc::clone(&core.current().parking);
         core.tasks.spawn(for_ever("saving catalogs", move || Arc::clone(&catalog).keep_catalog()));
@@ -165,18 +146,21 @@ impl Gateway {
         }
     }
 
-    /// Stops every server: calls in flight have `drain` to finish. Nothing is left afterwards.
+    /// Stops every server that no gateway beside it uses: calls in flight have `drain` to finish. Nothing is left afterwards.
     pub async fn shut_down(&self, drain: Duration) {
         self.core.standing.end();
         self.core.subscribers.end(None);
         let snapshot = self.core.current();
         snapshot.parking.end(None);
-        snapshot.servers.values().for_each(|handle| handle.retire(drain));
-        let leaving = self.core.standing.leaving();
-        let stops = snapshot.servers.values().chain(&leaving).map(ServerHandle::stopped);
-        futures_util::future::join_all(stops).await;
+        let mut ending = self.core.standing.leaving();
+        ending.extend(snapshot.servers.values().filter(|one| self.core.retire(one, drain)).cloned());
+        futures_util::future::join_all(ending.iter().map(ServerHandle::stopped)).await;
         self.core.save();
         self.core.tidy();
+        if self.core.label.is_some() {
+            // They would keep it alive.
+            self.core.tasks.abort_all();
+        }
     }
 
     /// A session that is told about changed lists: a stdio client, a legacy HTTP session, a program.
@@ -189,7 +173,7 @@ impl Gateway {
     /// A session for one modern HTTP request.
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        let load = self.core.loads.of(&caller);
+        let load = self.core.pool.loads.of(&caller);
         let limit = self.core.current().config.settings.limits.in_flight_per_client;
         Arc::new(Session::lone(caller, limit, load))
     }
@@ -211,7 +195,7 @@ impl Gateway {
         for (id, handle) in session.close() {
             handle.cancel(session.key(), &id, Some("the client left"));
         }
-        self.core.current().servers.values().for_each(|handle| handle.release(session.key()));
+        self.core.current().servers.values().for_each(|handle| handle.release(session.key(), Duration::ZERO));
     }
 
     /// Takes one message of a client. Every request gets exactly one answer in `sink`, now or later.

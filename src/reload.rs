@@ -4,15 +4,18 @@
 //! says so once.
 
 pub mod apply;
+pub mod views;
 pub mod watch;
 
 use crate::config;
+use crate::config::LoadError;
 use crate::config::Loaded;
 use crate::config::environment::Environment;
 use crate::config::problem::Severity;
 use crate::gateway::Gateway;
 use crate::gateway::standing::Reload;
 use crate::reload::apply::Outcome;
+use crate::reload::views::Views;
 use crate::reload::watch::Tick;
 use crate::reload::watch::Watch;
 use crate::reload::watch::WatchHandle;
@@ -26,20 +29,30 @@ pub struct Follower {
     path: PathBuf,
     environment: Environment,
     watch: Watch,
+    views: Views,
 }
 
 impl Follower {
-    /// Applies what was loaded first and prepares to follow the file.
-    pub async fn start(gateway: &Gateway, path: &Path, environment: Environment, first: &Loaded) -> Self {
+    /// Applies what was loaded first, from `text`, and prepares to follow the file.
+    pub async fn start(
+        gateway: &Gateway,
+        path: &Path,
+        environment: Environment,
+        first: &Loaded,
+        text: Vec<u8>,
+    ) -> Self {
         gateway.core().standing().follows(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         let mut watch = Watch::new(path.to_owned(), first.config.settings.watch);
         watch.set_extra_files(first.config.extra_files.clone());
         let digest = watch.digest().await;
         // A change between the first reading and the digest must not be missed.
-        let now = config::load_again(path, &environment).ok();
-        apply::apply(gateway, now.map_or_else(|| first.config.clone(), |now| now.config));
+        let now = load_again(path, &environment).ok();
+        let (text, config) =
+            now.map_or_else(|| (text, first.config.clone()), |(text, now)| (text, now.config));
+        apply::apply(gateway, config);
         watch.acknowledge(&digest);
-        Self { path: path.to_owned(), environment, watch }
+        let views = Views::new(path, text, gateway.clone(), environment.clone());
+        Self { path: path.to_owned(), environment, watch, views }
     }
 
     /// A way to have the file read again at once (SIGHUP).
@@ -48,16 +61,29 @@ impl Follower {
         self.watch.handle()
     }
 
+    /// The gateway, and those beside it for clients for whom the file resolves otherwise.
+    #[must_use]
+    pub fn views(&self) -> &Views {
+        &self.views
+    }
+
     /// Applies every change of the file until `shutdown`.
     pub async fn run(mut self, gateway: Gateway, shutdown: CancellationToken) {
         loop {
             let tick = tokio::select! {
                 tick = self.watch.next() => tick,
+                () = self.views.other_files() => {
+                    self.watch.set_extra_files(self.views.extra_files());
+                    continue;
+                }
                 () = shutdown.cancelled() => return,
             };
             match tick {
                 Tick::Changed(digest) => {
-                    self.reload(&gateway);
+                    tokio::select! {
+                        () = self.reload(&gateway) => {}
+                        () = shutdown.cancelled() => return,
+                    }
                     self.watch.acknowledge(&digest);
                 }
                 Tick::Empty => self.absent(&gateway, "is empty"),
@@ -66,14 +92,15 @@ impl Follower {
         }
     }
 
-    fn reload(&mut self, gateway: &Gateway) {
-        match config::load_again(&self.path, &self.environment) {
-            Ok(loaded) => {
-                self.watch.set_extra_files(loaded.config.extra_files.clone());
+    async fn reload(&mut self, gateway: &Gateway) {
+        match load_again(&self.path, &self.environment) {
+            Ok((text, loaded)) => {
                 for problem in loaded.problems.iter().filter(|problem| problem.severity == Severity::Error) {
                     tracing::warn!(problem = %problem, "problem in the configuration");
                 }
-                let Outcome { counts, changes } = apply::apply(gateway, loaded.config);
+                let outcome = self.views.follow(text, loaded.config).await;
+                self.watch.set_extra_files(self.views.extra_files());
+                let Some(Outcome { counts, changes }) = outcome else { return };
                 event::config_reloaded(gateway.metrics(), counts);
                 let late: Vec<&str> =
                     changes.settings_changed.iter().copied().filter(|name| is_late(name)).collect();
@@ -96,6 +123,13 @@ impl Follower {
         event::config_absent(gateway.metrics(), &self.path, seen);
         gateway.core().standing().reloaded(Reload::Absent(seen));
     }
+}
+
+/// The file, and what it says.
+fn load_again(path: &Path, environment: &Environment) -> Result<(Vec<u8>, Loaded), LoadError> {
+    let text = config::read_again(path, environment)?;
+    let loaded = config::parse(&text, path, environment)?;
+    Ok((text, loaded))
 }
 
 /// Settings that listeners, limits and the watcher took over when they started.

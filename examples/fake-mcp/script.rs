@@ -50,6 +50,7 @@ pub fn members(file: Option<&Path>, method: &str) -> Option<String> {
 /// - `ask`: members (`"method":…,"params":…`) of a request to the client. A modern server puts all of them into one
 ///   `input_required`.
 /// - `answer`: the members of the answer. Without it the answer is a list of what the client said.
+/// - `afterwards`: a whole message, said when the answer was given.
 pub fn play(server: &Arc<Server>, message: &Message, id: &str, out: &Arc<dyn Out>) {
     let none = Vec::new();
     let steps = message.view.pointer("/arguments/steps").and_then(Value::as_array).unwrap_or(&none);
@@ -83,6 +84,7 @@ pub fn play(server: &Arc<Server>, message: &Message, id: &str, out: &Arc<dyn Out
     let kind = if modern { r#""resultType":"complete","# } else { "" };
     let result = format!(r#"{{{kind}"content":[{{"type":"text","text":{list}}}]}}"#);
     out.answer(server.success(id, &result).as_bytes());
+    steps.iter().filter_map(|step| text(step, "afterwards")).for_each(|line| out.notify(line.as_bytes()));
 }
 
 fn input_required(questions: &[String]) -> String {

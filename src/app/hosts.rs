@@ -5,48 +5,50 @@
 use crate::front::attached::Hosts;
 use crate::front::attached::Seat;
 use crate::gateway::Gateway;
+use crate::reload::views::Views;
 use crate::reload::watch::WatchHandle;
-use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
-/// The one gateway of an app.
+/// The gateways over one file.
 pub struct House {
-    gateway: Gateway,
-    file: Option<WatchHandle>,
+    first: Gateway,
+    views: Views,
+    file: WatchHandle,
 }
 
 impl House {
-    /// This gateway; `file` has its file read again.
+    /// These gateways, of which `first` tells the state of all; `file` has the file read again.
     #[must_use]
-    pub fn of(gateway: &Gateway, file: Option<WatchHandle>) -> Self {
-        Self { gateway: gateway.clone(), file }
+    pub fn of(first: Gateway, views: Views, file: WatchHandle) -> Self {
+        Self { first, views, file }
     }
 }
 
 impl Hosts for House {
-    fn seat(&self, _: PathBuf, _: Vec<(String, String)>) -> BoxFuture<'_, Result<Seat, String>> {
-        let gateway = self.gateway.clone();
-        Box::pin(async move { Ok(Seat { gateway, moves: CancellationToken::new(), held: Box::new(()) }) })
+    fn seat(&self, folder: PathBuf, vars: Vec<(String, String)>) -> Result<Seat, String> {
+        let view = self.views.of(folder, vars).map_err(|error| error.to_string())?;
+        Ok(Seat { gateway: view.gateway().clone(), moves: view.misplaced().clone(), held: Box::new(view) })
     }
 
     fn status(&self) -> String {
-        serde_json::to_string(&self.gateway.status()).unwrap_or_default()
+        serde_json::to_string(&self.first.status()).unwrap_or_default()
+    }
+
+    fn is_busy(&self) -> bool {
+        self.first.status().in_flight > 0
     }
 
     fn reload(&self) {
-        if let Some(file) = &self.file {
-            file.poke();
-        }
+        self.file.poke();
     }
 
-    fn linger(&self) -> Option<Duration> {
-        Some(self.gateway.config().settings.linger)
+    fn linger(&self) -> Duration {
+        self.first.config().settings.linger
     }
 
     fn alone(&self) -> Option<String> {
-        let shared = self.gateway.config().settings.share;
+        let shared = self.first.config().settings.share;
         (!shared).then(|| "`gateway.share` is false".to_owned())
     }
 }

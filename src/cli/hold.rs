@@ -3,7 +3,6 @@
 //! Whoever starts it reads its stdout until it says that clients can come, or why not (`share/launch.rs`).
 
 use crate::app::Fronts;
-use crate::app::hosts::House;
 use crate::cli::arguments::Global;
 use crate::cli::exit::Exit;
 use crate::cli::meet::Meet;
@@ -45,7 +44,7 @@ pub fn detach() -> Exit {
 /// Holds the gateway until nobody needs it.
 pub async fn run(global: &Global) -> Exit {
     let signals = Signals::begin();
-    let Meet { file, place, .. } = match Meet::at(global) {
+    let Meet { file, place, environment } = match Meet::at(global) {
         Ok(meet) => meet,
         Err(exit) => return failed(exit),
     };
@@ -64,7 +63,7 @@ pub async fn run(global: &Global) -> Exit {
         Ok(None) => return say(&Report::Busy),
         Err(error) => return say(&Report::Alone(format!("the socket cannot be made: {error}"))),
     };
-    let app = match startup::app(&logged).await {
+    let app = match startup::app_in(&logged, environment.for_everybody()).await {
         Ok(app) => app,
         Err(exit) => return failed(exit),
     };
@@ -76,7 +75,9 @@ pub async fn run(global: &Global) -> Exit {
         app.close().await;
         return say(&Report::Alone("`gateway.share` is false".into()));
     }
-    let hosts = Arc::new(House::of(app.gateway(), app.reload_handle()));
+    let Some(hosts) = app.house().map(Arc::new) else {
+        return say(&Report::Alone("there is no file to share".into()));
+    };
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(signals.obey(shutdown.clone(), app.reload_handle()));

@@ -2,8 +2,6 @@
 
 use crate::app::App;
 use crate::app::Fronts;
-#[cfg(unix)]
-use crate::app::hosts::House;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Serve;
 use crate::cli::exit::Exit;
@@ -99,7 +97,7 @@ fn meeting(global: &Global, app: &App) -> Option<(Meeting, Arc<dyn Hosts>)> {
     let terms = Terms { log: global.log_file.clone(), in_foreground: true };
     let place = Meet::at(global).ok()?.place;
     match place.map(|place| attached::open(place, surroundings::user(), terms)) {
-        Ok(Ok(Some(meeting))) => Some((meeting, Arc::new(House::of(app.gateway(), app.reload_handle())))),
+        Ok(Ok(Some(meeting))) => app.house().map(|house| (meeting, Arc::new(house) as Arc<dyn Hosts>)),
         Ok(Ok(None)) => {
             output::note(
                 "stdio clients of this file have another gateway; `mcp-manifold stop` before this starts has them use this one",

@@ -60,7 +60,14 @@ pub fn find(global: &Global, environment: &Environment) -> Result<PathBuf, Exit>
 /// # Errors
 /// The exit after the reason was shown.
 pub async fn app(global: &Global) -> Result<App, Exit> {
-    let environment = surroundings::environment();
+    app_in(global, surroundings::environment()).await
+}
+
+/// As [`app`], with what the file may be read with.
+///
+/// # Errors
+/// As [`app`].
+pub async fn app_in(global: &Global, environment: Environment) -> Result<App, Exit> {
     let path = find(global, &environment)?;
     let cache = match (global.no_cache, &global.cache_dir) {
         (true, _) => None,

@@ -74,6 +74,15 @@ pub fn secret_digest(server: &Server, key: &[u8; 32]) -> String {
     hex(&Sha256::new().chain_update(key).chain_update(inner).finalize())
 }
 
+/// [`entry_digest`] and [`secret_digest`] in one, where lists read with one secret must not be shown to who has another.
+#[must_use]
+pub fn whole_digest(server: &Server, key: &[u8; 32]) -> String {
+    let mut parts = Parts::default();
+    parts.text(&entry_digest(server));
+    parts.text(&secret_digest(server, key));
+    hex(&Sha256::digest(&parts.bytes))
+}
+
 /// The digest of a file and of the extra files read with it, `None` for one that could not be read: 64 hex digits.
 #[must_use]
 pub fn content_digest<'a>(
@@ -153,6 +162,7 @@ mod tests {
             assert_ne!(secret_digest(&one, &[7; 32]), secret_digest(&two, &[7; 32]));
             assert_ne!(secret_digest(&one, &[7; 32]), secret_digest(&one, &[8; 32]));
             assert_eq!(secret_digest(&one, &[7; 32]), secret_digest(&server(entry, "one"), &[7; 32]));
+            assert_ne!(whole_digest(&one, &[7; 32]), whole_digest(&two, &[7; 32]));
         }
         let passed_on = secret_material(&server(r#"{"command": "x"}"#, "sesame"));
         assert!(!passed_on.windows(6).any(|window| window == b"sesame"), "only declared variables count");

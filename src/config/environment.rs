@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The surroundings a file is read in. Start with [`Environment::new`] and add what is known.
 ///
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 /// let environment = Environment::new([("TOKEN", "t")], "/home/ann/project").home("/home/ann");
 /// assert_eq!(environment.var("TOKEN"), Some("t"));
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     vars: BTreeMap<String, String>,
     cwd: PathBuf,
@@ -22,7 +23,12 @@ pub struct Environment {
     workspace: Option<PathBuf>,
     own_binary: Option<PathBuf>,
     user_config: Option<PathBuf>,
+    /// What children get unasked, when that is not of `vars`.
+    passed_on: Option<Arc<BTreeMap<String, String>>>,
 }
+
+/// The folder of the project at hand, as one client tells it.
+const PROJECT: &str = "CLAUDE_PROJECT_DIR";
 
 impl Environment {
     /// Variables (those with names and values in UTF-8) and the current folder, absolute.
@@ -62,6 +68,34 @@ impl Environment {
         self
     }
 
+    /// For a gateway whose children serve clients of several projects: none gets the project of one of them unasked.
+    #[must_use]
+    pub fn for_everybody(mut self) -> Self {
+        let passed_on = self.vars.iter().filter(|(name, _)| *name != PROJECT);
+        self.passed_on =
+            Some(Arc::new(passed_on.map(|(name, value)| (name.clone(), value.clone())).collect()));
+        self
+    }
+
+    /// The same machine and user for a client with variables and a current folder of its own. What children get unasked
+    /// stays as it is here, so that a child can serve clients that differ in nothing that the file asks for.
+    #[must_use]
+    pub fn of_client(
+        &self,
+        vars: impl IntoIterator<Item = (String, String)>,
+        cwd: impl Into<PathBuf>,
+    ) -> Self {
+        let passed_on = self.passed_on.clone().unwrap_or_else(|| Arc::new(self.vars.clone()));
+        let vars = vars.into_iter().collect();
+        Self { vars, cwd: cwd.into(), workspace: None, passed_on: Some(passed_on), ..self.clone() }
+    }
+
+    /// The variables that children may get although their entry does not name them, sorted by name.
+    pub fn passed_on(&self) -> impl Iterator<Item = (&str, &str)> {
+        let vars = self.passed_on.as_deref().unwrap_or(&self.vars);
+        vars.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of a variable; names are compared without case on Windows.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&str> {
@@ -92,7 +126,7 @@ impl Environment {
     /// The folder of the project at hand.
     #[must_use]
     pub fn workspace_folder(&self) -> &Path {
-        match (&self.workspace, self.var("CLAUDE_PROJECT_DIR")) {
+        match (&self.workspace, self.var(PROJECT)) {
             (Some(workspace), _) => workspace,
             (None, Some(project)) if !project.is_empty() => Path::new(project),
             (None, _) => &self.cwd,
@@ -133,6 +167,18 @@ mod tests {
         let project = Environment::new([("CLAUDE_PROJECT_DIR", "/project")], "/now");
         assert_eq!(project.workspace_folder(), Path::new("/project"));
         assert_eq!(project.workspace("/w").workspace_folder(), Path::new("/w"));
+    }
+
+    #[test]
+    fn a_client_has_its_own_variables_and_children_those_of_the_gateway() {
+        let own = Environment::new([("PATH", "/bin"), (PROJECT, "/a")], "/a").home("/home/ann");
+        let (plain, shared) = (own.clone(), own.for_everybody());
+        let client = shared.of_client([(PROJECT.to_owned(), "/b".to_owned())], "/c");
+        assert_eq!(client.workspace_folder(), Path::new("/b"));
+        assert_eq!((client.var("PATH"), client.home_folder()), (None, Some(Path::new("/home/ann"))));
+        assert_eq!(client.passed_on().collect::<Vec<_>>(), [("PATH", "/bin")]);
+        assert!(shared.passed_on().eq(client.passed_on()) && shared.var(PROJECT) == Some("/a"));
+        assert!(plain.passed_on().eq(plain.vars()));
     }
 
     #[test]

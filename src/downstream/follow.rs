@@ -111,10 +111,10 @@ mod tests {
     async fn who_wants_what_was_let_go_a_moment_ago_has_its_word() {
         let (updates, server) = (Updates::default(), Willing(Pending::new(1)));
         let clients = async {
-            updates.want("a:1");
+            updates.want(1, "a:1");
             assert_eq!(updates.word("a:1").await, Ok(()));
-            updates.unwant("a:1");
-            updates.want("a:1");
+            updates.unwant(1, "a:1");
+            updates.want(1, "a:1");
             assert_eq!(timeout(PATIENCE, updates.word("a:1")).await, Ok(Ok(())));
         };
         tokio::select! {

@@ -12,6 +12,7 @@ use crate::downstream::breaker::Entry;
 use crate::downstream::history::History;
 use crate::downstream::holds::Holds;
 use crate::downstream::link::Link;
+use crate::downstream::link::Listener;
 use crate::downstream::parked::ParkedCall;
 use crate::downstream::parked::has_room;
 use crate::downstream::private::Own;
@@ -19,6 +20,7 @@ use crate::downstream::private::Privates;
 use crate::downstream::request::Request;
 use crate::downstream::surroundings::Surroundings;
 use crate::downstream::updates::Updates;
+use crate::downstream::usage::User;
 use crate::name::ServerName;
 use crate::policy::permit::Permit;
 use crate::protocol::version::Era;
@@ -44,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 pub struct ServerHandle {
     server: Arc<Server>,
     shared: Arc<Shared>,
+    user: User,
 }
 
 /// What the handle and the task share.
@@ -61,6 +64,8 @@ pub(super) struct Shared {
     pub(super) retired: watch::Sender<Option<Duration>>,
     pub(super) stopped: CancellationToken,
     pub(super) around: Surroundings,
+    /// Hears what it says.
+    pub(super) listener: Arc<dyn Listener>,
     /// It was seen asking its client for something.
     pub(super) asks: AtomicBool,
     /// The last start failed: what was remembered of it may no longer hold, and it may fail again.
@@ -102,17 +107,29 @@ pub(super) struct Ready {
 
 impl ServerHandle {
     /// A server that is not running. `lists` is what a saved catalog knows of it. Its task must be run.
-    pub(super) fn idle(server: Arc<Server>, lists: Option<Arc<ServerLists>>, around: Surroundings) -> Self {
+    pub(super) fn idle(
+        user: User,
+        server: Arc<Server>,
+        lists: Option<Arc<ServerLists>>,
+        around: Surroundings,
+        listener: Arc<dyn Listener>,
+    ) -> Self {
         let asks = lists.as_ref().is_some_and(|lists| lists.asks);
         let entry = Arc::new(watch::Sender::new(Arc::clone(&server)));
-        let shared = Shared::new(State::Idle, entry, Arc::new(watch::Sender::new(lists)), around, None);
+        let lists = Arc::new(watch::Sender::new(lists));
+        let shared = Shared::new(State::Idle, entry, lists, around, listener, None);
         shared.asks.store(asks, Ordering::Relaxed);
-        Self { server, shared: Arc::new(shared) }
+        Self { server, shared: Arc::new(shared), user }
     }
 
     /// Another connection to the same server.
     pub(super) fn beside(&self, shared: Arc<Shared>) -> Self {
-        Self { server: Arc::clone(&self.server), shared }
+        Self { server: Arc::clone(&self.server), shared, user: self.user }
+    }
+
+    /// The same connection, as the gateway `user` sees it.
+    pub(super) fn seen_as(&self, user: User, server: Arc<Server>) -> Self {
+        Self { server, shared: Arc::clone(&self.shared), user }
     }
 
     /// True when every caller uses this connection. Part of every call: nothing is locked or copied.
@@ -135,7 +152,7 @@ impl ServerHandle {
     #[must_use]
     pub fn with_entry(&self, server: Arc<Server>) -> Self {
         self.shared.entry.send_replace(Arc::clone(&server));
-        Self { server, shared: Arc::clone(&self.shared) }
+        self.seen_as(self.user, server)
     }
 
     /// The era of its connection, or the one it spoke last.
@@ -224,22 +241,6 @@ impl ServerHandle {
         }
     }
 
-    /// Somebody wants to hear of updates of the resource `uri`: it is started for that, or they are refused at once.
-    pub fn want_updates(&self, uri: &str) {
-        self.shared.updates.want(uri);
-        if self.want().is_none()
-            && let State::Failed { reason, .. } = &*self.lock()
-        {
-            self.shared.updates.refuse_awaited(reason);
-        }
-    }
-
-    /// The resources whose updates are wanted.
-    #[must_use]
-    pub fn updates(&self) -> &Updates {
-        &self.shared.updates
-    }
-
     /// Sends a notification if it is running: a server that is not has nothing to know. `params` is JSON text.
     pub fn notify(&self, method: &str, params: &str) {
         if let Some(link) = self.ready_link() {
@@ -270,6 +271,10 @@ impl ServerHandle {
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    pub(super) fn user(&self) -> User {
+        self.user
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -333,6 +338,7 @@ impl Shared {
         entry: Arc<watch::Sender<Arc<Server>>>,
         lists: Arc<watch::Sender<Option<Arc<ServerLists>>>>,
         around: Surroundings,
+        listener: Arc<dyn Listener>,
         own: Option<Own>,
     ) -> Self {
         let name = entry.borrow().name.clone();
@@ -347,6 +353,7 @@ impl Shared {
             retired: watch::Sender::new(None),
             stopped: CancellationToken::new(),
             around,
+            listener,
             asks: AtomicBool::new(false),
             in_doubt: AtomicBool::new(false),
             privates: Privates::default(),

@@ -198,7 +198,8 @@ impl ServerHandle {
         let own = Own { key: key.clone(), parent: Arc::downgrade(shared), used: AtomicBool::new(false) };
         let (entry, lists) = (Arc::clone(&shared.entry), Arc::clone(&shared.lists));
         let state = State::starting(Vec::new());
-        let private = Shared::new(state, entry, lists, shared.around.clone(), Some(own));
+        let (around, listener) = (shared.around.clone(), Arc::clone(&shared.listener));
+        let private = Shared::new(state, entry, lists, around, listener, Some(own));
         let private = self.beside(Arc::new(private));
         shared.privates.tasks.spawn(task::run(Arc::clone(private.shared())));
         table.open.insert(key, private.clone());
@@ -208,7 +209,8 @@ impl ServerHandle {
     /// The connection of `key`, if there is one.
     #[must_use]
     pub fn open(&self, key: &Key) -> Option<Self> {
-        self.shared().privates.lock().open.get(key).cloned()
+        let open = self.shared().privates.lock().open.get(key).cloned();
+        open.map(|open| self.beside(Arc::clone(open.shared())))
     }
 
     /// The connections of one session.
@@ -216,15 +218,15 @@ impl ServerHandle {
     pub fn private_of(&self, session: Owner) -> Vec<Self> {
         let table = self.shared().privates.lock();
         let theirs = table.open.iter().filter(|(key, _)| key.session() == Some(session));
-        theirs.map(|(_, handle)| handle.clone()).collect()
+        theirs.map(|(_, handle)| self.beside(Arc::clone(handle.shared()))).collect()
     }
 
-    /// Stops the connections of a session that has ended.
-    pub fn release(&self, session: Owner) {
+    /// Stops the connections of a session: calls in flight have `drain` to finish.
+    pub fn release(&self, session: Owner, drain: Duration) {
         let mut table = self.shared().privates.lock();
         let theirs: Vec<_> = table.open.extract_if(|key, _| key.session() == Some(session)).collect();
         drop(table);
-        theirs.iter().for_each(|(_, handle)| handle.retire(Duration::ZERO));
+        theirs.iter().for_each(|(_, handle)| handle.retire(drain));
     }
 
     /// Whose this connection is; `None` for the shared one.

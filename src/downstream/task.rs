@@ -36,6 +36,7 @@ use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::finish;
 use crate::downstream::task::sweep::sweep;
 use crate::downstream::task::wanted::wanted;
+use crate::downstream::usage::User;
 use crate::downstream::veil::Veil;
 use crate::protocol::capability;
 use crate::protocol::version::Era;
@@ -59,15 +60,17 @@ const RELIST_AGAIN: Duration = Duration::from_secs(1);
 /// What a connection that is being made may take beyond the start timeout, to say why it failed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Makes a server and runs its task in `tasks`. `lists` is what a saved catalog knows of it.
+/// Makes a server for `user` and runs its task in `tasks`. `lists` is what a saved catalog knows of it.
 #[must_use]
 pub fn launch(
+    user: User,
     server: Arc<Server>,
     lists: Option<Arc<ServerLists>>,
     around: &Surroundings,
+    listener: Arc<dyn Listener>,
     tasks: &Tasks,
 ) -> ServerHandle {
-    let handle = ServerHandle::idle(server, lists, around.clone());
+    let handle = ServerHandle::idle(user, server, lists, around.clone(), listener);
     tasks.spawn(run(Arc::clone(handle.shared())));
     handle
 }
@@ -152,7 +155,7 @@ impl ServerTask {
     }
 
     fn order(&mut self, server: &Arc<Server>) -> Order {
-        let inner = Arc::clone(&self.around.listener);
+        let inner = Arc::clone(&self.shared.listener);
         let (listener, declared): (Arc<dyn Listener>, _) = match &self.shared.own {
             None => (inner, capability::DECLARED_TO_LEGACY.into()),
             Some(own) => {
@@ -256,7 +259,7 @@ impl ServerTask {
             waiting.into_iter().for_each(|parked| release(parked, &**link));
         }
         if let (Some(own), Some(ears)) = (&self.shared.own, &self.ears) {
-            self.around.listener.private_ready(&self.shared.name, &own.key, link);
+            self.shared.listener.private_ready(&self.shared.name, &own.key, link);
             ears.open();
         }
     }
@@ -342,7 +345,7 @@ impl ServerTask {
             }
             first = false;
             let lists = self.shared.publish(lists);
-            self.around.listener.lists_read(&server.name, &lists);
+            self.shared.listener.lists_read(&server.name, &lists);
             if lists.incomplete {
                 let _ = timeout(pause, self.shared.relist.notified()).await;
                 pause = pause.saturating_mul(2);
@@ -358,7 +361,7 @@ impl ServerTask {
     async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) {
         if let Some(mut renewals) = link.renewals() {
             while renewals.changed().await.is_ok() {
-                self.around.listener.private_ready(&self.shared.name, &own.key, link);
+                self.shared.listener.private_ready(&self.shared.name, &own.key, link);
             }
         }
         std::future::pending().await

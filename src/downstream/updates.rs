@@ -1,8 +1,9 @@
 //! Resources of one server whose updates somebody wants, and the server's word on each. Tasks (2026-07-28) are wanted in
 //! the same way, under keys that no URI has.
 //!
-//! It outlives connections: every new one asks again for all that is wanted. Who wants what is `gateway/updates.rs`.
+//! Several gateways may want the same; the last that lets it go ends it. It outlives connections: every new one asks again for all that is wanted. Who wants what is `gateway/updates.rs`.
 
+use crate::downstream::usage::User;
 use crate::protocol::code;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -42,10 +43,18 @@ enum Word {
     Refused(Arc<str>),
 }
 
+/// One wanted resource.
+#[derive(Debug)]
+struct Wanted {
+    word: Word,
+    /// Who wants it.
+    users: Vec<User>,
+}
+
 /// The wanted resources of one server.
 #[derive(Debug)]
 pub struct Updates {
-    table: Mutex<BTreeMap<Box<str>, Word>>,
+    table: Mutex<BTreeMap<Box<str>, Wanted>>,
     /// The stream that asks for all that is [`Word::Asked`] has an id greater than this.
     asked_after: AtomicU64,
     /// Told when the set or a word changes.
@@ -59,19 +68,46 @@ impl Default for Updates {
 }
 
 impl Updates {
-    /// Somebody wants to hear of `uri`.
-    pub fn want(&self, uri: &str) {
+    /// Somebody of the gateway `user` wants to hear of `uri`.
+    pub fn want(&self, user: User, uri: &str) {
         let mut table = self.lock();
-        if matches!(table.get(uri), None | Some(Word::Refused(_))) {
-            table.insert(uri.into(), Word::Awaited);
+        let Some(wanted) = table.get_mut(uri) else {
+            table.insert(uri.into(), Wanted { word: Word::Awaited, users: vec![user] });
+            drop(table);
+            return self.told();
+        };
+        if !wanted.users.contains(&user) {
+            wanted.users.push(user);
+        }
+        if matches!(wanted.word, Word::Refused(_)) {
+            wanted.word = Word::Awaited;
             drop(table);
             self.told();
         }
     }
 
-    /// Nobody wants to hear of `uri` any more.
-    pub fn unwant(&self, uri: &str) {
-        if self.lock().remove(uri).is_some() {
+    /// Nobody of the gateway `user` wants to hear of `uri` any more.
+    pub fn unwant(&self, user: User, uri: &str) {
+        self.end(user, |wanted| wanted == uri);
+    }
+
+    /// The gateway `user` wants nothing any more.
+    pub fn leave(&self, user: User) {
+        self.end(user, |_| true);
+    }
+
+    fn end(&self, user: User, which: impl Fn(&str) -> bool) {
+        let mut table = self.lock();
+        let before = table.len();
+        table.retain(|uri, wanted| {
+            if which(uri) {
+                wanted.users.retain(|other| *other != user);
+            }
+            !wanted.users.is_empty()
+        });
+        let ended = table.len() != before;
+        drop(table);
+        if ended {
             self.told();
         }
     }
@@ -86,7 +122,7 @@ impl Updates {
     #[must_use]
     pub fn wanted(&self) -> BTreeSet<Box<str>> {
         let table = self.lock();
-        let wanted = table.iter().filter(|(_, word)| !matches!(word, Word::Refused(_)));
+        let wanted = table.iter().filter(|(_, wanted)| !matches!(wanted.word, Word::Refused(_)));
         wanted.map(|(uri, _)| uri.clone()).collect()
     }
 
@@ -95,20 +131,22 @@ impl Updates {
     #[must_use]
     pub fn awaited(&self) -> BTreeSet<Box<str>> {
         let table = self.lock();
-        table.iter().filter(|(_, word)| **word == Word::Awaited).map(|(uri, _)| uri.clone()).collect()
+        let awaited = table.iter().filter(|(_, wanted)| wanted.word == Word::Awaited);
+        awaited.map(|(uri, _)| uri.clone()).collect()
     }
 
     /// A new connection has to be asked for everything.
     pub fn start_over(&self) {
-        self.lock().values_mut().for_each(|word| *word = Word::Awaited);
+        self.lock().values_mut().for_each(|wanted| wanted.word = Word::Awaited);
     }
 
     /// A modern server is asked for all of `uris` at once, over a stream whose id is greater than `after`.
     pub fn ask(&self, uris: &BTreeSet<Box<str>>, after: u64) {
         let mut table = self.lock();
         self.asked_after.store(after, Ordering::Relaxed);
-        let asked = table.iter_mut().filter(|(uri, word)| uris.contains(*uri) && **word == Word::Awaited);
-        asked.for_each(|(_, word)| *word = Word::Asked);
+        let theirs = table.iter_mut().filter(|(uri, _)| uris.contains(*uri));
+        let asked = theirs.filter(|(_, wanted)| wanted.word == Word::Awaited);
+        asked.for_each(|(_, wanted)| wanted.word = Word::Asked);
     }
 
     /// The server acknowledged `stream`: what it was asked for there and said nothing of, it will not tell. Why is an error
@@ -116,8 +154,8 @@ impl Updates {
     pub fn refuse_asked(&self, stream: u64, why: &str) {
         let mut table = self.lock();
         if stream > self.asked_after.load(Ordering::Relaxed) {
-            let asked = table.values_mut().filter(|word| **word == Word::Asked);
-            asked.for_each(|word| *word = Word::Refused(why.into()));
+            let asked = table.values_mut().filter(|wanted| wanted.word == Word::Asked);
+            asked.for_each(|wanted| wanted.word = Word::Refused(why.into()));
         }
         drop(table);
         self.told();
@@ -125,8 +163,8 @@ impl Updates {
 
     /// The server's word on `uri`: it will tell, or why not (an error object, JSON text).
     pub fn settle(&self, uri: &str, refused: Option<&str>) {
-        if let Some(word) = self.lock().get_mut(uri) {
-            *word = refused.map_or(Word::Given, |why| Word::Refused(why.into()));
+        if let Some(wanted) = self.lock().get_mut(uri) {
+            wanted.word = refused.map_or(Word::Given, |why| Word::Refused(why.into()));
         }
         self.told();
     }
@@ -134,11 +172,10 @@ impl Updates {
     /// There is no server to say a word: it failed, and `why` says how.
     pub fn refuse_awaited(&self, why: &str) {
         let error = serde_json::json!({ "code": code::INTERNAL_ERROR, "message": why }).to_string();
-        let awaited = |word: &&mut Word| matches!(word, Word::Awaited | Word::Asked);
-        self.lock()
-            .values_mut()
-            .filter(awaited)
-            .for_each(|word| *word = Word::Refused(error.as_str().into()));
+        let awaited = |wanted: &&mut Wanted| matches!(wanted.word, Word::Awaited | Word::Asked);
+        let mut table = self.lock();
+        table.values_mut().filter(awaited).for_each(|one| one.word = Word::Refused(error.as_str().into()));
+        drop(table);
         self.told();
     }
 
@@ -150,7 +187,7 @@ impl Updates {
         let mut changes = self.changes.subscribe();
         loop {
             changes.borrow_and_update();
-            match self.lock().get(uri) {
+            match self.lock().get(uri).map(|wanted| &wanted.word) {
                 Some(Word::Given) => return Ok(()),
                 Some(Word::Refused(why)) => return Err(Arc::clone(why)),
                 Some(Word::Awaited | Word::Asked) => {}
@@ -172,7 +209,7 @@ impl Updates {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Box<str>, Word>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Box<str>, Wanted>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -184,8 +221,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_wanted_is_asked_for_on_every_connection() {
         let updates = Updates::default();
-        updates.want("a:1");
-        updates.want("a:2");
+        updates.want(1, "a:1");
+        updates.want(1, "a:2");
         updates.settle("a:1", None);
         updates.settle("a:2", Some("{}"));
         assert_eq!(updates.word("a:1").await, Ok(()));
@@ -193,7 +230,20 @@ mod tests {
         assert_eq!(updates.wanted().len(), 1);
         updates.start_over();
         assert_eq!(updates.wanted().len(), 2);
-        updates.unwant("a:2");
+        updates.unwant(1, "a:2");
         assert_eq!(updates.word("a:2").await, Err("".into()));
+    }
+
+    #[test]
+    fn what_two_gateways_want_ends_with_the_last() {
+        let updates = Updates::default();
+        updates.want(1, "a:1");
+        updates.want(2, "a:1");
+        updates.want(2, "a:2");
+        updates.settle("a:1", None);
+        updates.unwant(1, "a:1");
+        assert!(updates.wanted().len() == 2 && !updates.awaited().contains("a:1"), "its word still stands");
+        updates.leave(2);
+        assert!(updates.is_empty());
     }
 }

@@ -20,7 +20,6 @@ use crate::share::hello::Word;
 use crate::share::lock;
 use crate::share::lock::Lock;
 use crate::share::place::Place;
-use futures_util::future::BoxFuture;
 use serde::de::IgnoredAny;
 use std::any::Any;
 use std::collections::HashMap;
@@ -52,13 +51,18 @@ const STEP: Duration = Duration::from_millis(10);
 /// The gateways of this process.
 pub trait Hosts: Send + Sync {
     /// A seat for a client that works in `folder` and has these variables.
-    fn seat(&self, folder: PathBuf, vars: Vec<(String, String)>) -> BoxFuture<'_, Result<Seat, String>>;
+    ///
+    /// # Errors
+    /// Why there is none, for the person at the client.
+    fn seat(&self, folder: PathBuf, vars: Vec<(String, String)>) -> Result<Seat, String>;
     /// The state of everything, as JSON.
     fn status(&self) -> String;
+    /// True while a call is in flight. Open subscriptions are none.
+    fn is_busy(&self) -> bool;
     /// Has the file read again.
     fn reload(&self);
-    /// How long to stay without clients; `None` to stay for ever.
-    fn linger(&self) -> Option<Duration>;
+    /// How long to stay without clients.
+    fn linger(&self) -> Duration;
     /// Why it is not to be shared any more.
     fn alone(&self) -> Option<String>;
 }
@@ -202,7 +206,7 @@ impl Room {
         if let Some(why) = self.hosts.alone() {
             return answer(&mut stream, &Welcome::Alone { why }).await;
         }
-        let seat = match self.hosts.seat(attach.folder, attach.vars).await {
+        let seat = match self.hosts.seat(attach.folder, attach.vars) {
             Ok(seat) => seat,
             Err(why) => return answer(&mut stream, &Welcome::Refused { why }).await,
         };
@@ -269,16 +273,11 @@ impl Room {
             );
             return answer(stream, &Welcome::Refused { why }).await;
         }
-        while when_idle && self.is_busy() {
+        while when_idle && self.hosts.is_busy() {
             sleep(STEP).await;
         }
         self.end.send_replace(Some(why));
         tell(stream, std::process::id().to_string()).await;
-    }
-
-    /// True while a client waits for an answer. Open subscriptions are not waited for.
-    fn is_busy(&self) -> bool {
-        self.lock().values().any(|course| course.session().is_waiting())
     }
 
     async fn is_ending(&self) {
@@ -287,14 +286,16 @@ impl Room {
 
     /// Nobody has been here for as long as the file says.
     async fn is_deserted(&self) {
+        if self.in_foreground {
+            return std::future::pending().await;
+        }
         let mut count = self.count.subscribe();
         loop {
             if count.wait_for(|count| *count == 0).await.is_err() {
                 return;
             }
-            let Some(linger) = self.hosts.linger() else { return std::future::pending().await };
             tokio::select! {
-                () = sleep(linger) => return,
+                () = sleep(self.hosts.linger()) => return,
                 _ = count.wait_for(|count| *count > 0) => {}
             }
         }

@@ -41,12 +41,6 @@ impl Course {
         }
     }
 
-    /// The session of the client.
-    #[must_use]
-    pub fn session(&self) -> &Arc<Session> {
-        &self.session
-    }
-
     /// So many bytes of the client were taken in, up to the end of a message.
     pub fn heard(&self, bytes: u64) {
         self.heard.store(bytes, Ordering::Relaxed);

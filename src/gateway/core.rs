@@ -1,4 +1,4 @@
-//! What a gateway owns: the current snapshot, the servers' surroundings, the saved catalogs, its sessions.
+//! What a gateway owns: the current snapshot, the saved catalogs, its sessions. Servers are of its pool.
 //!
 //! It publishes and remembers; what a request means is `gateway.rs`, when the file is read again is `reload.rs`.
 
@@ -8,17 +8,16 @@ use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::merge::Part;
 use crate::catalog::owners::Owners;
-use crate::catalog::store::Store;
-use crate::config::digest::entry_digest;
-use crate::config::digest::secret_digest;
 use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::surroundings::Surroundings;
-use crate::downstream::task;
 use crate::downstream::updates::of_task;
+use crate::downstream::usage::User;
 use crate::gateway::lists;
-use crate::gateway::load::Loads;
+use crate::gateway::memory::Known;
+use crate::gateway::memory::Memory;
+use crate::gateway::pool::Pool;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
@@ -40,38 +39,29 @@ use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use std::time::SystemTime;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 
 /// A quiet time within which changes of lists become one notification.
 const COALESCE: Duration = Duration::from_millis(300);
 
-/// Catalogs of entries that no file has any more are kept this long: people switch between files.
-const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// Where saved catalogs are kept, for which configuration.
-#[derive(Debug, Clone)]
-pub struct Memory {
-    /// The folder.
-    pub store: Store,
-    /// Whose owners of names are remembered: one text per configuration file.
-    pub config_id: String,
-}
-
 /// The inside of a gateway.
 pub struct Core {
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(super) around: Surroundings,
+    pub(super) pool: Arc<Pool>,
+    /// Its number in the pool.
+    user: User,
+    me: Weak<Self>,
     pub(super) tasks: Tasks,
-    memory: Option<Memory>,
+    pub(super) memory: Option<Memory>,
+    /// What it is called, when it is not the first of its pool.
+    pub(super) label: Option<String>,
     sessions: Mutex<HashMap<Owner, Weak<Session>>>,
     /// One publication at a time.
     publishing: Mutex<()>,
     pub(super) subscribers: Subscribers,
     pub(super) registry: Registry,
-    /// Requests in flight.
-    pub(super) loads: Loads,
     pub(super) standing: Standing,
     configured: AtomicBool,
     unsaved: Mutex<Vec<(Arc<Server>, Arc<ServerLists>)>>,
@@ -80,7 +70,12 @@ pub struct Core {
 }
 
 impl Core {
-    pub(super) fn new(around: Surroundings, memory: Option<Memory>, loads: Loads) -> Self {
+    pub(super) fn new(
+        me: &Weak<Self>,
+        pool: Arc<Pool>,
+        memory: Option<Memory>,
+        label: Option<String>,
+    ) -> Self {
         let snapshot = Snapshot {
             config: Arc::default(),
             servers: IndexMap::new(),
@@ -92,14 +87,17 @@ impl Core {
         };
         Self {
             snapshot: watch::Sender::new(Arc::new(snapshot)),
-            around,
+            around: pool.around.clone(),
+            user: pool.enter(me),
+            me: Weak::clone(me),
+            pool,
             tasks: Tasks::default(),
             memory,
+            label,
             sessions: Mutex::default(),
             publishing: Mutex::default(),
             subscribers: Subscribers::default(),
             registry: Registry::default(),
-            loads,
             standing: Standing::default(),
             configured: AtomicBool::new(false),
             unsaved: Mutex::default(),
@@ -120,22 +118,35 @@ impl Core {
         &self.standing
     }
 
-    /// Makes a server of `entry`, with what is saved of its lists, or else with `provisional` ones.
+    /// The server `name` of the current snapshot.
+    pub(super) fn server(&self, name: &ServerName) -> Option<ServerHandle> {
+        self.current().server(name).cloned()
+    }
+
+    /// The server of `entry`. One that is new begins with what is saved of its lists, or else with `provisional` ones.
     #[must_use]
     pub fn launch(&self, entry: Arc<Server>, provisional: Option<Arc<ServerLists>>) -> ServerHandle {
-        let stored = self.memory.as_ref().and_then(|memory| memory.store.load(&entry_digest(&entry)).found());
+        self.pool.take(self.user, &self.me, entry, |entry| self.known(entry, provisional))
+    }
+
+    fn known(&self, entry: &Server, provisional: Option<Arc<ServerLists>>) -> Known {
+        let (stored, saved_at) = self.memory.as_ref().map(|memory| memory.known(entry)).unwrap_or_default();
         // Whether the entry that was there before asked its client says nothing of this one.
         let provisional = provisional.map(|lists| match lists.asks {
             true => Arc::new(ServerLists { asks: false, ..(*lists).clone() }),
             false => lists,
         });
-        let saved_at = stored.as_ref().map(|stored| Duration::from_secs(stored.saved_at));
-        let lists = stored.map(|stored| Arc::new(stored.lists)).or(provisional);
-        let handle = task::launch(entry, lists, &self.around, &self.tasks);
-        if let Some(when) = saved_at.and_then(|age| SystemTime::UNIX_EPOCH.checked_add(age)) {
-            handle.note_listed(when);
+        (stored.or(provisional), saved_at)
+    }
+
+    /// The server is no longer needed here: calls in flight have `drain` to finish. `false` when it goes on for others.
+    pub fn retire(&self, handle: &ServerHandle, drain: Duration) -> bool {
+        let is_last = self.pool.give_back(self.user, handle);
+        match is_last {
+            true => handle.retire(drain),
+            false => handle.let_go(self.sessions().iter().map(|session| session.key()), drain),
         }
-        handle
+        is_last
     }
 
     /// Makes `config` with `servers` the current snapshot, in one step. `true` for the first configuration ever.
@@ -161,11 +172,8 @@ impl Core {
         let remembered = self.owners(&before.catalog);
         let catalog = Catalog::build(&parts, &config.settings, &remembered);
         self.report(&before.catalog, &catalog);
-        if let Some(memory) = &self.memory
-            && *catalog.owners() != remembered
-            && let Err(error) = memory.store.save_owners(&memory.config_id, catalog.owners())
-        {
-            tracing::warn!(%error, "owners of names cannot be saved");
+        if let Some(memory) = self.memory.as_ref().filter(|_| *catalog.owners() != remembered) {
+            memory.save_owners(catalog.owners());
         }
         let generations = next_generations(&before, &catalog);
         let changed = generations != before.generations;
@@ -190,7 +198,7 @@ impl Core {
     fn owners(&self, before: &Catalog) -> Owners {
         let nothing = *before.owners() == Owners::default();
         let memory = self.memory.as_ref().filter(|_| nothing);
-        let stored = memory.and_then(|memory| memory.store.load_owners(&memory.config_id).found());
+        let stored = memory.and_then(Memory::owners);
         stored.unwrap_or_else(|| before.owners().clone())
     }
 
@@ -211,6 +219,11 @@ impl Core {
         {
             lock(&self.unsaved).push((Arc::clone(handle.server()), Arc::clone(lists)));
         }
+        self.note_change();
+    }
+
+    /// Lists of a server may have changed.
+    pub(super) fn note_change(&self) {
         self.dirty.notify_one();
     }
 
@@ -245,34 +258,24 @@ impl Core {
         }
     }
 
-    /// Writes what was read since the last time. A folder that cannot be written costs a warning, nothing else.
+    /// Writes what was read since the last time.
     pub(super) fn save(&self) {
         let unsaved = std::mem::take(&mut *lock(&self.unsaved));
-        let Some(memory) = &self.memory else { return };
-        for (server, lists) in unsaved {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
-            let saved = memory.store.key().and_then(|key| {
-                memory.store.save(&entry_digest(&server), &lists, &secret_digest(&server, &key), now)
-            });
-            if let Err(error) = saved {
-                tracing::warn!(server = %server.name, %error, "catalog cannot be saved");
-            }
+        if let Some(memory) = &self.memory {
+            memory.save(unsaved);
         }
     }
 
     /// Removes saved catalogs that no entry of the file has used for a long time.
     pub fn tidy(&self) {
-        let Some(memory) = &self.memory else { return };
-        let keep = self.current().servers.values().map(|handle| entry_digest(handle.server())).collect();
-        let Some(before) = SystemTime::now().checked_sub(FORGET_AFTER) else { return };
-        if let Err(error) = memory.store.prune(&keep, before) {
-            tracing::debug!(%error, "old catalogs cannot be removed");
+        if let Some(memory) = &self.memory {
+            memory.tidy(self.current().servers.values().map(|handle| &**handle.server()));
         }
     }
 
     pub(super) fn register(&self, caller: Caller) -> Arc<Session> {
         let current = self.current();
-        let load = self.loads.of(&caller);
+        let load = self.pool.loads.of(&caller);
         let limit = current.config.settings.limits.in_flight_per_client;
         let session = Arc::new(Session::new(caller, limit, load));
         session.note_lists(current.generations);

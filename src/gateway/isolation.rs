@@ -16,6 +16,7 @@ use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The connection for one request, to which it is bound from here on. `capabilities` is what its client declared and can
 /// be relayed, as JSON text.
@@ -41,7 +42,7 @@ pub(super) fn connection<'a>(
     let handle = shared.private(key).map_err(|why| Failure::no_connection(&why))?;
     session.bind(exchange.id(), &handle);
     if session.is_closed() {
-        shared.release(session.key());
+        shared.release(session.key(), Duration::ZERO);
     }
     Ok(Cow::Owned(handle))
 }

@@ -36,7 +36,7 @@ pub(super) fn set_level(core: &Core, incoming: &Incoming<'_>, exchange: Exchange
     }
     let session = Arc::clone(exchange.session());
     for shared in core.current().servers.values() {
-        tell(core, shared);
+        tell(&core.pool.users_of(shared), shared);
         for own in shared.private_of(session.key()) {
             if let Some(link) = own.ready_link() {
                 send(&own, &*link, session.log_level());
@@ -46,9 +46,10 @@ pub(super) fn set_level(core: &Core, incoming: &Incoming<'_>, exchange: Exchange
     exchange.result(b"{}");
 }
 
-/// Tells one running server the lowest level that anybody wants.
-pub(super) fn tell(core: &Core, handle: &ServerHandle) {
-    let lowest = core.sessions().iter().filter_map(|session| session.log_level()).min();
+/// Tells one running server the lowest level that anybody wants in the gateways that use it.
+pub(super) fn tell(users: &[Arc<Core>], handle: &ServerHandle) {
+    let sessions = users.iter().flat_map(|core| core.sessions());
+    let lowest = sessions.filter_map(|session| session.log_level()).min();
     if let Some(link) = handle.ready_link() {
         send(handle, &*link, lowest);
     }

@@ -372,12 +372,6 @@ impl Session {
         [requests, state.asked.keys().map(ToString::to_string).collect()]
     }
 
-    /// True while it waits for the answer of a server.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        self.lock().in_flight.values().any(Option::is_some)
-    }
-
     /// Requests in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {

@@ -2,9 +2,11 @@
 //!
 //! It only looks. Nothing in it can be used: ids are cut short, secrets were hidden before.
 
+use crate::downstream::handle::ServerHandle;
 use crate::downstream::status::Status;
 use crate::gateway::core::Core;
 use crate::gateway::session::Session;
+use crate::gateway::snapshot::Snapshot;
 use crate::gateway::standing::Configured;
 use crate::gateway::standing::Reload;
 use crate::protocol::version::Era;
@@ -12,6 +14,7 @@ use crate::telemetry::clean::clean;
 use crate::telemetry::metric;
 use indexmap::IndexMap;
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Sessions that are listed; there may be thousands.
@@ -60,6 +63,9 @@ pub struct GatewayStatus {
     /// Servers that left the file or were changed there, and finish their calls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leaving: Vec<Leaving>,
+    /// Gateways beside this one, for clients for whom the file resolves otherwise, with what differs there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<ViewStatus>,
     /// Entries of the file that are not in use, with the reason.
     pub left_out: IndexMap<String, String>,
     /// Names that two servers want; who has it, who was left out.
@@ -108,6 +114,9 @@ pub struct SessionStatus {
     pub in_flight: usize,
     /// Requests that it has made so far.
     pub requests: u64,
+    /// Its gateway, when that stands beside this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
 }
 
 /// A server that finishes its calls.
@@ -120,22 +129,43 @@ pub struct Leaving {
     pub status: Status,
 }
 
-/// Reads the status of `core`.
+/// A gateway beside another.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ViewStatus {
+    /// Its number, and the folder of the client for whom it was made.
+    pub view: String,
+    /// Its sessions, which are listed with the others.
+    pub sessions: usize,
+    /// Its servers, but for those that it shares with a gateway listed before.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub servers: IndexMap<String, Status>,
+    /// Entries of the file that are not in use here, with the reason.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub left_out: IndexMap<String, String>,
+}
+
+/// Reads the status of `core`, and of those beside it.
 #[must_use]
 pub fn of(core: &Core) -> GatewayStatus {
     let snapshot = core.current();
     let (catalog, standing) = (&snapshot.catalog, core.standing());
+    // A gateway beside the first speaks for itself alone.
+    let beside = if core.label.is_none() { core.pool.beside(core) } else { Vec::new() };
+    let all = || std::iter::once(core).chain(beside.iter().map(|other| &**other));
     let servers: IndexMap<String, Status> =
         snapshot.servers.iter().map(|(name, handle)| (name.to_string(), handle.status())).collect();
-    let leaving: Vec<Leaving> = standing
-        .leaving()
-        .iter()
+    let leaving = all().flat_map(|core| core.standing().leaving());
+    let leaving: Vec<Leaving> = leaving
         .map(|handle| Leaving { name: handle.server().name.to_string(), status: handle.status() })
         .collect();
-    let all = servers.values().chain(leaving.iter().map(|one| &one.status));
-    let in_flight = all.map(|server| server.in_flight).sum();
-    let mut sessions = core.sessions();
-    sessions.sort_by_key(|session| session.key());
+    let views = views(core, &beside);
+    let every = servers.values().chain(leaving.iter().map(|one| &one.status));
+    let every = every.chain(views.iter().flat_map(|view| view.servers.values()));
+    let in_flight = every.map(|server| server.in_flight).sum();
+    let mut sessions: Vec<_> = all().flat_map(of_sessions).collect();
+    sessions.sort_by_key(|(_, session)| session.key());
+    let listed = sessions.iter().take(LISTED);
     GatewayStatus {
         schema_version: 1,
         version: env!("CARGO_PKG_VERSION"),
@@ -146,19 +176,51 @@ pub fn of(core: &Core) -> GatewayStatus {
         tools: catalog.tools().len(),
         prompts: catalog.prompts().len(),
         resources: catalog.resources().len(),
-        requests: core.loads.in_flight(),
+        requests: core.pool.loads.in_flight(),
         in_flight,
-        parked: snapshot.parking.len(),
-        listening: core.subscribers.len(),
-        live_snapshots: standing.live_snapshots(),
+        parked: all().map(|core| core.current().parking.len()).sum(),
+        listening: all().map(|core| core.subscribers.len()).sum(),
+        live_snapshots: all().map(|core| core.standing().live_snapshots()).sum(),
         sessions: sessions.len(),
-        session_list: sessions.iter().take(LISTED).filter_map(|session| session_status(session)).collect(),
+        session_list: listed.filter_map(|(view, session)| session_status(*view, session)).collect(),
         servers,
         leaving,
-        left_out: snapshot.config.left_out.iter().map(|out| (out.name.clone(), out.reason.clone())).collect(),
+        views,
+        left_out: left_out(&snapshot),
         collisions: catalog.collisions().iter().map(ToString::to_string).collect(),
         counters: core.around.metrics.snapshot(),
     }
+}
+
+fn of_sessions(core: &Core) -> impl Iterator<Item = (Option<&str>, Arc<Session>)> {
+    core.sessions().into_iter().map(|session| (core.label.as_deref(), session))
+}
+
+fn left_out(snapshot: &Snapshot) -> IndexMap<String, String> {
+    snapshot.config.left_out.iter().map(|out| (out.name.clone(), out.reason.clone())).collect()
+}
+
+fn views(core: &Core, beside: &[Arc<Core>]) -> Vec<ViewStatus> {
+    let mut known: Vec<ServerHandle> = core.current().servers.values().cloned().collect();
+    let mut views = Vec::with_capacity(beside.len());
+    for core in beside {
+        let snapshot = core.current();
+        let mut servers = IndexMap::new();
+        for (name, handle) in &snapshot.servers {
+            if !known.iter().any(|other| other.is_same(handle)) {
+                servers.insert(name.to_string(), handle.status());
+                known.push(handle.clone());
+            }
+        }
+        let view = core.label.clone().unwrap_or_default();
+        views.push(ViewStatus {
+            view,
+            sessions: core.sessions().len(),
+            servers,
+            left_out: left_out(&snapshot),
+        });
+    }
+    views
 }
 
 fn config_status(configured: Configured) -> ConfigStatus {
@@ -174,7 +236,7 @@ fn config_status(configured: Configured) -> ConfigStatus {
 }
 
 /// `None` for a session of one request.
-fn session_status(session: &Session) -> Option<SessionStatus> {
+fn session_status(view: Option<&str>, session: &Session) -> Option<SessionStatus> {
     let presence = session.presence()?;
     let client = session.client().or_else(|| presence.modern_client().cloned());
     Some(SessionStatus {
@@ -186,5 +248,6 @@ fn session_status(session: &Session) -> Option<SessionStatus> {
         idle_secs: presence.idle().as_secs(),
         in_flight: session.in_flight(),
         requests: presence.requests(),
+        view: view.map(str::to_owned),
     })
 }

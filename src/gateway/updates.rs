@@ -272,7 +272,7 @@ impl Core {
         let snapshot = self.current();
         for (place, uri) in self.registry.remove(which) {
             if let Some(handle) = snapshot.connection(&place.server, place.whose.as_ref()) {
-                self.registry.unless_wanted(&place, &uri, || handle.updates().unwant(&uri));
+                self.registry.unless_wanted(&place, &uri, || handle.unwant_updates(&uri));
             }
         }
     }

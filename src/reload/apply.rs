@@ -70,8 +70,7 @@ fn next_handle(
 
 fn retire(gateway: &Gateway, before: &Snapshot, changes: &Changes, drain: std::time::Duration) {
     for name in changes.removed.iter().chain(&changes.changed) {
-        if let Some(handle) = before.servers.get(name) {
-            handle.retire(drain);
+        if let Some(handle) = before.servers.get(name).filter(|handle| gateway.core().retire(handle, drain)) {
             gateway.core().standing().leaves(handle.clone());
         }
     }

@@ -330,6 +330,12 @@ impl Pending {
         owners.all(|owner| owner == first).then_some(first)
     }
 
+    /// The owner of the call `id`, when it is in flight and somebody's.
+    #[must_use]
+    pub fn owner_of(&self, id: u64) -> Option<Owner> {
+        self.lock().calls.get(&id).map(|entry| entry.waiter.owner()).filter(|owner| *owner != 0)
+    }
+
     /// As [`Pending::sole_owner`], of the calls that do not wait for their client: they have asked already.
     #[must_use]
     pub fn sole_active_owner(&self) -> Option<Owner> {

@@ -47,5 +47,6 @@ mod subscribe;
 mod tasks;
 mod trees;
 mod updates;
+mod views;
 mod ws_behind;
 mod ws_front;

@@ -3,6 +3,7 @@
 //!
 //! What passes through a shared gateway is tried in `matrix.rs` like everywhere else.
 
+mod differing;
 mod ends;
 mod rig;
 mod strangers;

@@ -74,10 +74,14 @@ fn servers(status: &Value) -> Vec<String> {
     for server in list(status, "leaving") {
         table.server(&format!("({})", text(server, "name").unwrap_or_default()), server);
     }
-    for (name, reason) in map(status, "leftOut") {
-        let reason = reason.as_str().unwrap_or_default();
-        table.row([name, "left out"].map(str::to_owned).into_iter().chain((0..7).map(|_| "-".to_owned())));
-        table.note(reason);
+    table.left_out(status);
+    for view in list(status, "views") {
+        let sessions = count(view, "sessions", "session");
+        table.note(&format!("view {}: {sessions}", text(view, "view").unwrap_or_default()));
+        for (name, server) in map(view, "servers") {
+            table.server(name, server);
+        }
+        table.left_out(view);
     }
     let mut out = table.lines();
     let collisions = list(status, "collisions").filter_map(Value::as_str);
@@ -133,6 +137,13 @@ impl Table {
 
     fn note(&mut self, text: &str) {
         self.rows.push(Line::Note(format!("  {}", clean(text, TEXT))));
+    }
+
+    fn left_out(&mut self, status: &Value) {
+        for (name, reason) in map(status, "leftOut") {
+            self.row([name, "left out"].map(str::to_owned).into_iter().chain((0..7).map(|_| "-".to_owned())));
+            self.note(reason.as_str().unwrap_or_default());
+        }
     }
 
     fn server(&mut self, name: &str, server: &Value) {
@@ -269,5 +280,16 @@ mod tests {
         let lines = lines(&serde_json::json!({"version": "9.9.9", "servers": {"a": {"state": 7}}}));
         assert_eq!(lines[0], "mcp-manifold 9.9.9: -");
         assert_eq!(lines.last().unwrap(), "a       -          -    -         -      -      -     -  -");
+    }
+
+    #[test]
+    fn servers_of_other_views_stand_below_their_own_line() {
+        let view = serde_json::json!({
+            "view": "2 (/b)", "sessions": 1, "servers": {"own": {"state": "idle"}}, "leftOut": {"x": "no `X`"}
+        });
+        let lines = lines(&serde_json::json!({"servers": {"all": {"state": "ready"}}, "views": [view]}));
+        let begins: Vec<&str> = lines.iter().skip(5).map(|line| line.trim_end()).collect();
+        assert!(begins[0].starts_with("all") && begins[2].starts_with("own") && begins[3].starts_with("x "));
+        assert_eq!((begins[1], begins[4]), ("  view 2 (/b): 1 session", "  no `X`"));
     }
 }

@@ -66,11 +66,19 @@ pub fn declared(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Finding
 #[must_use]
 pub fn of_child(entry: &Entry<'_>, declared: Declared, environment: &Environment) -> Vec<(String, EnvValue)> {
     let everything = entry.get(Key::InheritEnv).is_some_and(|given| given.node.value == Value::Bool(true));
-    let mut child: BTreeMap<String, EnvValue> = environment
-        .vars()
-        .filter(|(name, value)| everything || (is_passed_on(name) && !value.starts_with("()")))
-        .map(|(name, value)| (name.to_owned(), EnvValue { value: Secret::new(value), declared: false }))
-        .collect();
+    let inherited = |(name, value): (&str, &str)| {
+        (name.to_owned(), EnvValue { value: Secret::new(value), declared: false })
+    };
+    let mut child: BTreeMap<String, EnvValue> = match everything {
+        true => environment.vars().map(inherited).collect(),
+        false => {
+            let unasked = environment.passed_on();
+            unasked
+                .filter(|(name, value)| is_passed_on(name) && !value.starts_with("()"))
+                .map(inherited)
+                .collect()
+        }
+    };
     for (name, value) in declared {
         child.retain(|known, _| !same_name(known, &name));
         if let Some(value) = value {

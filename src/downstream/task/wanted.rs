@@ -13,14 +13,14 @@ use tokio::time::sleep_until;
 /// Longer than anybody looks at an idle server.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
-/// Waits until somebody wants the server. `false` when it is retired, or nobody will want it soon.
+/// Waits until somebody wants the server. `false` when it is retired and no call came before, or nobody will want it soon.
 pub(super) async fn wanted(shared: &Arc<Shared>, unused: bool) -> bool {
     let mut changes = shared.updates.changes();
     let linger = |own: &Own| if unused { Duration::ZERO } else { own.linger() };
     let end = shared.own.as_ref().map(|own| Instant::now() + linger(own));
     loop {
-        if shared.retired.borrow().is_some() {
-            return false;
+        if let Some(drain) = *shared.retired.borrow() {
+            return !drain.is_zero() && has_calls(shared);
         }
         let Some(again) = due(shared) else { return true };
         if end.is_some_and(|end| end <= Instant::now()) && shared.leave() {
@@ -32,6 +32,11 @@ pub(super) async fn wanted(shared: &Arc<Shared>, unused: bool) -> bool {
             () = sleep_until(end.map_or(again, |end| end.min(again))) => {}
         }
     }
+}
+
+/// True when calls wait for its start.
+fn has_calls(shared: &Shared) -> bool {
+    matches!(&*shared.lock(), State::Starting { waiting, .. } if !waiting.is_empty())
 }
 
 /// When it is to be looked at again; `None` when it is to be started now: a call waits, or somebody waits for updates of

@@ -60,7 +60,7 @@ pub(in crate::gateway) fn leave(core: &Core, tasks: &[Task]) {
     let snapshot = core.current();
     for task in tasks {
         if let Some(handle) = snapshot.server(&task.route.server) {
-            handle.updates().unwant(&updates::of_task(&task.own_id));
+            handle.unwant_updates(&updates::of_task(&task.own_id));
         }
     }
 }
