@@ -10,6 +10,7 @@
 mod programs;
 mod rig;
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
@@ -62,6 +63,14 @@ fn run() -> anyhow::Result<()> {
     start(&fifty, &cache, 50)?;
     let warm: Vec<Start> = (0..runs).map(|_| start(&fifty, &cache, 50)).collect::<Result<_, _>>()?;
     print("50 servers, warm catalog", &warm);
+    let attached = {
+        let run = folder.path().join("run");
+        let shared = ["--runtime-dir".as_ref(), run.as_os_str()];
+        let _keeper = Gateway::spawn(&fifty, &cache, &shared)?;
+        start_with(&fifty, &cache, 50, &shared)?;
+        (0..runs).map(|_| start_with(&fifty, &cache, 50, &shared)).collect::<Result<Vec<_>, _>>()?
+    };
+    print("50 servers, warm catalog, attached to a gateway that runs", &attached);
     let ten = config(folder.path(), 10)?;
     let cold = |run: usize| start(&ten, &folder.path().join(format!("cold-{run}")), 10);
     let cold: Vec<Start> = (0..runs).map(cold).collect::<Result<_, _>>()?;
@@ -74,7 +83,7 @@ fn config(folder: &Path, servers: usize) -> anyhow::Result<std::path::PathBuf> {
     let entry = json!({"command": echo, "args": ["--tools", TOOLS_EACH.to_string()]});
     let servers: serde_json::Map<_, _> = (0..servers).map(|n| (format!("s{n}"), entry.clone())).collect();
     let path = folder.join(format!("{}.json", servers.len()));
-    std::fs::write(&path, json!({"mcpServers": servers}).to_string())?;
+    std::fs::write(&path, json!({"mcpServers": servers, "gateway": {"linger": "300ms"}}).to_string())?;
     Ok(path)
 }
 
@@ -91,7 +100,11 @@ fn print(name: &str, starts: &[Start]) {
 
 /// Starts the gateway and asks until it shows the tools of all servers.
 fn start(config: &Path, cache: &Path, servers: usize) -> anyhow::Result<Start> {
-    let mut gateway = Gateway::spawn(config, cache)?;
+    start_with(config, cache, servers, &["--standalone".as_ref()])
+}
+
+fn start_with(config: &Path, cache: &Path, servers: usize, more: &[&OsStr]) -> anyhow::Result<Start> {
+    let mut gateway = Gateway::spawn(config, cache, more)?;
     let client = json!({"name": "bench-start", "version": "1"});
     gateway.ask(
         "initialize",
@@ -119,15 +132,15 @@ fn start(config: &Path, cache: &Path, servers: usize) -> anyhow::Result<Start> {
 }
 
 impl Gateway {
-    fn spawn(config: &Path, cache: &Path) -> anyhow::Result<Self> {
+    fn spawn(config: &Path, cache: &Path, more: &[&OsStr]) -> anyhow::Result<Self> {
         let started = Instant::now();
         let mut child = Command::new(programs::GATEWAY)
             .arg("serve")
-            .arg("--standalone")
             .arg("--config")
             .arg(config)
             .arg("--cache-dir")
             .arg(cache)
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -61,9 +61,7 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
         tasks.spawn(describe(app.gateway().clone()));
     }
     let stdio = (http.is_none() || serve.stdio).then(|| {
-        if std::io::stdin().is_terminal() {
-            output::note(HINT);
-        }
+        hint();
         (pipe::stdin(), pipe::stdout())
     });
     #[cfg(unix)]
@@ -79,6 +77,13 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
     app.run(fronts, shutdown).await;
     tasks.shutdown().await;
     Exit::Ok
+}
+
+/// Says what this is for to somebody who types.
+pub fn hint() {
+    if std::io::stdin().is_terminal() {
+        output::note(HINT);
+    }
 }
 
 const HINT: &str = "\
@@ -193,6 +198,7 @@ impl Signals {
     }
 }
 
+/// The signals of the system.
 #[cfg(not(unix))]
 pub struct Signals;
 

@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::meet;
 use crate::cli::meet::Meet;
 use crate::cli::output;
+use crate::cli::serve::hint;
 use crate::config::environment::Environment;
 use crate::share::attach::Door;
 use crate::share::attach::Found;
@@ -55,6 +56,7 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         }
         Err(error @ NoWay::Broken(_)) => return alone(serve, &error.to_string()),
     };
+    hint();
     tell(global, &found);
     let pipe = Pipe::default();
     if let Ok(signals) = signals {
