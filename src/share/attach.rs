@@ -20,6 +20,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
+use std::time::SystemTime;
 use tokio::time::Instant;
 
 /// Between two looks while another client starts the gateway.
@@ -193,10 +194,11 @@ fn is_silence(why: &io::Error) -> bool {
     matches!(why.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// Who holds a lock, for people.
+/// Who holds a lock, for people: the process, when it took it (seconds since 1970), and its version.
 #[must_use]
 pub fn owner() -> String {
-    format!("pid {} version {}", std::process::id(), env!("CARGO_PKG_VERSION"))
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    format!("pid {} since {since} version {}", std::process::id(), env!("CARGO_PKG_VERSION"))
 }
 
 fn broken(why: &io::Error) -> NoWay {

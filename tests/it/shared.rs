@@ -151,6 +151,27 @@ fn a_gateway_that_is_killed_is_replaced_once_for_all_clients() {
 }
 
 #[test]
+fn what_a_client_set_up_holds_with_the_next_gateway() {
+    const ITEM: &str = "fake-s0://item/0";
+    let updated = "notifications/resources/updated";
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    client.request("tools/list", json!({})).result();
+    client.request("resources/subscribe", json!({ "uri": ITEM })).result();
+    client.request("logging/setLevel", json!({ "level": "error" })).result();
+    signal(rig::attached_to(&client), Signal::KILL);
+    let step = json!({ "announce": format!(r#""uri":"{ITEM}""#), "method": updated });
+    eventually("the subscription was made again", || {
+        // The first may be lost with the gateway.
+        client.call("s0__play", json!({ "steps": [step] }));
+        !client.notifications(updated).is_empty()
+    });
+    client.call("s0__log", json!({ "level": "info" })).result();
+    assert!(client.notifications("notifications/message").is_empty(), "only errors are wanted");
+    assert_eq!(shared.conf().ledger("spawn", "s0").len(), 2);
+}
+
+#[test]
 fn killing_under_load_costs_each_call_at_most_one_error() {
     let shared = Shared::with_servers(2, "60s");
     let clients = at_once(&shared, 3);
