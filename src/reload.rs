@@ -20,6 +20,7 @@ use crate::reload::watch::Tick;
 use crate::reload::watch::Watch;
 use crate::reload::watch::WatchHandle;
 use crate::telemetry::event;
+use crate::wire::guard::unharmed;
 use std::path::Path;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
@@ -81,7 +82,7 @@ impl Follower {
             match tick {
                 Tick::Changed(digest) => {
                     tokio::select! {
-                        () = self.reload(&gateway) => {}
+                        _ = unharmed("a changed file", self.reload(&gateway)) => {}
                         () = shutdown.cancelled() => return,
                     }
                     self.watch.acknowledge(&digest);
@@ -109,6 +110,10 @@ impl Follower {
                 }
             }
             Err(error) => {
+                if let LoadError::Invalid { extra_files, .. } = &error {
+                    // Mending one of them may be all it takes.
+                    self.watch.set_extra_files(extra_files.clone());
+                }
                 event::config_refused(gateway.metrics(), error.problems(), &error);
                 let mut problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
                 if problems.is_empty() {
