@@ -5,8 +5,10 @@
 //! here.
 
 pub mod client;
+mod direct;
 pub mod endpoint;
 mod era;
+mod failure;
 pub mod found;
 mod link;
 mod listen;
@@ -14,6 +16,7 @@ mod mark;
 pub mod old;
 mod parcel;
 pub mod reply;
+mod response;
 mod resume;
 mod roots;
 mod session;

@@ -4,14 +4,16 @@
 
 use crate::downstream::breaker::Breaker;
 use crate::downstream::http::endpoint::Endpoint;
-use crate::downstream::http::endpoint::Failure;
+use crate::downstream::http::failure::Failure;
 use crate::downstream::http::era;
 use crate::downstream::http::mark;
+use crate::downstream::http::mark::Marks;
 use crate::downstream::http::parcel::Parcel;
 use crate::downstream::http::reply;
 use crate::downstream::http::reply::Broken;
 use crate::downstream::http::reply::Refusal;
 use crate::downstream::http::reply::Reply;
+use crate::downstream::http::response::Response;
 use crate::downstream::http::resume::Resumption;
 use crate::downstream::http::session::Renewed;
 use crate::downstream::http::session::Session;
@@ -32,8 +34,6 @@ use crate::wire::pending::Lost;
 use crate::wire::pending::Owner;
 use crate::wire::pending::Pending;
 use bytes::Bytes;
-use reqwest::Response;
-use reqwest::header::HeaderMap;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -135,9 +135,9 @@ impl Talk {
         };
         let server = &self.endpoint.server;
         match self.post(marks, parcel.body).await {
-            Ok(response) if response.status().is_success() => {}
+            Ok(response) if response.status.is_success() => {}
             Ok(response) => {
-                let status = response.status().as_u16();
+                let status = response.status.as_u16();
                 tracing::debug!(%server, method = parcel.method, status, "a notification was refused");
             }
             Err(failure) => {
@@ -332,7 +332,7 @@ impl Talk {
         }
     }
 
-    async fn post(&self, marks: HeaderMap, body: Bytes) -> Result<Response, Failure> {
+    async fn post(&self, marks: Marks, body: Bytes) -> Result<Response, Failure> {
         let response = self.endpoint.post(marks, body).await?;
         self.reached();
         Ok(response)
