@@ -54,9 +54,9 @@ impl Direct {
     ///
     /// # Errors
     /// [`Failure`] when no answer came.
-    pub async fn ask(&self, parts: [&[u8]; 2], body: Option<Bytes>) -> Result<(Head, Body), Failure> {
+    pub async fn ask(&self, parts: [&[u8]; 2], body: Option<&Bytes>) -> Result<(Head, Body), Failure> {
         while let Some(mut socket) = poll_fn(|cx| Poll::Ready(self.idle.take(cx))).await {
-            socket.begin(parts, body.clone());
+            socket.begin(parts, body);
             match poll_fn(|cx| socket.poll_head(cx)).await {
                 Ok(head) => return Ok(self.begun(head, socket)),
                 // It was closed since it was last used, and nothing of the request left.

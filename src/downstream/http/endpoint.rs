@@ -17,8 +17,8 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
-use http::header::HOST;
 use http::header;
+use http::header::HOST;
 use reqwest::Client;
 use reqwest::Url;
 use std::fmt;
@@ -67,7 +67,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Failure`] when no answer came; an answer with any status is an answer.
-    pub async fn post(&self, marks: Marks, body: Bytes) -> Result<Response, Failure> {
+    pub async fn post(&self, marks: Marks, body: &Bytes) -> Result<Response, Failure> {
         self.send(Method::POST, marks, Some(body)).await
     }
 
@@ -101,7 +101,7 @@ impl Endpoint {
         self.send(Method::DELETE, marks, None).await
     }
 
-    async fn send(&self, method: Method, marks: Marks, body: Option<Bytes>) -> Result<Response, Failure> {
+    async fn send(&self, method: Method, marks: Marks, body: Option<&Bytes>) -> Result<Response, Failure> {
         let direct = match &self.way {
             Way::Direct(direct) => direct,
             Way::Client(client) => return Box::pin(self.send_with(client, method, marks, body)).await,
@@ -123,13 +123,13 @@ impl Endpoint {
         client: &Client,
         method: Method,
         marks: Marks,
-        body: Option<Bytes>,
+        body: Option<&Bytes>,
     ) -> Result<Response, Failure> {
         let mut headers = self.headers.clone();
         headers.extend(marks.map());
         let mut request = client.request(method, self.url.clone()).headers(headers);
         if let Some(body) = body {
-            request = request.body(body);
+            request = request.body(Bytes::clone(body));
         }
         request.send().await.map(Response::from).map_err(|error| Failure::of(&error))
     }

@@ -30,8 +30,8 @@ use crate::wire::message::Message;
 use crate::wire::message::Outcome;
 use crate::wire::message::read_text;
 use bytes::Bytes;
-use http::StatusCode;
 use http::HeaderValue;
+use http::StatusCode;
 use serde_json::value::RawValue;
 use std::time::Duration;
 
@@ -177,7 +177,7 @@ fn open(raw: &str, session: Option<HeaderValue>) -> Result<(Greeting, Stamp), St
 
 async fn confirm(endpoint: &Endpoint, stamp: &Stamp) -> Result<(), StartError> {
     let body = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-    let response = endpoint.post(mark::legacy(stamp), body.into()).await;
+    let response = endpoint.post(mark::legacy(stamp), &Bytes::from_static(body.as_bytes())).await;
     let response = response.map_err(|failure| out_of_reach(endpoint, failure.why))?;
     if let Reply::Refused(refusal) = Reply::of(response, endpoint.limits.message_bytes).await {
         // Servers that refuse it serve requests all the same.
@@ -221,8 +221,8 @@ async fn ask(endpoint: &Endpoint, marks: Marks, method: &str, params: &str) -> R
 }
 
 async fn send(endpoint: &Endpoint, marks: Marks, body: Bytes) -> Result<Answer, Failure> {
-    let mut response = endpoint.post(marks, body).await?;
-    let (session, status) = (response.session.take(), response.status);
+    let response = endpoint.post(marks, &body).await?;
+    let (session, status) = (response.session().cloned(), response.status);
     let depth = endpoint.limits.depth;
     let heard = match Reply::of(response, endpoint.limits.message_bytes).await {
         Reply::Refused(mut refusal) => {

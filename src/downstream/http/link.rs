@@ -90,7 +90,7 @@ impl HttpLink {
         tasks
     }
 
-    fn parcel(&self, method: &str, target: Option<&str>, body: Vec<u8>) -> Result<Parcel, String> {
+    fn parcel(&self, method: &str, target: Option<&str>, body: Vec<u8>) -> Result<Box<Parcel>, String> {
         let limits = self.talk.endpoint.limits;
         if body.len() > limits.message_bytes {
             return Err(format!("the request has more than {} bytes", limits.message_bytes));
@@ -99,7 +99,7 @@ impl HttpLink {
             return Err(format!("more than {} bytes wait for it already", limits.queue_bytes));
         };
         let (method, target) = (method.to_owned(), target.map(str::to_owned));
-        Ok(Parcel { method, target, params: Vec::new(), body: body.into(), weight })
+        Ok(Box::new(Parcel { method, target, params: Vec::new(), body: body.into(), weight }))
     }
 
     fn tell(&self, method: &str, body: Vec<u8>) {
@@ -112,8 +112,23 @@ impl HttpLink {
         }
     }
 
-    fn start_call(&self, link: Arc<dyn Link>, asked: Asked, parcel: Parcel) {
+    fn start_call(&self, link: Arc<dyn Link>, asked: Asked, parcel: Box<Parcel>) {
         let (talk, running) = (Arc::clone(&self.talk), Arc::downgrade(&self.running));
+        #[cfg(test)]
+        eprintln!(
+            "SIZE {}",
+            size_of_val(&talk.call(
+                &link,
+                asked,
+                Box::new(Parcel {
+                    method: String::new(),
+                    target: None,
+                    params: vec![],
+                    body: parcel.body.clone(),
+                    weight: Weight::add(&self.waiting, 0, 1 << 30).expect("x")
+                })
+            ))
+        );
         self.running.start(Some(asked.id), async move {
             if unharmed("a call", talk.call(&link, asked, parcel)).await.is_none() {
                 talk.give_up(
@@ -155,8 +170,8 @@ impl Link for HttpLink {
         let mut body = Vec::with_capacity(256 + request.params.raw().len());
         request.write(&mut body, self.talk.era, id);
         match self.parcel(request.method, request.target, body) {
-            Ok(parcel) => {
-                let parcel = Parcel { params: repeated(request), ..parcel };
+            Ok(mut parcel) => {
+                parcel.params = repeated(request);
                 self.start_call(link, Asked { id, owner }, parcel);
             }
             Err(why) => {

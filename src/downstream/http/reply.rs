@@ -54,7 +54,7 @@ impl Reply {
     pub async fn of(mut response: Response, limit: usize) -> Self {
         let status = response.status;
         if !status.is_success() {
-            let retry_after = response.retry_after.take();
+            let retry_after = response.retry_after().cloned();
             // A refusal counts as one even when its body cannot be read.
             let body = read_whole(&mut response, ERROR_BYTES).await.unwrap_or_default();
             return Self::Refused(Refusal { status, retry_after, body });

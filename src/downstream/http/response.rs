@@ -5,6 +5,7 @@
 use crate::downstream::http::direct::Body;
 use crate::downstream::http::direct::head::Content;
 use crate::downstream::http::direct::head::Head;
+use crate::downstream::http::direct::head::Rare;
 use crate::downstream::http::failure::Failure;
 use crate::downstream::http::mark::SESSION;
 use bytes::Bytes;
@@ -20,10 +21,7 @@ pub struct Response {
     pub status: StatusCode,
     /// What kind of content follows.
     pub content: Content,
-    /// When to ask again.
-    pub retry_after: Option<HeaderValue>,
-    /// The session it opens.
-    pub session: Option<HeaderValue>,
+    rare: Option<Box<Rare>>,
     body: Source,
 }
 
@@ -35,6 +33,18 @@ enum Source {
 }
 
 impl Response {
+    /// When it says to ask again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<&HeaderValue> {
+        self.rare.as_ref()?.retry_after.as_ref()
+    }
+
+    /// The session it opens.
+    #[must_use]
+    pub fn session(&self) -> Option<&HeaderValue> {
+        self.rare.as_ref()?.session.as_ref()
+    }
+
     /// The body has this many bytes, if that is known.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
@@ -65,8 +75,8 @@ impl Response {
 
 impl From<(Head, Body)> for Response {
     fn from((head, body): (Head, Body)) -> Self {
-        let Head { status, content, retry_after, session, .. } = head;
-        Self { status, content, retry_after, session, body: Source::Own(body) }
+        let Head { status, content, rare, .. } = head;
+        Self { status, content, rare, body: Source::Own(body) }
     }
 }
 
@@ -76,8 +86,7 @@ impl From<reqwest::Response> for Response {
         Self {
             status: response.status(),
             content: header(CONTENT_TYPE).map_or(Content::Json, |value| Content::of(value.as_bytes())),
-            retry_after: header(RETRY_AFTER),
-            session: header(SESSION),
+            rare: Some(Box::new(Rare { retry_after: header(RETRY_AFTER), session: header(SESSION) })),
             body: Source::Client(Box::new((response, Bytes::new()))),
         }
     }

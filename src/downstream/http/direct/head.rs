@@ -23,14 +23,21 @@ pub struct Head {
     pub status: StatusCode,
     /// What kind of content follows.
     pub content: Content,
-    /// When to ask again.
-    pub retry_after: Option<HeaderValue>,
-    /// The session it opens.
-    pub session: Option<HeaderValue>,
+    /// What few responses say.
+    pub rare: Option<Box<Rare>>,
     /// How its body ends.
     pub framing: Framing,
     /// True when another request may follow on the same connection.
     pub keeps_open: bool,
+}
+
+/// Headers that few responses have.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Rare {
+    /// When to ask again.
+    pub retry_after: Option<HeaderValue>,
+    /// The session it opens.
+    pub session: Option<HeaderValue>,
 }
 
 /// What `Content-Type` says, without parameters.
@@ -41,7 +48,7 @@ pub enum Content {
     /// `text/event-stream`.
     Events,
     /// Something else, in lower case.
-    Other(String),
+    Other(Box<str>),
 }
 
 /// A head that is none, or that means two things.
@@ -63,7 +70,7 @@ impl Content {
         match kind.as_str() {
             "text/event-stream" => Self::Events,
             json if json.ends_with("+json") => Self::Json,
-            _ => Self::Other(kind),
+            _ => Self::Other(kind.into()),
         }
     }
 }
@@ -104,8 +111,7 @@ fn head(response: &Response<'_, '_>) -> Result<Head, NotHttp> {
     let mut head = Head {
         status,
         content: Content::Json,
-        retry_after: None,
-        session: None,
+        rare: None,
         framing: Framing::ToEnd,
         keeps_open: response.version == Some(1),
     };
@@ -122,8 +128,12 @@ fn head(response: &Response<'_, '_>) -> Result<Head, NotHttp> {
             }
             17 if is("transfer-encoding") => coding = Some(*value),
             10 if is("connection") => head.keeps_open = keeps_open(value, head.keeps_open),
-            _ if is(RETRY_AFTER.as_str()) => head.retry_after = HeaderValue::from_bytes(value).ok(),
-            _ if is(SESSION.as_str()) => head.session = HeaderValue::from_bytes(value).ok(),
+            11 if is(RETRY_AFTER.as_str()) => {
+                head.rare.get_or_insert_default().retry_after = HeaderValue::from_bytes(value).ok();
+            }
+            14 if is(SESSION.as_str()) => {
+                head.rare.get_or_insert_default().session = HeaderValue::from_bytes(value).ok();
+            }
             _ => {}
         }
     }
@@ -218,7 +228,8 @@ mod tests {
         }
         let (head, length) = read(bytes).unwrap().unwrap();
         assert_eq!((head.status.as_u16(), length), (404, bytes.len()));
-        assert_eq!((head.session.unwrap(), head.retry_after.unwrap()), ("s".parse().unwrap(), "7".parse().unwrap()));
+        let rare = Rare { retry_after: Some("7".parse().unwrap()), session: Some("s".parse().unwrap()) };
+        assert_eq!(head.rare, Some(Box::new(rare)));
     }
 
     #[test]
@@ -229,7 +240,7 @@ mod tests {
             ("application/problem+json", Content::Json),
             ("text/event-stream;charset=utf-8", Content::Events),
             ("Text/HTML; x", Content::Other("text/html".into())),
-            ("", Content::Other(String::new())),
+            ("", Content::Other("".into())),
         ] {
             assert_eq!(Content::of(value.as_bytes()), content, "{value}");
         }

@@ -68,7 +68,7 @@ impl Socket {
     }
 
     /// Makes `parts` and `body` the next request.
-    pub fn begin(&mut self, parts: [&[u8]; 2], body: Option<Bytes>) {
+    pub fn begin(&mut self, parts: [&[u8]; 2], body: Option<&Bytes>) {
         let Request { head, body: long, written, flushed } = &mut self.request;
         (*written, *flushed) = (0, false);
         head.clear();
@@ -79,8 +79,8 @@ impl Socket {
             put_number(head, body.len());
             head.extend_from_slice(b"\r\n\r\n");
             match body.len() <= COPIED {
-                true => head.extend_from_slice(&body),
-                false => *long = body,
+                true => head.extend_from_slice(body),
+                false => *long = Bytes::clone(body),
             }
         } else {
             head.extend_from_slice(b"\r\n");
