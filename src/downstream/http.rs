@@ -5,6 +5,7 @@
 //! here.
 
 pub mod client;
+mod crew;
 mod direct;
 pub mod endpoint;
 mod era;

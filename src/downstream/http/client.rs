@@ -154,6 +154,35 @@ mod tests {
     }
 
     #[test]
+    fn connections_are_our_own_where_no_proxy_is_in_the_way() {
+        let proxied = Matcher::builder().all("http://proxy.example:3128").no("inside.example").build();
+        let client = HttpClient { proxied: Arc::new(proxied), ..HttpClient::new().unwrap() };
+        let is_own = |url: &str| matches!(client.way_to(&url.parse().unwrap()), Way::Direct(_));
+        for url in ["http://localhost:1/mcp", "https://127.0.0.1/", "https://inside.example/mcp?a=b"] {
+            assert!(is_own(url), "{url}");
+        }
+        for url in ["http://outside.example/", "https://outside.example/", "http://user:word@localhost/"] {
+            assert!(!is_own(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn ways_to_one_origin_are_one() {
+        let client = HttpClient::new().unwrap();
+        let way = |url: &str| match client.way_to(&url.parse().unwrap()) {
+            Way::Direct(way) => way,
+            Way::Client(_) => panic!("{url}"),
+        };
+        let (first, second) = (way("http://localhost:1/a"), way("http://localhost:1/b?c"));
+        assert!(Arc::ptr_eq(&first, &second));
+        assert!(!Arc::ptr_eq(&first, &way("https://localhost:1/a")));
+        assert!(!Arc::ptr_eq(&first, &way("http://localhost:2/a")));
+        drop((first, second));
+        drop(way("http://localhost:3/"));
+        assert_eq!(client.ways.lock().unwrap().len(), 1, "ways that nobody holds are forgotten");
+    }
+
+    #[test]
     fn the_client_is_made_without_a_process_wide_provider() {
         HttpClient::new().unwrap();
         assert!(rustls::crypto::CryptoProvider::get_default().is_none());

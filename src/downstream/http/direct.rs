@@ -5,9 +5,9 @@
 //! written again when nothing of it left. Proxies and redirects are not known here.
 
 mod dial;
-pub mod framing;
+mod framing;
 pub mod head;
-mod idle;
+pub mod idle;
 mod socket;
 #[cfg(test)]
 mod tests;

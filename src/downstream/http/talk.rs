@@ -8,6 +8,7 @@ use crate::downstream::http::era;
 use crate::downstream::http::failure::Failure;
 use crate::downstream::http::mark;
 use crate::downstream::http::mark::Marks;
+use crate::downstream::http::parcel::Asked;
 use crate::downstream::http::parcel::Parcel;
 use crate::downstream::http::reply;
 use crate::downstream::http::reply::Broken;
@@ -31,7 +32,6 @@ use crate::wire::message::Outcome;
 use crate::wire::meta;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
-use crate::wire::pending::Owner;
 use crate::wire::pending::Pending;
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -70,15 +70,6 @@ pub struct Talk {
     pub breaker: Arc<Breaker>,
     /// Failures of the network since the last answer.
     pub failures: AtomicU32,
-}
-
-/// Which call a response belongs to.
-#[derive(Clone, Copy)]
-pub struct Asked {
-    /// Our id.
-    pub id: u64,
-    /// Who asked.
-    pub owner: Owner,
 }
 
 /// What a message was.

@@ -161,9 +161,9 @@ fn length_of(value: &[u8]) -> Option<u64> {
 }
 
 fn keeps_open(value: &[u8], usual: bool) -> bool {
-    let mut words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     let mut keeps = usual;
-    while let Some(word) = words.next() {
+    for word in words {
         match word {
             word if word.eq_ignore_ascii_case(b"close") => return false,
             word if word.eq_ignore_ascii_case(b"keep-alive") => keeps = true,

@@ -74,11 +74,10 @@ impl Idle {
     fn sweep(&self) -> bool {
         let mut shelf = self.lock();
         let mut cx = Context::from_waker(Waker::noop());
-        let kept = |(since, socket): &mut (Instant, Box<Socket>)| {
-            since.elapsed() < LONGEST_IDLE && socket.is_quiet(&mut cx)
+        let is_gone = |(since, socket): &mut (Instant, Box<Socket>)| {
+            since.elapsed() >= LONGEST_IDLE || !socket.is_quiet(&mut cx)
         };
-        let mut kept = kept;
-        let gone: Vec<_> = shelf.sockets.extract_if(.., |idle| !kept(idle)).collect();
+        let gone: Vec<_> = shelf.sockets.extract_if(.., is_gone).collect();
         if shelf.sockets.is_empty() {
             (shelf.sockets, shelf.is_swept) = (Vec::new(), false);
         }
@@ -90,5 +89,61 @@ impl Idle {
 
     fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::io::DuplexStream;
+    use tokio::io::duplex;
+
+    fn put(idle: &Arc<Idle>) -> DuplexStream {
+        let (ours, theirs) = duplex(64);
+        idle.put(Box::new(Socket::new(Box::new(ours))));
+        theirs
+    }
+
+    fn take(idle: &Idle) -> Option<Box<Socket>> {
+        idle.take(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn only_a_quiet_connection_is_used_again() {
+        let idle = Arc::new(Idle::default());
+        let (_quiet, closed, mut talks) = (put(&idle), put(&idle), put(&idle));
+        drop(closed);
+        talks.write_all(b"HTTP/1.1 408 X").await.unwrap();
+        assert!(take(&idle).is_some());
+        assert!(take(&idle).is_none());
+    }
+
+    #[tokio::test]
+    async fn only_so_many_are_kept() {
+        let idle = Arc::new(Idle::default());
+        let mut theirs: Vec<_> = (0..MOST + 5).map(|_| put(&idle)).collect();
+        for closed in &mut theirs[MOST..] {
+            assert_eq!(closed.read(&mut [0]).await.unwrap(), 0);
+        }
+        assert_eq!(std::iter::from_fn(|| take(&idle)).count(), MOST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_old_and_the_closed_ones_go_and_then_the_task_ends() {
+        let idle = Arc::new(Idle::default());
+        let mut old = put(&idle);
+        tokio::time::sleep(LONGEST_IDLE / 2).await;
+        let (mut newer, closed) = (put(&idle), put(&idle));
+        drop(closed);
+        tokio::time::sleep(SWEEP).await;
+        assert_eq!(idle.lock().sockets.len(), 2, "the one its server closed is let go");
+        assert_eq!(old.read(&mut [0]).await.unwrap(), 0);
+        assert_eq!(idle.lock().sockets.len(), 1, "the newer one stays");
+        assert_eq!(newer.read(&mut [0]).await.unwrap(), 0);
+        tokio::time::timeout(SWEEP, idle.tasks.finished()).await.unwrap();
+        let mut again = put(&idle);
+        assert_eq!(again.read(&mut [0]).await.unwrap(), 0, "a later one is swept too");
     }
 }

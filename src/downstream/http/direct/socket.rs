@@ -264,3 +264,127 @@ fn put_number(out: &mut Vec<u8>, mut number: usize) {
     }
     out.extend_from_slice(&digits[at..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::io::DuplexStream;
+    use tokio::io::duplex;
+
+    fn pair(room: usize) -> (Socket, DuplexStream) {
+        let (ours, theirs) = duplex(room);
+        (Socket::new(Box::new(ours)), theirs)
+    }
+
+    async fn body(socket: &mut Socket, framing: &mut Framing) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        while let Some(piece) = poll_fn(|cx| socket.poll_piece(framing, cx)).await? {
+            body.extend_from_slice(socket.piece(piece));
+        }
+        Ok(body)
+    }
+
+    #[tokio::test]
+    async fn a_request_is_written_as_it_is_given() {
+        let (mut socket, mut server) = pair(1024);
+        socket.begin([b"POST / HTTP/1.1\r\n", b"a: b\r\n"], Some(&Bytes::from_static(b"{}")));
+        server.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        let mut head = poll_fn(|cx| socket.poll_head(cx)).await.unwrap();
+        let mut seen = [0; 256];
+        let read = server.read(&mut seen).await.unwrap();
+        assert_eq!(&seen[..read], b"POST / HTTP/1.1\r\na: b\r\ncontent-length: 2\r\n\r\n{}");
+        assert_eq!(head.status.as_u16(), 202);
+        assert!(socket.is_done(&mut head.framing), "what is at hand need not be read");
+        socket.begin([b"GET / HTTP/1.1\r\n", b""], None);
+        assert!(poll_fn(|cx| Poll::Ready(socket.poll_head(cx))).await.is_pending());
+        let read = server.read(&mut seen).await.unwrap();
+        assert_eq!(&seen[..read], b"GET / HTTP/1.1\r\n\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_long_request_goes_on_while_its_answer_has_begun() {
+        let (mut socket, mut server) = pair(1024);
+        let long = Bytes::from(vec![b'z'; 1 << 20]);
+        socket.begin([b"POST / HTTP/1.1\r\n", b""], Some(&long));
+        let answering = async move {
+            let mut seen = vec![0; 100];
+            server.read_exact(&mut seen).await.unwrap();
+            server
+                .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+                .await
+                .unwrap();
+            let mut rest = vec![0; (1 << 20) + 43 - 100];
+            server.read_exact(&mut rest).await.unwrap();
+            assert!(rest.ends_with(b"zz"));
+            server.write_all(b"1\r\nb\r\n0\r\n\r\n").await.unwrap();
+            server
+        };
+        let asking = async {
+            let mut head = poll_fn(|cx| socket.poll_head(cx)).await.unwrap();
+            body(&mut socket, &mut head.framing).await.unwrap()
+        };
+        let (answer, _server) = tokio::join!(asking, answering);
+        assert_eq!(answer, b"ab");
+        assert!(socket.is_done(&mut Framing::Length(0)));
+    }
+
+    #[tokio::test]
+    async fn what_never_left_is_told_from_what_may_have_arrived() {
+        let (mut socket, server) = pair(1024);
+        drop(server);
+        socket.begin([b"POST / HTTP/1.1\r\n", b""], Some(&Bytes::from_static(b"{}")));
+        assert!(!poll_fn(|cx| socket.poll_head(cx)).await.unwrap_err().sent);
+
+        let (mut socket, mut server) = pair(8);
+        socket.begin([b"POST / HTTP/1.1\r\n", b""], Some(&Bytes::from_static(b"{}")));
+        let hanging_up = async move { server.read(&mut [0; 4]).await };
+        let (failure, _) = tokio::join!(poll_fn(|cx| socket.poll_head(cx)), hanging_up);
+        assert!(failure.unwrap_err().sent);
+    }
+
+    #[tokio::test]
+    async fn a_server_may_answer_and_hang_up_before_it_has_read_everything() {
+        let (mut socket, mut server) = pair(64);
+        let long = Bytes::from(vec![b'z'; 1 << 20]);
+        socket.begin([b"POST / HTTP/1.1\r\n", b""], Some(&long));
+        server.write_all(b"HTTP/1.1 413 X\r\ncontent-length: 1\r\n\r\nx").await.unwrap();
+        drop(server);
+        let mut head = poll_fn(|cx| socket.poll_head(cx)).await;
+        if let Ok(head) = &mut head {
+            assert_eq!(head.status.as_u16(), 413);
+            assert!(!socket.is_done(&mut head.framing), "its request was not written");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_arrives_whole_and_leaves_little_behind() {
+        let (mut socket, mut server) = pair(100_000);
+        socket.begin([b"GET / HTTP/1.1\r\n", b""], None);
+        let answering = async move {
+            server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3000000\r\n\r\n").await.unwrap();
+            server.write_all(&vec![b'y'; 3_000_000]).await.unwrap();
+            server
+        };
+        let asking = async {
+            let mut head = poll_fn(|cx| socket.poll_head(cx)).await.unwrap();
+            body(&mut socket, &mut head.framing).await.unwrap()
+        };
+        let (answer, _server) = tokio::join!(asking, answering);
+        assert!(answer.len() == 3_000_000 && answer.iter().all(|byte| *byte == b'y'));
+        assert!(socket.read.len() <= READ_MOST);
+        socket.rest();
+        assert_eq!(socket.read.len(), READ);
+    }
+
+    #[tokio::test]
+    async fn a_head_has_a_bound() {
+        let (mut socket, mut server) = pair(200_000);
+        socket.begin([b"GET / HTTP/1.1\r\n", b""], None);
+        server.write_all(format!("HTTP/1.1 200 OK\r\na: {}", "x".repeat(HEAD)).as_bytes()).await.unwrap();
+        let failure = poll_fn(|cx| socket.poll_head(cx)).await.unwrap_err();
+        assert!(failure.sent && failure.why.contains("too long"), "{failure:?}");
+    }
+}
