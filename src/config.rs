@@ -100,6 +100,20 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, LoadError>
     parse(bytes, path, environment)
 }
 
+/// As [`load`], for a file that was read before: only a regular one can be read twice.
+///
+/// # Errors
+/// As [`load`], and for a pipe or a device.
+pub fn load_again(path: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+    let full = environment.current_folder().join(path);
+    let odd = full.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+    if odd && !is_named_pipe(&full) {
+        let reason = "it is not a regular file".to_owned();
+        return Err(LoadError::Unreadable { file: path.to_owned(), reason });
+    }
+    load(path, environment)
+}
+
 /// The digest that [`load`] would give for what is on disk now, without reading it as a configuration.
 ///
 /// `extra_files` are those of the last load.
@@ -125,12 +139,28 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         _ => error.to_string(),
     };
+    if is_named_pipe(path) {
+        return Err("it is a named pipe, where reading may never end".to_owned());
+    }
     let mut bytes = Vec::new();
     File::open(path).map_err(words)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(words)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!("it has more than {MAX_FILE} bytes"));
     }
     Ok(bytes)
+}
+
+/// True for a pipe that stands in a folder: opening it waits for a writer. One of a shell's `<(…)` has its writer.
+#[cfg(unix)]
+fn is_named_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let is_pipe = path.metadata().is_ok_and(|meta| meta.file_type().is_fifo());
+    is_pipe && path.canonicalize().is_ok_and(|place| !place.starts_with("/dev"))
+}
+
+#[cfg(not(unix))]
+fn is_named_pipe(_path: &Path) -> bool {
+    false
 }
 
 /// Reads a configuration from `text`; `path` is where it stands: it is shown, and relative paths start in its folder.

@@ -105,7 +105,7 @@ impl Gateway {
                     depth: limits.depth,
                     queue_bytes: limits.server_queue_bytes,
                 },
-                lists: ListLimits { items: limits.list_items, pages: limits.list_pages },
+                lists: ListLimits::of(limits),
                 private_connections: limits.private_connections,
             };
             let loads =
@@ -159,8 +159,8 @@ impl Gateway {
     /// Waits until the lists of all servers are known, or their time is over.
     pub async fn settle(&self) {
         let snapshot = self.core.current();
-        if lists::is_worth_waiting(&snapshot) {
-            lists::wait(&snapshot).await;
+        if lists::is_worth_waiting(&snapshot, true) {
+            lists::wait(&snapshot, true).await;
             self.core.rebuild();
         }
     }
@@ -333,7 +333,7 @@ impl Gateway {
         };
         if let Err(not_relayed) = relayed {
             let NotRelayed { failure, exchange, may_come } = *not_relayed;
-            if may_come && !waited && lists::is_worth_waiting(&snapshot) {
+            if may_come && !waited && lists::is_worth_waiting(&snapshot, false) {
                 return self.wait_and_retry(incoming, exchange, None);
             }
             let failure = if may_come { lists::explain(&snapshot, incoming, failure) } else { failure };
@@ -350,7 +350,7 @@ impl Gateway {
         exchange: Exchange,
         waited: bool,
     ) {
-        if !waited && lists::is_worth_waiting(snapshot) {
+        if !waited && lists::is_worth_waiting(snapshot, true) {
             return self.wait_and_retry(incoming, exchange, Some(kind));
         }
         lists::answer(snapshot, kind, incoming, exchange);
@@ -363,7 +363,7 @@ impl Gateway {
         let params = RawValue::from_string(incoming.params.raw().to_owned()).ok();
         let method = incoming.method.to_owned();
         self.core.tasks.spawn(async move {
-            lists::wait(&snapshot).await;
+            lists::wait(&snapshot, listed.is_some()).await;
             gateway.core.rebuild();
             if exchange.session().is_closed() {
                 return exchange.fail(&Failure::session_ended());

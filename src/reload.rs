@@ -36,7 +36,7 @@ impl Follower {
         watch.set_extra_files(first.config.extra_files.clone());
         let digest = watch.digest().await;
         // A change between the first reading and the digest must not be missed.
-        let now = config::load(path, &environment).ok();
+        let now = config::load_again(path, &environment).ok();
         apply::apply(gateway, now.map_or_else(|| first.config.clone(), |now| now.config));
         watch.acknowledge(&digest);
         Self { path: path.to_owned(), environment, watch }
@@ -67,7 +67,7 @@ impl Follower {
     }
 
     fn reload(&mut self, gateway: &Gateway) {
-        match config::load(&self.path, &self.environment) {
+        match config::load_again(&self.path, &self.environment) {
             Ok(loaded) => {
                 self.watch.set_extra_files(loaded.config.extra_files.clone());
                 for problem in loaded.problems.iter().filter(|problem| problem.severity == Severity::Error) {
@@ -82,8 +82,11 @@ impl Follower {
                 }
             }
             Err(error) => {
-                event::config_refused(gateway.metrics(), error.problems());
-                let problems = error.problems().iter().map(ToString::to_string).collect();
+                event::config_refused(gateway.metrics(), error.problems(), &error);
+                let mut problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
+                if problems.is_empty() {
+                    problems.push(error.to_string());
+                }
                 gateway.core().standing().reloaded(Reload::Refused(problems));
             }
         }

@@ -9,6 +9,7 @@ use crate::server::Refusal;
 use crate::server::Server;
 use crate::server::lock;
 use crate::tasks;
+use std::time::Duration;
 
 /// Answers one of the list and read methods.
 pub fn reply(server: &Server, method: &str, message: &Message) -> Result<String, Refusal> {
@@ -101,6 +102,7 @@ fn page(
     cached: &str,
     items: Vec<String>,
 ) -> Result<String, Refusal> {
+    std::thread::sleep(Duration::from_millis(server.options.slow_pages));
     let size = if server.options.page == 0 { items.len().max(1) } else { server.options.page };
     let start = match message.view.get("cursor") {
         None => 0,

@@ -27,6 +27,8 @@ pub struct Options {
     pub page: usize,
     /// While this file exists `tools/list` fails: with an error, or with the end of the process if the file says `exit`.
     pub list_fault: Option<PathBuf>,
+    /// Wait this long for each page of a list, in milliseconds.
+    pub slow_pages: u64,
     /// Answers a list never ends.
     pub endless_pages: bool,
     /// Raw answers by method; see `script.rs`.
@@ -136,6 +138,7 @@ impl Options {
                 "--bearer" => options.bearer = Some(value()),
                 "--exit-at-start" => options.exit_at_start = Some(count(&value()) as i32),
                 "--slow-start" => options.slow_start = count(&value()) as u64,
+                "--slow-pages" => options.slow_pages = count(&value()) as u64,
                 "--die-on-call" => options.die_on_call = count(&value()) as u64,
                 "--stderr-flood" => options.stderr_flood = count(&value()),
                 flag => *options.flag(flag) = true,
@@ -178,6 +181,7 @@ impl Default for Options {
             eras: Eras::Legacy,
             tools: Vec::new(),
             page: 0,
+            slow_pages: 0,
             endless_pages: false,
             ledger: None,
             script: None,

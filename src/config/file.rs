@@ -97,7 +97,7 @@ pub struct Entry {
     pub start_timeout: Option<String>,
     /// The same, in milliseconds.
     pub start_timeout_ms: Option<u64>,
-    /// Longest time for reading all its lists.
+    /// Longest time for reading one of its lists, with all pages.
     pub list_timeout: Option<String>,
     /// Idle time after which it is stopped; `"never"` or `false` keeps it running.
     pub idle_timeout: Option<TextOrFlag>,

@@ -94,7 +94,7 @@ pub struct Server {
     pub tool_terms: Vec<ToolTerms>,
     /// Longest time from spawn or connect to the answer of the handshake.
     pub start_timeout: Duration,
-    /// Longest time for reading all its lists.
+    /// Longest time for reading one of its lists, with all pages.
     pub list_timeout: Duration,
     /// Idle time after which it is stopped; `None` keeps it running.
     pub idle_timeout: Option<Duration>,
@@ -321,6 +321,8 @@ pub struct Limits {
     pub list_items: usize,
     /// Pages of one list of one server.
     pub list_pages: usize,
+    /// Bytes of the items of one list of one server.
+    pub list_bytes: usize,
     /// Items on one page of a list we answer.
     pub page_size: usize,
     /// Connections of one server that belong to one session, caller or call each.
@@ -346,6 +348,7 @@ impl Default for Limits {
             server_queue_bytes: 16 << 20,
             list_items: 20_000,
             list_pages: 1_000,
+            list_bytes: 64 << 20,
             page_size: 5_000,
             private_connections: 64,
             parked_per_caller: 64,

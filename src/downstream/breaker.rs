@@ -107,7 +107,12 @@ impl Breaker {
     /// A waiter for the call that is tried.
     #[must_use]
     pub fn probe(self: &Arc<Self>, waiter: Box<dyn Waiter>) -> Box<dyn Waiter> {
-        Box::new(Probe { waiter: Some(waiter), breaker: Arc::clone(self) })
+        Box::new(Probe { waiter: Some(waiter), breaker: Arc::clone(self), judged: AtomicBool::new(false) })
+    }
+
+    /// The call that might have been tried was not sent: the next one may be.
+    pub fn not_tried(&self) {
+        self.tried(Verdict::Unknown);
     }
 
     /// The transport failed, or nothing came in time. `answered` is how many calls of clients the connection has answered so
@@ -202,12 +207,28 @@ impl Verdict {
 struct Probe {
     waiter: Option<Box<dyn Waiter>>,
     breaker: Arc<Breaker>,
+    /// Its verdict was given.
+    judged: AtomicBool,
+}
+
+impl Probe {
+    fn judge(&self, verdict: Verdict) {
+        if !self.judged.swap(true, Ordering::Relaxed) {
+            self.breaker.tried(verdict);
+        }
+    }
+
+    /// The server says something because of the call: it lives, and nobody needs to wait for the answer to know.
+    fn lives(&self) -> Option<&dyn Waiter> {
+        self.judge(Verdict::Well);
+        self.waiter.as_deref()
+    }
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
         if self.waiter.is_some() {
-            self.breaker.tried(Verdict::Unknown);
+            self.judge(Verdict::Unknown);
         }
     }
 }
@@ -216,26 +237,26 @@ impl Waiter for Probe {
     fn answer(mut self: Box<Self>, answer: Answer<'_>) {
         let waiter = self.waiter.take();
         // First: whoever hears the answer may call again at once.
-        self.breaker.tried(Verdict::of(&answer));
+        self.judge(Verdict::of(&answer));
         if let Some(waiter) = waiter {
             waiter.answer(answer);
         }
     }
 
     fn progress(&self, params: &str) {
-        if let Some(waiter) = &self.waiter {
+        if let Some(waiter) = self.lives() {
             waiter.progress(params);
         }
     }
 
     fn notice(&self, method: &str, params: Option<&str>) {
-        if let Some(waiter) = &self.waiter {
+        if let Some(waiter) = self.lives() {
             waiter.notice(method, params);
         }
     }
 
     fn ask(&self, question: &Question<'_>) -> bool {
-        self.waiter.as_ref().is_some_and(|waiter| waiter.ask(question))
+        self.lives().is_some_and(|waiter| waiter.ask(question))
     }
 
     fn retract(&self, id: &str) {

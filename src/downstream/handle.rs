@@ -63,6 +63,8 @@ pub(super) struct Shared {
     pub(super) around: Surroundings,
     /// It was seen asking its client for something.
     pub(super) asks: AtomicBool,
+    /// The last start failed: what was remembered of it may no longer hold, and it may fail again.
+    pub(super) in_doubt: AtomicBool,
     /// Connections that are not shared.
     pub(super) privates: Privates,
     /// Whose it is, when it is such a connection itself.
@@ -163,6 +165,11 @@ impl ServerHandle {
         debug_assert_eq!(permit.route().server, self.shared.name, "a permit is for one route");
         let waiter = match self.shared.breaker.enter() {
             Entry::Pass => waiter,
+            // It is refused below, and says nothing of the server.
+            Entry::Probe if self.is_resting() => {
+                self.shared.breaker.not_tried();
+                waiter
+            }
             Entry::Probe => self.shared.breaker.probe(waiter),
             Entry::Refuse(why) => return waiter.answer(Answer::Lost(Lost::NotSent(why))),
         };
@@ -269,6 +276,11 @@ impl ServerHandle {
         matches!(&*self.lock(), State::Failed { .. } | State::Draining { .. })
     }
 
+    /// True while it is not started again, because that failed a moment ago.
+    fn is_resting(&self) -> bool {
+        matches!(&*self.lock(), State::Failed { until, .. } if *until > Instant::now())
+    }
+
     /// Lets a call wait for the start, or refuses it at once when there will be none soon.
     fn park(&self, parked: ParkedCall) {
         let mut state = self.lock();
@@ -336,6 +348,7 @@ impl Shared {
             stopped: CancellationToken::new(),
             around,
             asks: AtomicBool::new(false),
+            in_doubt: AtomicBool::new(false),
             privates: Privates::default(),
             updates: Updates::default(),
             holds: Holds::default(),

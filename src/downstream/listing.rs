@@ -6,6 +6,7 @@ use crate::catalog::lists::ServerLists;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::handle::State;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 impl ServerHandle {
@@ -26,6 +27,12 @@ impl ServerHandle {
             State::Ready(ready) => Some(ready.since),
             State::Idle | State::Failed { .. } | State::Draining { .. } => None,
         }
+    }
+
+    /// True when it could not be started the last time, so that there is little hope in waiting for the next.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.shared().in_doubt.load(Ordering::Relaxed)
     }
 
     /// Waits until its lists are known, or it is clear that they will not be soon.

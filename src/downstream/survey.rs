@@ -6,6 +6,7 @@
 use crate::catalog::lists::Item;
 use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
+use crate::config::model::Limits;
 use crate::config::model::Server;
 use crate::downstream::connect::Greeting;
 use crate::downstream::link::Link;
@@ -15,8 +16,10 @@ use crate::downstream::request::Request;
 use crate::protocol::capability;
 use crate::wire::members::Members;
 use crate::wire::message::read_text;
+use crate::wire::pending::Lost;
 use crate::wire::scan::one_line;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 /// Bounds of one list.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +28,16 @@ pub struct ListLimits {
     pub items: usize,
     /// Pages.
     pub pages: usize,
+    /// Bytes of all its items.
+    pub bytes: usize,
+}
+
+impl ListLimits {
+    /// Those of the file.
+    #[must_use]
+    pub fn of(limits: &Limits) -> Self {
+        Self { items: limits.list_items, pages: limits.list_pages, bytes: limits.list_bytes }
+    }
 }
 
 /// Reads all lists that the server declared. `before` is what was known; a list that cannot be read keeps it.
@@ -96,6 +109,9 @@ async fn read_list(
     limits: ListLimits,
 ) -> Result<Vec<Item>, String> {
     let (mut items, mut cursor) = (Vec::new(), None::<String>);
+    let (time, mut bytes) = (server.list_timeout, 0);
+    let end = Instant::now() + time;
+    let late = || format!("it did not come whole within {} s (`listTimeout`)", time.as_secs_f64());
     for _ in 0..limits.pages {
         let params = match &cursor {
             None => "{}".to_owned(),
@@ -103,15 +119,25 @@ async fn read_list(
         };
         let members = Members::parse(&params).map_err(|error| error.to_string())?;
         let request = Request::own(kind.method(), &members, capability::FULL);
-        let page = match ask(link, &request, server.list_timeout).await {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(late());
+        }
+        let page = match ask(link, &request, left).await {
             Ok(page) => page,
+            Err(NoResult::Lost(Lost::Silent(_))) if cursor.is_some() => return Err(late()),
             // Declared as a family but without this list: common for templates.
             Err(NoResult::Error(error)) if is_unknown_method(&error) => return Ok(items),
             Err(other) => return Err(other.to_string()),
         };
+        let known = items.len();
         let next = read_page(&page, kind, &mut items)?;
         if items.len() > limits.items {
             return Err(format!("it has more than {} items; raise `gateway.limits.listItems`", limits.items));
+        }
+        bytes += items[known..].iter().map(|item| item.raw.get().len()).sum::<usize>();
+        if bytes > limits.bytes {
+            return Err(format!("it has more than {} bytes; raise `gateway.limits.listBytes`", limits.bytes));
         }
         match next {
             None => return Ok(items),

@@ -44,6 +44,7 @@ use crate::wire::guard::unharmed;
 use crate::wire::pending::Lost;
 use crate::wire::tasks::Tasks;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio::time::interval;
@@ -75,7 +76,7 @@ pub fn launch(
 pub(super) async fn run(shared: Arc<Shared>) {
     let life = || {
         let (shared, around, backoff) = (Arc::clone(&shared), shared.around.clone(), Backoff::default());
-        ServerTask { shared, around, backoff, in_doubt: false, unused: false, ears: None }.run()
+        ServerTask { shared, around, backoff, unused: false, ears: None }.run()
     };
     while unharmed("the life of a server", life()).await.is_none() {
         shared.break_off();
@@ -86,8 +87,6 @@ struct ServerTask {
     shared: Arc<Shared>,
     around: Surroundings,
     backoff: Backoff,
-    /// The last start failed: what was remembered of the server may no longer hold, so it is found out anew.
-    in_doubt: bool,
     /// It ended because nobody used it.
     unused: bool,
     /// Hears the server on a connection that is not shared.
@@ -180,13 +179,13 @@ impl ServerTask {
     fn known_era(&self, server: &Server) -> Option<Era> {
         match server.era {
             EraChoice::Always(era) => Some(era),
-            EraChoice::Auto if self.in_doubt => None,
+            EraChoice::Auto if self.shared.in_doubt.load(Ordering::Relaxed) => None,
             EraChoice::Auto => self.shared.lists.borrow().as_ref().map(|lists| lists.era),
         }
     }
 
     fn failed(&mut self, error: &StartError) {
-        self.in_doubt = true;
+        self.shared.in_doubt.store(true, Ordering::Relaxed);
         let pause = self.backoff.after_failed_start();
         let reason: Arc<str> = Veil::of(&self.entry()).hide(error.to_string()).into();
         self.shared.history.failed(error.last_words());
@@ -206,7 +205,7 @@ impl ServerTask {
     /// From the handshake to the end of the connection.
     async fn live(&mut self, connection: Connection) {
         let began = Instant::now();
-        self.in_doubt = false;
+        self.shared.in_doubt.store(false, Ordering::Relaxed);
         let Connection { link, greeting, mut lifeline } = connection;
         self.shared.history.ready(lifeline.stderr());
         self.become_ready(&link, lifeline.pid());
@@ -273,6 +272,7 @@ impl ServerTask {
     fn ended(&mut self, began: Instant, how: &str, served: bool) {
         // Before its lists were read nobody could use it: that is a start that failed.
         let unlisted = self.shared.own.is_none() && self.shared.lists.borrow().is_none();
+        self.shared.in_doubt.store(unlisted, Ordering::Relaxed);
         let pause = match unlisted {
             true => self.backoff.after_failed_start(),
             false => self.backoff.after_end(began.elapsed(), served),

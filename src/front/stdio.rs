@@ -31,6 +31,10 @@ const DRAIN_STEP: Duration = Duration::from_millis(5);
 /// How long the last answers may take to be written once the calls have ended.
 const LAST_WRITES: Duration = Duration::from_secs(2);
 
+const END: &str = "end of input";
+const CUT: &str = "the client does not read";
+const SHUTDOWN: &str = "shutdown";
+
 /// Serves one client until it closes its end, stops reading, or `shutdown`; then drains its calls.
 pub async fn run<R, W>(gateway: Gateway, reader: R, writer: W, shutdown: CancellationToken)
 where
@@ -56,20 +60,23 @@ where
     let bounds = Bounds { message_bytes: limits.message_bytes, depth: limits.depth };
     let mut reading = pin!(read_all(&gateway, &session, &sink, reader, bounds));
     let why = tokio::select! {
-        () = &mut reading => "end of input",
+        () = &mut reading => END,
         _ = writing.join_next() => "the client no longer reads",
-        () = shutdown.cancelled() => "shutdown",
+        () = outbox.cut() => CUT,
+        () = shutdown.cancelled() => SHUTDOWN,
     };
     gateway.end_subscriptions(&session);
     let patience = config.settings.drain_timeout;
-    if why == "shutdown" {
+    match why {
+        END => drain(&session, patience).await,
         // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
-        tokio::select! {
+        SHUTDOWN => tokio::select! {
             () = drain(&session, patience.saturating_add(LAST_WRITES)) => {}
             () = async { reading.await; std::future::pending().await } => {}
-        }
-    } else {
-        drain(&session, patience).await;
+        },
+        // Nobody is there to be answered: what is under way is cancelled, and nothing more is begun.
+        CUT => session.cut_off(outbox.len()),
+        _ => {}
     }
     gateway.close_session(&session, why);
     outbox.close();

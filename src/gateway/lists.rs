@@ -2,6 +2,7 @@
 
 use crate::catalog::lists::ListKind;
 use crate::catalog::name_budget::looks_like;
+use crate::downstream::handle::ServerHandle;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
@@ -33,13 +34,13 @@ pub(super) fn answer(snapshot: &Snapshot, kind: ListKind, incoming: &Incoming<'_
     }
 }
 
-/// True when lists are still missing that may come soon.
-pub(super) fn is_worth_waiting(snapshot: &Snapshot) -> bool {
+/// True when lists are still missing that may come soon; the servers are started for that. Who lists does not wait for
+/// a server that could not be started before: it may hang each time, and `list_changed` tells when it comes after all.
+pub(super) fn is_worth_waiting(snapshot: &Snapshot, listing: bool) -> bool {
     let patience = snapshot.config.settings.list_timeout;
-    snapshot.catalog.missing().iter().any(|name| {
-        let handle = snapshot.server(name);
-        handle.is_some_and(|handle| handle.want().is_some_and(|since| since.elapsed() < patience))
-    })
+    let missing = snapshot.catalog.missing().iter().filter_map(|name| snapshot.server(name));
+    let coming = |handle: &ServerHandle| handle.want().is_some_and(|since| since.elapsed() < patience);
+    missing.filter(|handle| coming(handle) && !(listing && handle.is_in_doubt())).count() > 0
 }
 
 /// The failure of a request whose target is not known: that of the one server whose it would be, or `failure` with the
@@ -74,13 +75,16 @@ pub(super) async fn wait_for_coming(snapshot: &Snapshot) {
 }
 
 /// Starts the servers whose lists are missing, side by side, and waits until they are there or the time is over.
-pub(super) async fn wait(snapshot: &Snapshot) {
+pub(super) async fn wait(snapshot: &Snapshot, listing: bool) {
     let patience: Duration = snapshot.config.settings.list_timeout;
     let mut waits = Vec::new();
     for name in snapshot.catalog.missing() {
         let Some(handle) = snapshot.server(name) else { continue };
         // The time counts from its start, not from this request: a server that hangs costs its wait once.
         let deadline = handle.want().unwrap_or_else(Instant::now) + patience;
+        if listing && handle.is_in_doubt() {
+            continue;
+        }
         waits.push(async move {
             let _ = timeout_at(deadline, handle.lists_or_failure()).await;
         });

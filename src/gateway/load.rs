@@ -4,6 +4,7 @@
 
 use crate::auth::caller::Caller;
 use crate::gateway::reply::Failure;
+use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -109,6 +110,11 @@ impl Load {
     /// Counts a notification that was not sent to a client that is slow to read.
     pub fn skipped_notice(&self) {
         self.metrics.notices_dropped.up();
+    }
+
+    /// A client over `front` does not read and is cut off with so many bytes waiting for it.
+    pub fn cut_off(&self, front: &str, waiting_bytes: usize) {
+        event::client_cut_off(&self.metrics, front, waiting_bytes);
     }
 
     /// Counts one request less.

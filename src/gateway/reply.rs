@@ -140,10 +140,10 @@ impl Failure {
     /// Too many requests in flight.
     #[must_use]
     pub fn too_many(limit: usize) -> Self {
-        Self::new(
-            code::INTERNAL_ERROR,
-            format!("more than {limit} requests of this client are in flight; wait for answers"),
-        )
+        let text = format!(
+            "this client has {limit} requests in flight (`gateway.limits.inFlightPerClient`); wait for answers"
+        );
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true}))
     }
 
     /// Too many requests in flight, counted over `whose`; `key` is the limit of the file.

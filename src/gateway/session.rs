@@ -213,6 +213,11 @@ impl Session {
         self.load.skipped_notice();
     }
 
+    /// Its client does not read: it is cut off with so many bytes waiting.
+    pub fn cut_off(&self, waiting_bytes: usize) {
+        self.load.cut_off(self.presence().map_or("http", Presence::transport), waiting_bytes);
+    }
+
     /// Which lists the client has been told of up to here; `false` for those it knows already.
     pub(super) fn note_lists(&self, now: Generations) -> [bool; 3] {
         let mut state = self.lock();

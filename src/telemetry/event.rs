@@ -126,12 +126,12 @@ pub fn config_reloaded(metrics: &Metrics, counts: ReloadCounts) {
 }
 
 /// A configuration was refused and the last good one stays; one line per problem.
-pub fn config_refused<P: Display>(metrics: &Metrics, problems: &[P]) {
+pub fn config_refused<P: Display>(metrics: &Metrics, problems: &[P], why: &impl Display) {
     metrics.config_refusals.up();
     for problem in problems {
         warn!(problem = %problem, "configuration problem");
     }
-    warn!(problems = problems.len(), "configuration refused, the last good one stays in use");
+    warn!(error = %why, "configuration refused, the last good one stays in use");
 }
 
 /// The file is empty or gone and the last good configuration stays; `seen` is `empty` or `gone`.

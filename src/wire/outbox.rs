@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -32,6 +33,7 @@ pub enum Refused {
 pub struct Outbox {
     queue: Mutex<Queue>,
     wake: Notify,
+    cut: Notify,
     limit: usize,
 }
 
@@ -45,13 +47,15 @@ struct Queue {
     /// Bytes written so far.
     written: u64,
     closed: bool,
+    /// Closed because the other side does not read.
+    cut: bool,
 }
 
 impl Outbox {
     /// An empty queue that holds at most `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { queue: Mutex::default(), wake: Notify::new(), limit }
+        Self { queue: Mutex::default(), wake: Notify::new(), cut: Notify::new(), limit }
     }
 
     /// Queues the frame that `write` appends.
@@ -97,6 +101,23 @@ impl Outbox {
     pub fn close(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
+    }
+
+    /// As [`Outbox::close`], because the other side does not read.
+    pub fn cut_off(&self) {
+        self.lock().cut = true;
+        self.close();
+        self.cut.notify_waiters();
+    }
+
+    /// Resolves once it was cut off. Its writer may still be busy with what was queued.
+    pub async fn cut(&self) {
+        let mut cut = pin!(self.cut.notified());
+        // Asked first, looked at then: nothing is missed.
+        cut.as_mut().enable();
+        if !self.lock().cut {
+            cut.await;
+        }
     }
 
     /// As [`Outbox::close`], and what is queued is dropped: nobody will read it.

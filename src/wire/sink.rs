@@ -26,7 +26,8 @@ pub enum Sink {
 impl Sink {
     /// Sends the message that `write` appends.
     ///
-    /// A line client that does not read within its budget is cut off here: its queue is closed, never waited for.
+    /// A line client that does not read within its budget is cut off here: its queue is closed, never waited for, and its
+    /// front ends the connection.
     ///
     /// # Errors
     /// [`Refused`] when the client is gone or was cut off.
@@ -35,7 +36,7 @@ impl Sink {
             Self::Line(outbox) => {
                 let sent = outbox.push(write);
                 if sent == Err(Refused::Full) {
-                    outbox.close();
+                    outbox.cut_off();
                 }
                 sent
             }

@@ -85,6 +85,57 @@ fn one_call_of_many_is_tried_and_its_answer_lets_all_others_through() {
 }
 
 #[test]
+fn a_long_call_that_is_tried_and_reports_progress_does_not_hold_the_others_back() {
+    let (conf, client) = one("1s", |fake| fake.set("tools", json!({ "hang": { "callTimeout": "400ms" } })));
+    for _ in 0..3 {
+        client.call("odd__hang", json!({}));
+    }
+    let mut long = Value::Null;
+    eventually("a call gets to the server", || {
+        let arguments = json!({ "n": 10_000, "ms": 20 });
+        let params =
+            json!({ "name": "odd__slow_progress", "arguments": arguments, "_meta": { "progressToken": 1 } });
+        long = client.begin("tools/call", params);
+        eventually("it is refused or begins", || {
+            client.answers(&long) > 0 || executed(&conf, "slow_progress") > 0
+        });
+        client.answers(&long) == 0
+    });
+    eventually("the others are let through", || {
+        client.call("odd__pid", json!({})).json.get("result").is_some()
+    });
+    assert_eq!(client.answers(&long), 0, "it is still running");
+}
+
+#[test]
+fn what_is_refused_after_a_start_that_failed_is_no_try() {
+    let conf = TempConf::new();
+    let mark = conf.dir().join("works");
+    let script = format!("[ -e {0} ] || exit 3; exec \"$@\"", mark.display());
+    std::fs::write(&mark, "").expect("a file");
+    let fake = conf.fake("odd").json();
+    let mut args = vec![json!("-c"), json!(script), json!("sh"), fake["command"].clone()];
+    args.extend(fake["args"].as_array().cloned().unwrap_or_default());
+    conf.write(&json!({
+        "mcpServers": { "odd": { "command": "sh", "args": args } },
+        "gateway": { "breaker": { "failures": 1, "pause": "100ms", "maxPause": "60s" } }
+    }));
+    let client = conf.legacy();
+    client.call("odd__pid", json!({})).result();
+    std::fs::remove_file(&mark).expect("it is there");
+    client.call("odd__die", json!({}));
+    // Many calls while it is left alone: of those none is a try, so none makes the pause longer.
+    let count = |what: &str| client.stderr().matches(what).count();
+    eventually("it was tried to start it a few times", || {
+        client.call("odd__pid", json!({}));
+        count("server failed to start") >= 3
+    });
+    std::fs::write(&mark, "").expect("a file");
+    eventually("it works again", || client.call("odd__pid", json!({})).json.get("result").is_some());
+    assert_eq!(count("keeps failing"), 1 + count("server failed to start"), "{}", client.stderr());
+}
+
+#[test]
 fn a_server_that_dies_in_every_call_is_not_started_for_each_of_them() {
     let (conf, client) = one("60s", |fake| fake);
     for _ in 0..10 {

@@ -362,21 +362,34 @@ fn noise_is_harmless_and_our_stdout_is_pure() {
 /// R12: lists that are too long in every way.
 #[test]
 fn lists_without_an_end_are_cut_and_named() {
+    let slow = ["--tools", "500", "--pages", "1", "--slow-pages", "100"];
     let conf = TempConf::with(|conf| {
         let mut config = servers([
             ("many", conf.fake("many").args(&["--tools", "10000"])),
             ("endless", conf.fake("endless").args(&["--endless-pages", "--pages", "5"])),
+            ("long", conf.fake("long").args(&["--tools", "900", "--pages", "100"])),
+            ("slow", conf.fake("slow").args(&slow).set("listTimeout", "1s")),
             ("good", conf.fake("good").tools(&["pid"])),
         ]);
-        config["gateway"] =
-            json!({ "limits": { "listItems": 1000, "listPages": 20, "messageBytes": 4 * MIB } });
+        let limits =
+            json!({ "listItems": 1000, "listPages": 20, "listBytes": 100_000, "messageBytes": 4 * MIB });
+        config["gateway"] = json!({ "limits": limits });
         config
     });
     let client = conf.legacy();
     client.call("good__pid", json!({})).result();
     let list = client.request("tools/list", json!({}));
     assert!(list.tools().contains(&"good__pid".to_owned()));
-    eventually("both are named", || ["many", "endless"].iter().all(|name| client.stderr().contains(name)));
+    let told = |name: &str, why: &str| {
+        let log = client.stderr();
+        log.lines().any(|line| line.contains(&format!("server={name} ")) && line.contains(why))
+    };
+    eventually("all are named", || {
+        told("many", "listItems")
+            && told("endless", "same cursor")
+            && told("long", "listBytes")
+            && told("slow", "did not come whole within 1 s")
+    });
     assert!(peak(client.pid()) < 150 * MIB, "{} MiB", peak(client.pid()) / MIB);
     let _: Message = list;
     drop(client);

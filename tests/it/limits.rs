@@ -4,6 +4,8 @@
 
 use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
+use crate::support::gateway::HttpGateway;
+use crate::support::http_client::Sent;
 use crate::support::message::Message;
 use crate::support::processes;
 use crate::support::tempconf::TempConf;
@@ -15,6 +17,8 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::process::Stdio;
+use std::sync::Arc;
 
 #[test]
 fn calls_beyond_the_limit_of_a_server_are_refused_at_once() {
@@ -75,7 +79,9 @@ fn requests_beyond_the_limit_of_a_client_are_refused_at_once() {
     });
     let client = conf.legacy();
     let running: Vec<Value> = (0..2).map(|_| client.begin_call("a__sleep", json!({ "ms": 700 }))).collect();
-    assert!(client.call("a__pid", json!({})).error_text().contains('2'));
+    let refused = client.call("a__pid", json!({}));
+    assert!(refused.error_text().contains("2 requests in flight (`gateway.limits.inFlightPerClient`)"));
+    assert_eq!(refused.json["error"]["data"]["retryable"], true, "{}", refused.raw);
     for id in &running {
         client.answer(id).result();
     }
@@ -201,4 +207,129 @@ fn a_crashing_server_leaves_no_zombies() {
             .collect::<Vec<u32>>()
     };
     eventually("dead children are reaped", || children().into_iter().all(processes::is_alive));
+}
+
+#[test]
+fn a_stdio_client_that_does_not_read_is_cut_off_and_nothing_more_is_done_for_it() {
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a"))]);
+        config["gateway"] = json!({ "limits": { "clientQueueBytes": 65_536 } });
+        config
+    });
+    let mut command = Gateway::on(&conf).serve(&[]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut deaf = command.spawn().expect("the gateway starts");
+    let mut stdin = deaf.stdin.take().expect("stdin is piped");
+    let mut ended = false;
+    for id in 1..=400 {
+        let params = json!({ "name": "a__echo", "arguments": { "x": "x".repeat(20_000) } });
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        // It may be gone.
+        let _ = stdin.write_all(format!("{call}\n").as_bytes());
+        eventually("the call is made, or the gateway ends", || {
+            ended = deaf.try_wait().expect("it can be asked").is_some();
+            ended || conf.ledger("call", "a").len() == id
+        });
+        if ended {
+            break;
+        }
+    }
+    assert!(ended, "calls were made whose answers nobody could get");
+    let output = deaf.wait_with_output().expect("it has ended");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && log.contains("was cut off"), "{log}");
+}
+
+#[test]
+fn bodies_that_are_announced_and_do_not_come_cost_no_memory() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.legacy();
+    let size = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap_or_default();
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a size") >> 10
+    };
+    let before = size();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\ncontent-length: 16000000\r\n\r\n{{",
+        gateway.addr()
+    );
+    let held: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(gateway.addr()).expect("it accepts connections");
+            stream.write_all(head.as_bytes()).expect("it reads");
+            stream
+        })
+        .collect();
+    // Answered after all those: they were read.
+    client.call("a__pid", json!({})).result();
+    assert!(size() < before + 800, "{} MiB, {before} MiB before", size());
+    drop(held);
+}
+
+/// A gateway that knows two callers, with some limits.
+fn known_callers(limits: Value, http: Value) -> (Arc<TempConf>, HttpGateway) {
+    let conf = TempConf::with(|conf| {
+        let mut config = servers([("a", conf.fake("a"))]);
+        config["gateway"] = json!({ "limits": limits, "http": http });
+        config["gateway"]["http"]["bearerTokens"] = json!([TOKENS[0], TOKENS[1]]);
+        config
+    });
+    let gateway = Gateway::on(&conf).http();
+    (conf, gateway)
+}
+
+const TOKENS: [&str; 2] = ["the-first-token-of-two", "the-second-token-of-two"];
+
+/// A modern call of a caller.
+fn asked(gateway: &HttpGateway, token: &str, tool: &str) -> Sent {
+    let mut client = gateway.modern();
+    client.bearer = Some(token.to_owned());
+    client.begin("tools/call", json!({ "name": tool, "arguments": { "ms": 1500 } }))
+}
+
+#[test]
+fn requests_beyond_the_limit_of_a_caller_or_of_everybody_are_refused_at_once() {
+    let limits = json!({ "inFlightPerCaller": 2, "inFlightTotal": 3 });
+    let (conf, gateway) = known_callers(limits, json!({}));
+    let mut running: Vec<_> = (0..2).map(|_| asked(&gateway, TOKENS[0], "a__sleep")).collect();
+    eventually("they run", || conf.ledger("call", "a").len() == 2);
+    let refused = asked(&gateway, TOKENS[0], "a__pid").head().answer();
+    assert!(refused.error_text().contains("inFlightPerCaller"), "{}", refused.raw);
+    running.push(asked(&gateway, TOKENS[1], "a__sleep"));
+    eventually("it runs", || conf.ledger("call", "a").len() == 3);
+    let refused = asked(&gateway, TOKENS[1], "a__pid").head().answer();
+    assert!(refused.error_text().contains("inFlightTotal"), "{}", refused.raw);
+    assert_eq!(refused.json["error"]["data"]["retryable"], true, "{}", refused.raw);
+    assert_eq!(conf.ledger("call", "a").len(), 3, "what was refused did not run");
+    for answer in running {
+        answer.head().answer().result();
+    }
+    asked(&gateway, TOKENS[0], "a__pid").head().answer().result();
+}
+
+#[test]
+fn sessions_beyond_the_limit_of_a_caller_or_of_everybody_are_refused_until_one_ends() {
+    let (_conf, gateway) = known_callers(json!({}), json!({ "maxSessions": 3, "maxSessionsPerCaller": 2 }));
+    let info = json!({ "name": "rig", "version": "1" });
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info });
+    let open = |token: &str| {
+        let mut client = gateway.client();
+        client.bearer = Some(token.to_owned());
+        client.begin("initialize", hello.clone()).head()
+    };
+    let first = open(TOKENS[0]).expect(200);
+    open(TOKENS[0]).expect(200);
+    let refused = open(TOKENS[0]).expect(503).body();
+    assert!(refused.contains("maxSessionsPerCaller"), "{refused}");
+    open(TOKENS[1]).expect(200);
+    let refused = open(TOKENS[1]).expect(503).body();
+    assert!(refused.contains("`gateway.http.maxSessions`"), "{refused}");
+    let id = first.header("mcp-session-id").expect("a session").to_owned();
+    let bearer = format!("Bearer {}", TOKENS[0]);
+    let ended = gateway.client().send("DELETE", &[("authorization", &bearer), ("mcp-session-id", &id)]);
+    assert!(ended.status < 300, "{}", ended.status);
+    open(TOKENS[1]).expect(200);
 }

@@ -132,6 +132,24 @@ fn a_first_list_names_the_servers_that_did_not_come_in_time() {
 }
 
 #[test]
+fn no_list_waits_for_the_next_start_of_a_server_that_failed_to_start() {
+    let conf = TempConf::with(|conf| {
+        let hung = conf.fake("hung").args(&["--silent"]).set("startTimeout", "1s");
+        servers([("hung", hung), ("a", conf.fake("a").tools(&["echo"]))])
+    });
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.legacy();
+    let hung = || gateway.status()["servers"]["hung"].clone();
+    eventually("the first start has failed", || hung()["state"] == "failed");
+    eventually("a list is there before the next start is over", || {
+        let answer = client.request("tools/list", json!({}));
+        assert_eq!(answer.tools(), ["a__echo"]);
+        assert!(answer.result()["_meta"].to_string().contains("hung"), "{}", answer.raw);
+        hung()["state"] == "starting"
+    });
+}
+
+#[test]
 fn a_server_that_was_slow_shows_up_later_with_one_list_changed() {
     let conf = TempConf::with(|conf| {
         let slow = conf.fake("slow").tools(&["echo"]).args(&["--slow-start", "1200"]);

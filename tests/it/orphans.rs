@@ -66,6 +66,27 @@ fn children_die_with_a_gateway_that_is_killed() {
 }
 
 #[test]
+fn a_reaper_that_was_killed_is_replaced_with_the_next_child() {
+    let conf = TempConf::with(|conf| {
+        let stubborn = conf.fake("s").args(&["--grandchild", "--ignore-eof", "--ignore-term"]);
+        servers([("s", stubborn), ("t", conf.fake("t"))])
+    });
+    let client = conf.legacy();
+    client.call("s__pid", json!({})).result();
+    let listed: u32 = client.call("t__pid", json!({})).text().parse().expect("a process");
+    let reaper = reaper_of(client.pid());
+    processes::signal(reaper, Signal::KILL);
+    eventually("it is dead", || !processes::is_alive(reaper));
+    processes::signal(listed, Signal::KILL);
+    eventually("the server is started again", || {
+        client.call("t__pid", json!({})).json.get("result").is_some() && conf.spawns("t") == 2
+    });
+    assert_ne!(reaper_of(client.pid()), reaper);
+    processes::signal(client.pid(), Signal::KILL);
+    eventually("everything started from here has ended", || conf.processes().is_empty());
+}
+
+#[test]
 fn the_next_start_ends_what_is_left_when_the_reaper_was_killed_too_and_nothing_else() {
     let (dead, sibling) = (stubborn(), stubborn());
     let third = TempConf::with(|conf| servers([("t", conf.fake("t"))]));

@@ -295,11 +295,11 @@ fn a_file_cut_at_any_byte_is_refused_with_a_place() {
     eventually("it is mended", || client.request("tools/list", json!({})).tools() == ["mended__pid"]);
 }
 
-/// R19: bad in other ways. What it says, and whether it says where.
-#[test]
-fn a_bad_file_changes_nothing_and_check_gives_the_same_verdict() {
-    type Spoil = fn(&Path);
-    let rows: [(&str, Spoil, &str, bool); 10] = [
+type Spoil = fn(&Path);
+
+/// What a file can be, how it becomes that, what is said about it, and whether that has a place.
+fn bad_files() -> [(&'static str, Spoil, &'static str, bool); 11] {
+    [
         ("empty", |path| in_place(path, ""), "empty", false),
         ("a list", |path| in_place(path, "[1]"), "must hold an object", true),
         ("blank", |path| in_place(path, " \n\n"), "empty", false),
@@ -327,14 +327,28 @@ fn a_bad_file_changes_nothing_and_check_gives_the_same_verdict() {
             "folder",
             false,
         ),
-        ("gone", |path| fs::remove_dir(path).expect("removed"), "gone", false),
-    ];
+        (
+            "a pipe",
+            |path| {
+                fs::remove_dir(path).expect("removed");
+                assert!(Command::new("mkfifo").arg(path).status().is_ok_and(|status| status.success()));
+            },
+            "named pipe",
+            false,
+        ),
+        ("gone", |path| fs::remove_file(path).expect("removed"), "gone", false),
+    ]
+}
+
+/// R19: bad in other ways. What it says, and whether it says where.
+#[test]
+fn a_bad_file_changes_nothing_and_check_gives_the_same_verdict() {
     let conf = TempConf::new();
     conf.write_text(&quick(&conf, "good"));
     let client = conf.legacy();
     let pid = client.call("good__pid", json!({})).text().to_owned();
     let mut wrong = Vec::new();
-    for (what, spoil, words, has_place) in rows {
+    for (what, spoil, words, has_place) in bad_files() {
         let before = client.stderr().len();
         spoil(&conf.file());
         let news = || client.stderr()[before..].to_owned();
@@ -344,6 +358,7 @@ fn a_bad_file_changes_nothing_and_check_gives_the_same_verdict() {
         let news = news();
         assert_eq!(news.matches("last good one").count(), 1, "{what} is told once: {news}");
         assert_eq!(news.contains("mcp.json:"), has_place, "{what}: {news}");
+        assert!(news.contains(words), "{what}: no `{words}` in {news}");
         wrong.extend(verdict(&conf, what, words));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

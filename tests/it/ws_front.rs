@@ -333,3 +333,17 @@ fn a_shutdown_answers_what_is_in_flight_and_says_goodbye() {
     drop(socket);
     assert!(gateway.exit().success());
 }
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off() {
+    let gateway = gateway(json!({ "websocket": true }), json!({ "clientQueueBytes": 65_536 }));
+    let mut deaf = legacy(&gateway, "2025-11-25");
+    let mut good = legacy(&gateway, "2025-11-25");
+    for id in 1..=6 {
+        deaf.begin(id, "tools/call", json!({ "name": "a__line", "arguments": { "mib": 8 } }));
+    }
+    let sessions = || gateway.status()["sessions"].as_u64();
+    eventually("its session is over", || sessions() == Some(1));
+    assert!(gateway.stderr().contains("was cut off"), "{}", gateway.stderr());
+    good.request(9, "tools/call", json!({ "name": "a__pid" })).result();
+}

@@ -99,6 +99,7 @@ fn limits(mut section: Section<'_>, limits: &mut Limits, findings: &mut Findings
     section.count("serverQueueBytes", &mut limits.server_queue_bytes, BYTES, findings);
     section.count("listItems", &mut limits.list_items, MANY, findings);
     section.count("listPages", &mut limits.list_pages, MANY, findings);
+    section.count("listBytes", &mut limits.list_bytes, BYTES, findings);
     section.count("pageSize", &mut limits.page_size, MANY, findings);
     section.count("privateConnections", &mut limits.private_connections, MANY, findings);
     section.count("parkedPerCaller", &mut limits.parked_per_caller, MANY, findings);

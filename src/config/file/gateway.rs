@@ -78,6 +78,8 @@ pub struct Limits {
     pub list_items: Option<u32>,
     /// Pages of one list of one server. Default 1000.
     pub list_pages: Option<u32>,
+    /// Bytes of the items of one list of one server. Default 64 MiB.
+    pub list_bytes: Option<u64>,
     /// Items on one page of a list to clients. Default 5000.
     pub page_size: Option<u32>,
     /// Connections of one server that belong to one session, caller or call each. Default 64.

@@ -140,6 +140,24 @@ async fn a_try_that_says_nothing_makes_room_for_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_try_that_reports_progress_closes_it_before_its_answer_and_is_judged_once() {
+    let breaker = breaker();
+    fail(&breaker, 3);
+    advance(Duration::from_secs(4)).await;
+    assert!(matches!(breaker.enter(), Entry::Probe));
+    let probe = breaker.probe(Box::new(Nobody));
+    assert!(refusal(&breaker).is_some());
+    probe.progress("{}");
+    assert!(passes(&breaker) && breaker.shown().is_none());
+    fail(&breaker, 3);
+    advance(Duration::from_secs(4)).await;
+    probe.answer(result());
+    assert!(breaker.shown().is_some(), "an old answer says nothing of what came after");
+    try_one(&breaker, result());
+    assert!(passes(&breaker));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_waiter_of_a_try_is_the_waiter() {
     let breaker = breaker();
     fail(&breaker, 3);

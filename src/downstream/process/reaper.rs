@@ -91,30 +91,42 @@ impl Drop for Entry {
 }
 
 impl Inner {
-    /// Writes a line. Should the reaper not be there, the gateway works on with a smaller promise.
+    /// Writes a line. A reaper that was ended is started again, with the whole list. Should that fail, the gateway works on
+    /// with a smaller promise.
     fn tell(&mut self, line: &str) {
-        if self.process.is_none() {
-            match start(&self.binary) {
-                Ok(process) => self.process = Some(process),
-                Err(error) => {
-                    tracing::warn!(%error, "the reaper cannot be started: children may outlive a killed gateway");
-                    return;
-                }
-            }
+        if self.process.is_some() && self.write(line).is_ok() {
+            return;
         }
+        self.end();
+        let told = start(&self.binary).and_then(|process| {
+            self.process = Some(process);
+            let entry = |group: &u32| format!("+ {group} {}\n", started_at(*group).unwrap_or_default());
+            let list: String = self.living.iter().map(entry).collect();
+            self.write(&list)?;
+            self.write(line)
+        });
+        if let Err(error) = told {
+            self.end();
+            tracing::warn!(%error, "the reaper cannot be started: children may outlive a killed gateway");
+        }
+    }
+
+    fn write(&mut self, text: &str) -> std::io::Result<()> {
         let pipe = self.process.as_mut().and_then(|process| process.stdin.as_mut());
-        if let Some(Err(error)) = pipe.map(|pipe| pipe.write_all(line.as_bytes())) {
-            tracing::warn!(%error, "the reaper is gone: children may outlive a killed gateway");
+        pipe.map_or(Ok(()), |pipe| pipe.write_all(text.as_bytes()))
+    }
+
+    fn end(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            drop(process.stdin.take());
+            let _ = process.wait();
         }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            drop(process.stdin.take());
-            let _ = process.wait();
-        }
+        self.end();
     }
 }
 

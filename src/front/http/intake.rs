@@ -11,6 +11,9 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::time::Duration;
 
+/// Most that is set aside for a body before it comes, in bytes.
+const ROOM: usize = 64 << 10;
+
 /// How much is read, and how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
@@ -44,7 +47,8 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
     if first.len() <= limit && body.is_end_stream() {
         return Ok(first);
     }
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(limit);
+    // What is announced need not come.
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(limit).min(ROOM);
     let mut bytes = BytesMut::with_capacity(first.len() + expected);
     bytes.extend_from_slice(&first);
     drop(first);

@@ -46,6 +46,7 @@ const SILENCE: Duration = Duration::from_secs(100);
 const STALL: Duration = Duration::from_secs(60);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+const UNREAD: &str = "the client did not read what was sent";
 /// How often the end of the last calls is looked for while draining.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
@@ -70,7 +71,11 @@ pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
         end = &mut reading => end,
         back = &mut writing => {
             written = Some(back);
-            Some((CloseCode::Policy, "the client did not read what was sent"))
+            Some((CloseCode::Policy, UNREAD))
+        }
+        () = outbox.cut() => {
+            session.cut_off(outbox.len());
+            Some((CloseCode::Policy, UNREAD))
         }
         // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
         () = closing.cancelled() => tokio::select! {

@@ -2,12 +2,16 @@
 //!
 //! It does not parse anything and never keeps content.
 
+use crate::config::MAX_FILE;
 use sha2::Digest as _;
 use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
 use std::fs::Metadata;
+use std::io;
 use std::io::ErrorKind;
+use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -61,7 +65,8 @@ impl Content {
     /// Reads one file. It blocks, but never on a pipe or a device.
     pub(super) fn read(file: &Path) -> Self {
         let bytes = file.metadata().and_then(|meta| match meta.is_file() {
-            true => std::fs::read(file),
+            true => bounded(file),
+            false if meta.is_dir() => Err(ErrorKind::IsADirectory.into()),
             false => Err(ErrorKind::InvalidInput.into()),
         });
         match bytes {
@@ -76,6 +81,16 @@ impl Content {
 
     pub(super) fn is_absent(self) -> bool {
         matches!(self, Self::Gone | Self::Empty)
+    }
+}
+
+/// The bytes of a file that could be used: of a longer one nobody wants to know more.
+fn bounded(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > MAX_FILE {
+        true => Err(ErrorKind::FileTooLarge.into()),
+        false => Ok(bytes),
     }
 }
 
