@@ -196,3 +196,45 @@ pub fn headers_of(http: &Http) -> Result<HeaderMap, String> {
     }
     Ok(headers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heads(url: &str, headers: &[(&'static str, &str)]) -> Heads {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
+        Heads::of(&Url::parse(url).unwrap(), &headers.collect())
+    }
+
+    #[test]
+    fn a_request_begins_with_the_address_and_the_headers_of_the_entry() {
+        let agent = format!("user-agent: {USER_AGENT}\r\n");
+        for (url, headers, expected) in [
+            ("http://h/", &[][..], format!("POST / HTTP/1.1\r\nhost: h\r\n{agent}")),
+            ("https://h:443/a?b=c d#e", &[], format!("POST /a?b=c%20d HTTP/1.1\r\nhost: h\r\n{agent}")),
+            (
+                "http://[::1]:8080/a",
+                &[("x", "1")],
+                format!("POST /a HTTP/1.1\r\nhost: [::1]:8080\r\n{agent}x: 1\r\n"),
+            ),
+            (
+                "http://h/",
+                &[("host", "other"), ("user-agent", "mine")],
+                "POST / HTTP/1.1\r\nhost: other\r\nuser-agent: mine\r\n".to_owned(),
+            ),
+        ] {
+            assert_eq!(String::from_utf8(heads(url, headers).post).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_header_of_the_entry_gives_way_to_that_of_an_argument() {
+        let heads = heads("http://h/", &[("mcp-param-region", "fixed"), ("x-own", "1")]);
+        let head = |marks: Marks| String::from_utf8(heads.with_yielding(&heads.post, &marks)).unwrap();
+        assert!(head(mark::plain()).ends_with("x-own: 1\r\nmcp-param-region: fixed\r\n"));
+        let said = [("Mcp-Param-Region".to_owned(), "eu".to_owned())];
+        assert!(head(mark::modern("tools/call", Some("t"), &said)).ends_with("x-own: 1\r\n"));
+    }
+}

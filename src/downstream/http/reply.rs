@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Longest body of an error that is read, in bytes.
 const ERROR_BYTES: usize = 64 * 1024;
+/// Most room that is made for a body before it comes.
+const ROOM: usize = 64 * 1024;
 
 /// A response, as far as its head tells.
 #[derive(Debug)]
@@ -269,7 +271,8 @@ async fn read_whole(response: &mut Response, limit: usize) -> Result<Vec<u8>, Br
     if announced.is_some_and(|length| length > limit) {
         return Err(too_long("a body", limit));
     }
-    let mut body = Vec::with_capacity(announced.unwrap_or(4096));
+    // What is announced and does not come costs nothing.
+    let mut body = Vec::with_capacity(announced.unwrap_or(4096).min(ROOM));
     while let Some(piece) = response.next().await.map_err(|why| cut(&why))? {
         if body.len() + piece.len() > limit {
             return Err(too_long("a body", limit));

@@ -93,7 +93,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<(Head, usize)>, NotHttp> {
         let length = match parsed {
             Ok(Status::Complete(length)) => length,
             Ok(Status::Partial) => return Ok(None),
-            Err(httparse::Error::TooManyHeaders) => return Err(NotHttp("it has too many headers")),
+            Err(httparse::Error::TooManyHeaders) => return Err(NotHttp("its message head is too large")),
             Err(_) => return Err(NotHttp("its head cannot be read")),
         };
         skipped += length;

@@ -248,7 +248,7 @@ fn closed() -> io::Error {
 }
 
 fn too_long() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "the head of its answer is too long")
+    io::Error::new(ErrorKind::InvalidData, "the message head is too large")
 }
 
 fn put_number(out: &mut Vec<u8>, mut number: usize) {
@@ -385,6 +385,6 @@ mod tests {
         socket.begin([b"GET / HTTP/1.1\r\n", b""], None);
         server.write_all(format!("HTTP/1.1 200 OK\r\na: {}", "x".repeat(HEAD)).as_bytes()).await.unwrap();
         let failure = poll_fn(|cx| socket.poll_head(cx)).await.unwrap_err();
-        assert!(failure.sent && failure.why.contains("too long"), "{failure:?}");
+        assert!(failure.sent && failure.why.contains("too large"), "{failure:?}");
     }
 }
