@@ -7,6 +7,7 @@ pub mod apply;
 pub mod watch;
 
 use crate::config;
+use crate::config::LoadError;
 use crate::config::Loaded;
 use crate::config::environment::Environment;
 use crate::config::problem::Severity;
@@ -17,6 +18,7 @@ use crate::reload::watch::Tick;
 use crate::reload::watch::Watch;
 use crate::reload::watch::WatchHandle;
 use crate::telemetry::event;
+use crate::wire::guard::guarded;
 use std::path::Path;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
@@ -57,7 +59,7 @@ impl Follower {
             };
             match tick {
                 Tick::Changed(digest) => {
-                    self.reload(&gateway);
+                    guarded("a changed file", || self.reload(&gateway));
                     self.watch.acknowledge(&digest);
                 }
                 Tick::Empty => self.absent(&gateway, "is empty"),
@@ -82,6 +84,10 @@ impl Follower {
                 }
             }
             Err(error) => {
+                if let LoadError::Invalid { extra_files, .. } = &error {
+                    // Mending one of them may be all it takes.
+                    self.watch.set_extra_files(extra_files.clone());
+                }
                 event::config_refused(gateway.metrics(), error.problems(), &error);
                 let mut problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
                 if problems.is_empty() {

@@ -84,7 +84,7 @@ pub(super) enum State {
     Starting { waiting: Vec<ParkedCall>, since: Instant },
     Ready(Ready),
     Failed { lost: Lost, reason: Arc<str>, until: Instant },
-    Draining { link: Option<Arc<dyn Link>> },
+    Draining(Option<Ready>),
 }
 
 impl State {
@@ -143,7 +143,7 @@ impl ServerHandle {
     pub fn era(&self) -> Era {
         match &*self.lock() {
             State::Ready(ready) => ready.link.era(),
-            State::Draining { link: Some(link) } => link.era(),
+            State::Draining(Some(ready)) => ready.link.era(),
             _ => self.lists().map_or(Era::Legacy, |lists| lists.era),
         }
     }
@@ -188,7 +188,7 @@ impl ServerHandle {
         let (found, link) = match &mut *self.lock() {
             State::Starting { waiting, .. } => (take_parked(waiting, owner, call), None),
             State::Ready(ready) => (None, Some(Arc::clone(&ready.link))),
-            State::Draining { link } => (None, link.clone()),
+            State::Draining(ready) => (None, ready.as_ref().map(|ready| Arc::clone(&ready.link))),
             State::Idle | State::Failed { .. } => (None, None),
         };
         if let Some(parked) = found {
@@ -206,7 +206,7 @@ impl ServerHandle {
             State::Failed { until, .. } => *until <= Instant::now(),
             State::Starting { since, .. } => return Some(*since),
             State::Ready(ready) => return Some(ready.since),
-            State::Draining { .. } => false,
+            State::Draining(_) => false,
         };
         if start {
             *state = State::starting(Vec::new());
@@ -273,7 +273,7 @@ impl ServerHandle {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        matches!(&*self.lock(), State::Failed { .. } | State::Draining { .. })
+        matches!(&*self.lock(), State::Failed { .. } | State::Draining(_))
     }
 
     /// True while it is not started again, because that failed a moment ago.
@@ -308,7 +308,7 @@ impl ServerHandle {
                 let left = until.duration_since(Instant::now()).as_secs_f32().max(0.1);
                 Lost::NotStarted(format!("{reason}; it is tried again on a call in {left:.1} s").into())
             }
-            State::Draining { .. } => {
+            State::Draining(_) => {
                 Lost::NotSent("is being stopped; it left the file or the gateway ends".into())
             }
             State::Idle | State::Ready(_) | State::Failed { .. } => {

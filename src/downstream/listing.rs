@@ -25,7 +25,7 @@ impl ServerHandle {
         match &*self.shared().lock() {
             State::Starting { since, .. } => Some(*since),
             State::Ready(ready) => Some(ready.since),
-            State::Idle | State::Failed { .. } | State::Draining { .. } => None,
+            State::Idle | State::Failed { .. } | State::Draining(_) => None,
         }
     }
 

@@ -161,7 +161,7 @@ impl Shared {
                 return false;
             }
             if !matches!(&*state, State::Starting { .. }) {
-                *state = State::Draining { link: None };
+                *state = State::Draining(None);
             }
         }
         let open = table.as_mut().map(|table| &mut table.open);

@@ -196,10 +196,11 @@ impl ServerHandle {
                 let left = until.saturating_duration_since(Instant::now());
                 status.retry_secs = Some(ceiling(left));
             }
-            State::Draining { link } => {
+            State::Draining(ready) => {
                 status.state = "draining";
-                status.in_flight = link.as_ref().map_or(0, |link| link.pending().len());
-                status.era = link.as_ref().map(|link| link.era());
+                let Some(ready) = ready else { return };
+                (status.pid, status.era) = (ready.pid, Some(ready.link.era()));
+                status.in_flight = ready.link.pending().len();
             }
         }
     }

@@ -378,19 +378,20 @@ impl ServerTask {
 
     /// Calls in flight have until `drain` to finish; then everything ends.
     async fn drain(&self, link: Arc<dyn Link>, mut lifeline: Box<dyn Lifeline>, drain: Duration) {
-        self.shared.set(State::Draining { link: Some(Arc::clone(&link)) });
+        let ready = Ready { link: Arc::clone(&link), pid: lifeline.pid(), since: Instant::now() };
+        self.shared.set(State::Draining(Some(ready)));
         self.shared.history.rests("it left the file or was changed there, or the gateway ends");
         tokio::select! {
             _ = timeout(drain, finish(&*link, &self.shared.breaker)) => {}
             _ = lifeline.ended() => {}
         }
         lifeline.stop(self.entry().stop).await;
-        self.shared.set(State::Draining { link: None });
+        self.shared.set(State::Draining(None));
         event::server_stopped(&self.around.metrics, &self.shared.name, "retired", &"as asked");
     }
 
     fn refuse_waiting(&self, why: &str) {
-        let before = self.shared.set(State::Draining { link: None });
+        let before = self.shared.set(State::Draining(None));
         answer_waiting(before, &Lost::NotSent(why.into()));
     }
 }

@@ -348,3 +348,20 @@ fn a_call_that_waits_for_a_start_is_answered_by_the_server_it_was_made_to() {
     assert_eq!(client.answer(&id).text(), "1");
     eventually("the changed one runs", || conf.spawns("a") == 3);
 }
+
+#[test]
+fn a_refused_file_is_read_again_when_a_file_that_it_names_is_mended() {
+    let conf = TempConf::new();
+    conf.write(&version(&conf, "one"));
+    let client = conf.legacy();
+    lists(&client, &["one__pid"]);
+    let token = conf.dir().join("token");
+    std::fs::write(&token, "short").expect("a file");
+    let mut config = version(&conf, "two");
+    config["gateway"] = json!({ "http": { "bearerTokens": [format!("${{file:{}}}", token.display())] } });
+    conf.write(&config);
+    eventually("it is refused", || client.stderr().contains("configuration refused"));
+    lists(&client, &["one__pid"]);
+    std::fs::write(&token, "a-token-that-is-long-enough").expect("a file");
+    lists(&client, &["two__pid"]);
+}

@@ -203,8 +203,9 @@ fn a_server_that_left_the_file_is_shown_while_it_finishes_its_calls() {
     let gateway = Gateway::on(&conf).http();
     let client = gateway.legacy();
     client.call("b__pid", json!({})).result();
+    let pid = client.call("a__pid", json!({})).text().to_owned();
     let slow = client.begin("tools/call", json!({ "name": "a__sleep", "arguments": { "ms": 1500 } }));
-    eventually("the call runs", || conf.ledger("call", "a").len() == 1);
+    eventually("the call runs", || conf.ledger("call", "a").len() == 2);
     conf.write(&servers([("b", conf.fake("b"))]));
     let mut leaving = Value::Null;
     eventually("it leaves", || {
@@ -212,6 +213,7 @@ fn a_server_that_left_the_file_is_shown_while_it_finishes_its_calls() {
         leaving["state"] == "draining"
     });
     assert_eq!((&leaving["name"], number(&leaving, "/inFlight")), (&json!("a"), 1));
+    assert_eq!(leaving["pid"].to_string(), pid, "its process lives");
     assert!(text(&leaving, "/reason").contains("left the file"), "{leaving:#}");
     assert_eq!(slow.head().answer().text(), "slept");
     eventually("nothing is held", || {

@@ -21,7 +21,7 @@ impl Shared {
         let lost = Lost::NotStarted(format!("server `{}` {reason}", self.name).into());
         let until = Instant::now() + AFTER_A_BUG;
         let before = self.set(State::Failed { lost: lost.clone(), reason: Arc::clone(&reason), until });
-        if let State::Ready(Ready { link, .. }) | State::Draining { link: Some(link) } = &before {
+        if let State::Ready(Ready { link, .. }) | State::Draining(Some(Ready { link, .. })) = &before {
             for waiter in link.pending().close(&reason) {
                 waiter.answer(Answer::Lost(Lost::Closed(Arc::clone(&reason))));
             }
