@@ -1,4 +1,4 @@
-//! The connector of the binary: a child for a command, a pooled HTTP client or a WebSocket for a URL.
+//! The connector of the binary: a child for a command, HTTP or a WebSocket for a URL.
 
 use crate::config::model::Transport;
 use crate::config::model::Wire;

@@ -5,8 +5,11 @@
 //! here.
 
 pub mod client;
+mod crew;
+mod direct;
 pub mod endpoint;
 mod era;
+mod failure;
 pub mod found;
 mod link;
 mod listen;
@@ -14,6 +17,7 @@ mod mark;
 pub mod old;
 mod parcel;
 pub mod reply;
+mod response;
 mod resume;
 mod roots;
 mod session;

@@ -20,12 +20,14 @@ pub fn guarded(what: &'static str, work: impl FnOnce()) {
 }
 
 /// Runs `work` to its end; `None` when it panicked, which is logged.
-pub async fn unharmed<T>(what: &'static str, work: impl Future<Output = T>) -> Option<T> {
-    let end = AssertUnwindSafe(work).catch_unwind().await;
-    if end.is_err() {
-        tracing::error!(what, "a bug: this was given up");
-    }
-    end.ok()
+pub fn unharmed<T>(what: &'static str, work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+    // No `async fn`: it would hold the work twice.
+    AssertUnwindSafe(work).catch_unwind().map(move |end| {
+        if end.is_err() {
+            tracing::error!(what, "a bug: this was given up");
+        }
+        end.ok()
+    })
 }
 
 /// Runs work that never ends, again should it panic: what it does for everybody must go on.

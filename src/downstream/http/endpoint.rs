@@ -5,17 +5,23 @@
 use crate::config::model::Http;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::http::client::HttpClient;
+use crate::downstream::http::client::USER_AGENT;
+use crate::downstream::http::client::Way;
+use crate::downstream::http::failure::Failure;
 use crate::downstream::http::mark;
+use crate::downstream::http::mark::Marks;
+use crate::downstream::http::response::Response;
 use crate::name::ServerName;
 use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::header;
+use http::header::HOST;
 use reqwest::Client;
-use reqwest::Method;
-use reqwest::Response;
 use reqwest::Url;
-use reqwest::header::HeaderMap;
-use reqwest::header::HeaderName;
-use reqwest::header::HeaderValue;
-use std::error::Error;
+use std::fmt;
 
 /// Where a server is, and how it is spoken to.
 #[derive(Debug)]
@@ -24,18 +30,19 @@ pub struct Endpoint {
     pub server: ServerName,
     /// Bounds of what is sent and read.
     pub limits: LinkLimits,
-    client: Client,
+    way: Way,
     url: Url,
     headers: HeaderMap,
+    heads: Heads,
 }
 
-/// The network failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What it said, without the address.
-    pub why: String,
-    /// True when the request may have reached the server.
-    pub sent: bool,
+/// How requests begin, written once: the request line and the headers of the entry.
+struct Heads {
+    post: Vec<u8>,
+    get: Vec<u8>,
+    delete: Vec<u8>,
+    /// Headers of the entry that give way to one of the same name in a request.
+    yielding: HeaderMap,
 }
 
 impl Endpoint {
@@ -52,15 +59,15 @@ impl Endpoint {
         let url =
             Url::parse(&http.url.value).map_err(|error| format!("its `url` cannot be read: {error}"))?;
         let headers = headers_of(http)?;
-        let client = client.towards(&url).clone();
-        Ok(Self { server: server.clone(), limits, client, url, headers })
+        let (way, heads) = (client.way_to(&url), Heads::of(&url, &headers));
+        Ok(Self { server: server.clone(), limits, way, url, headers, heads })
     }
 
     /// Sends one message.
     ///
     /// # Errors
     /// [`Failure`] when no answer came; an answer with any status is an answer.
-    pub async fn post(&self, marks: HeaderMap, body: Bytes) -> Result<Response, Failure> {
+    pub async fn post(&self, marks: Marks, body: &Bytes) -> Result<Response, Failure> {
         self.send(Method::POST, marks, Some(body)).await
     }
 
@@ -73,15 +80,16 @@ impl Endpoint {
     /// The same with another address, which has the same origin: the headers go there too.
     #[must_use]
     pub fn at(&self, url: Url) -> Self {
-        let (server, headers) = (self.server.clone(), self.headers.clone());
-        Self { server, limits: self.limits, client: self.client.clone(), url, headers }
+        let (server, way, headers) = (self.server.clone(), self.way.clone(), self.headers.clone());
+        let heads = Heads::of(&url, &headers);
+        Self { server, limits: self.limits, way, url, headers, heads }
     }
 
     /// Opens a stream, or asks to.
     ///
     /// # Errors
     /// [`Failure`] when no answer came.
-    pub async fn get(&self, marks: HeaderMap) -> Result<Response, Failure> {
+    pub async fn get(&self, marks: Marks) -> Result<Response, Failure> {
         self.send(Method::GET, marks, None).await
     }
 
@@ -89,18 +97,82 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Failure`] when no answer came.
-    pub async fn delete(&self, marks: HeaderMap) -> Result<Response, Failure> {
+    pub async fn delete(&self, marks: Marks) -> Result<Response, Failure> {
         self.send(Method::DELETE, marks, None).await
     }
 
-    async fn send(&self, method: Method, marks: HeaderMap, body: Option<Bytes>) -> Result<Response, Failure> {
-        let mut headers = self.headers.clone();
-        headers.extend(marks);
-        let mut request = self.client.request(method, self.url.clone()).headers(headers);
-        if let Some(body) = body {
-            request = request.body(body);
+    async fn send(&self, method: Method, marks: Marks, body: Option<&Bytes>) -> Result<Response, Failure> {
+        let direct = match &self.way {
+            Way::Direct(direct) => direct,
+            Way::Client(client) => return Box::pin(self.send_with(client, method, marks, body)).await,
+        };
+        let head = match method {
+            Method::POST => &self.heads.post,
+            Method::GET => &self.heads.get,
+            _ => &self.heads.delete,
+        };
+        if self.heads.yielding.is_empty() {
+            return direct.ask([head, marks.lines()], body).await.map(Response::from);
         }
-        request.send().await.map_err(|error| Failure::of(&error))
+        let head = self.heads.with_yielding(head, &marks);
+        direct.ask([&head, marks.lines()], body).await.map(Response::from)
+    }
+
+    async fn send_with(
+        &self,
+        client: &Client,
+        method: Method,
+        marks: Marks,
+        body: Option<&Bytes>,
+    ) -> Result<Response, Failure> {
+        let mut headers = self.headers.clone();
+        headers.extend(marks.map());
+        let mut request = client.request(method, self.url.clone()).headers(headers);
+        if let Some(body) = body {
+            request = request.body(Bytes::clone(body));
+        }
+        request.send().await.map(Response::from).map_err(|error| Failure::of(&error))
+    }
+}
+
+impl Heads {
+    fn of(url: &Url, headers: &HeaderMap) -> Self {
+        let (yielding, headers): (HeaderMap, HeaderMap) = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .partition(|(name, _)| mark::is_param(name));
+        let mut lines = url.path().as_bytes().to_vec();
+        if let Some(query) = url.query() {
+            lines.push(b'?');
+            lines.extend_from_slice(query.as_bytes());
+        }
+        lines.extend_from_slice(b" HTTP/1.1\r\n");
+        let mut put = |name: &str, value: &[u8]| mark::put(&mut lines, name, value);
+        if !headers.contains_key(HOST) {
+            let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+            put("host", format!("{}{port}", url.host_str().unwrap_or_default()).as_bytes());
+        }
+        if !headers.contains_key(header::USER_AGENT) {
+            put("user-agent", USER_AGENT.as_bytes());
+        }
+        headers.iter().for_each(|(name, value)| put(name.as_str(), value.as_bytes()));
+        let after = |verb: &[u8]| [verb, &lines].concat();
+        Self { post: after(b"POST "), get: after(b"GET "), delete: after(b"DELETE "), yielding }
+    }
+
+    fn with_yielding(&self, head: &[u8], marks: &Marks) -> Vec<u8> {
+        let (mut head, said) = (head.to_vec(), marks.map());
+        for (name, value) in self.yielding.iter().filter(|(name, _)| !said.contains_key(*name)) {
+            mark::put(&mut head, name.as_str(), value.as_bytes());
+        }
+        head
+    }
+}
+
+/// They may hold secrets.
+impl fmt::Debug for Heads {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("***")
     }
 }
 
@@ -125,19 +197,44 @@ pub fn headers_of(http: &Http) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-impl Failure {
-    /// What `error` says. Its own text would show the address.
-    #[must_use]
-    pub fn of(error: &reqwest::Error) -> Self {
-        let sent = !(error.is_connect() || error.is_builder());
-        if error.is_timeout() && !sent {
-            return Self { why: "no connection came about in time".into(), sent };
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heads(url: &str, headers: &[(&'static str, &str)]) -> Heads {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
+        Heads::of(&Url::parse(url).unwrap(), &headers.collect())
+    }
+
+    #[test]
+    fn a_request_begins_with_the_address_and_the_headers_of_the_entry() {
+        let agent = format!("user-agent: {USER_AGENT}\r\n");
+        for (url, headers, expected) in [
+            ("http://h/", &[][..], format!("POST / HTTP/1.1\r\nhost: h\r\n{agent}")),
+            ("https://h:443/a?b=c d#e", &[], format!("POST /a?b=c%20d HTTP/1.1\r\nhost: h\r\n{agent}")),
+            (
+                "http://[::1]:8080/a",
+                &[("x", "1")],
+                format!("POST /a HTTP/1.1\r\nhost: [::1]:8080\r\n{agent}x: 1\r\n"),
+            ),
+            (
+                "http://h/",
+                &[("host", "other"), ("user-agent", "mine")],
+                "POST / HTTP/1.1\r\nhost: other\r\nuser-agent: mine\r\n".to_owned(),
+            ),
+        ] {
+            assert_eq!(String::from_utf8(heads(url, headers).post).unwrap(), expected);
         }
-        let mut deepest: Option<&dyn Error> = error.source();
-        while let Some(source) = deepest.and_then(Error::source) {
-            deepest = Some(source);
-        }
-        let why = deepest.map_or_else(|| "the request failed".to_owned(), ToString::to_string);
-        Self { why, sent }
+    }
+
+    #[test]
+    fn a_header_of_the_entry_gives_way_to_that_of_an_argument() {
+        let heads = heads("http://h/", &[("mcp-param-region", "fixed"), ("x-own", "1")]);
+        let head = |marks: Marks| String::from_utf8(heads.with_yielding(&heads.post, &marks)).unwrap();
+        assert!(head(mark::plain()).ends_with("x-own: 1\r\nmcp-param-region: fixed\r\n"));
+        let said = [("Mcp-Param-Region".to_owned(), "eu".to_owned())];
+        assert!(head(mark::modern("tools/call", Some("t"), &said)).ends_with("x-own: 1\r\n"));
     }
 }

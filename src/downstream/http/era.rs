@@ -8,8 +8,9 @@ use crate::config::model::Server;
 use crate::downstream::connect::Greeting;
 use crate::downstream::error::StartError;
 use crate::downstream::http::endpoint::Endpoint;
-use crate::downstream::http::endpoint::Failure;
+use crate::downstream::http::failure::Failure;
 use crate::downstream::http::mark;
+use crate::downstream::http::mark::Marks;
 use crate::downstream::http::reply;
 use crate::downstream::http::reply::Broken;
 use crate::downstream::http::reply::Refusal;
@@ -29,9 +30,8 @@ use crate::wire::message::Message;
 use crate::wire::message::Outcome;
 use crate::wire::message::read_text;
 use bytes::Bytes;
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
-use reqwest::header::HeaderValue;
+use http::HeaderValue;
+use http::StatusCode;
 use serde_json::value::RawValue;
 use std::time::Duration;
 
@@ -177,7 +177,7 @@ fn open(raw: &str, session: Option<HeaderValue>) -> Result<(Greeting, Stamp), St
 
 async fn confirm(endpoint: &Endpoint, stamp: &Stamp) -> Result<(), StartError> {
     let body = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-    let response = endpoint.post(mark::legacy(stamp), body.into()).await;
+    let response = endpoint.post(mark::legacy(stamp), &Bytes::from_static(body.as_bytes())).await;
     let response = response.map_err(|failure| out_of_reach(endpoint, failure.why))?;
     if let Reply::Refused(refusal) = Reply::of(response, endpoint.limits.message_bytes).await {
         // Servers that refuse it serve requests all the same.
@@ -208,21 +208,21 @@ pub async fn is_still_modern(endpoint: &Endpoint) -> bool {
 }
 
 /// The result of a request with the id [`ID`], when there is one.
-pub async fn result_of(endpoint: &Endpoint, marks: HeaderMap, body: Vec<u8>) -> Option<String> {
+pub async fn result_of(endpoint: &Endpoint, marks: Marks, body: Vec<u8>) -> Option<String> {
     match send(endpoint, marks, body.into()).await {
         Ok(Answer { heard: Heard::Result(raw), .. }) => Some(raw),
         _ => None,
     }
 }
 
-async fn ask(endpoint: &Endpoint, marks: HeaderMap, method: &str, params: &str) -> Result<Answer, Failure> {
+async fn ask(endpoint: &Endpoint, marks: Marks, method: &str, params: &str) -> Result<Answer, Failure> {
     let body = format!(r#"{{"jsonrpc":"2.0","id":{ID},"method":"{method}","params":{params}}}"#);
     send(endpoint, marks, body.into()).await
 }
 
-async fn send(endpoint: &Endpoint, marks: HeaderMap, body: Bytes) -> Result<Answer, Failure> {
-    let response = endpoint.post(marks, body).await?;
-    let (session, status) = (response.headers().get(mark::SESSION).cloned(), response.status());
+async fn send(endpoint: &Endpoint, marks: Marks, body: Bytes) -> Result<Answer, Failure> {
+    let response = endpoint.post(marks, &body).await?;
+    let (session, status) = (response.session().cloned(), response.status);
     let depth = endpoint.limits.depth;
     let heard = match Reply::of(response, endpoint.limits.message_bytes).await {
         Reply::Refused(mut refusal) => {

@@ -1,18 +1,19 @@
-//! The sending side of a connection: one task per message, so that nothing here waits.
+//! The sending side of a connection: tasks send what it is given, so that nothing here waits.
 //!
 //! It does not know what is said on the way: that is `talk.rs`.
 
+use crate::downstream::http::crew::Crew;
+use crate::downstream::http::crew::Job;
 use crate::downstream::http::listen;
+use crate::downstream::http::parcel::Asked;
 use crate::downstream::http::parcel::Parcel;
 use crate::downstream::http::parcel::Weight;
 use crate::downstream::http::session::Session;
-use crate::downstream::http::talk::Asked;
 use crate::downstream::http::talk::Talk;
 use crate::downstream::link::Link;
 use crate::downstream::request::Request;
 use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
-use crate::wire::guard::unharmed;
 use crate::wire::members::write_string;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
@@ -22,16 +23,10 @@ use crate::wire::pending::Patience;
 use crate::wire::pending::Pending;
 use crate::wire::pending::Waiter;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 use tokio::task::JoinSet;
 
 const CANCELLED: &str = "notifications/cancelled";
@@ -39,20 +34,9 @@ const CANCELLED: &str = "notifications/cancelled";
 /// A connection to one server over HTTP.
 pub struct HttpLink {
     talk: Arc<Talk>,
-    running: Arc<Running>,
+    crew: Arc<Crew>,
     waiting: Arc<AtomicUsize>,
     me: Weak<Self>,
-}
-
-/// The tasks of a connection; those of calls can be ended one by one.
-#[derive(Default)]
-struct Running(Mutex<Table>);
-
-#[derive(Default)]
-struct Table {
-    tasks: JoinSet<()>,
-    calls: HashMap<u64, AbortHandle>,
-    closed: bool,
 }
 
 impl HttpLink {
@@ -62,13 +46,13 @@ impl HttpLink {
         let talk = Arc::new(talk);
         let link = Arc::new_cyclic(|me| Self {
             talk: Arc::clone(&talk),
-            running: Arc::default(),
+            crew: Arc::default(),
             waiting: Arc::default(),
             me: Weak::clone(me),
         });
         if talk.session.is_some() {
             let me: Weak<dyn Link> = Arc::<Self>::downgrade(&link);
-            link.running.start(None, listen::listen(talk, me));
+            link.crew.start(listen::listen(talk, me));
         }
         link
     }
@@ -82,15 +66,10 @@ impl HttpLink {
     /// Ends everything at once: who waits is told why, and tasks are aborted. They are returned to be waited for.
     pub fn close(&self, why: &str) -> JoinSet<()> {
         self.talk.end(&Arc::from(why));
-        let mut table = self.running.lock();
-        table.closed = true;
-        table.calls.clear();
-        let mut tasks = std::mem::take(&mut table.tasks);
-        tasks.abort_all();
-        tasks
+        self.crew.close()
     }
 
-    fn parcel(&self, method: &str, target: Option<&str>, body: Vec<u8>) -> Result<Parcel, String> {
+    fn parcel(&self, method: &str, target: Option<&str>, body: Vec<u8>) -> Result<Box<Parcel>, String> {
         let limits = self.talk.endpoint.limits;
         if body.len() > limits.message_bytes {
             return Err(format!("the request has more than {} bytes", limits.message_bytes));
@@ -99,34 +78,17 @@ impl HttpLink {
             return Err(format!("more than {} bytes wait for it already", limits.queue_bytes));
         };
         let (method, target) = (method.to_owned(), target.map(str::to_owned));
-        Ok(Parcel { method, target, params: Vec::new(), body: body.into(), weight })
+        Ok(Box::new(Parcel { method, target, params: Vec::new(), body: body.into(), weight }))
     }
 
     fn tell(&self, method: &str, body: Vec<u8>) {
         match self.parcel(method, None, body) {
             Ok(parcel) => {
                 let talk = Arc::clone(&self.talk);
-                self.running.start(None, async move { talk.tell(parcel).await });
+                self.crew.start(async move { talk.tell(parcel).await });
             }
             Err(why) => tracing::debug!(server = %self.talk.endpoint.server, method, why, "not sent"),
         }
-    }
-
-    fn start_call(&self, link: Arc<dyn Link>, asked: Asked, parcel: Parcel) {
-        let (talk, running) = (Arc::clone(&self.talk), Arc::downgrade(&self.running));
-        self.running.start(Some(asked.id), async move {
-            if unharmed("a call", talk.call(&link, asked, parcel)).await.is_none() {
-                talk.give_up(
-                    asked.id,
-                    Lost::Closed(
-                        "sent what this gateway failed to read; this is a bug in the gateway".into(),
-                    ),
-                );
-            }
-            if let Some(running) = running.upgrade() {
-                running.lock().calls.remove(&asked.id);
-            }
-        });
     }
 }
 
@@ -155,9 +117,9 @@ impl Link for HttpLink {
         let mut body = Vec::with_capacity(256 + request.params.raw().len());
         request.write(&mut body, self.talk.era, id);
         match self.parcel(request.method, request.target, body) {
-            Ok(parcel) => {
-                let parcel = Parcel { params: repeated(request), ..parcel };
-                self.start_call(link, Asked { id, owner }, parcel);
+            Ok(mut parcel) => {
+                parcel.params = repeated(request);
+                self.crew.call(&self.talk, Job { link, asked: Asked { id, owner }, parcel });
             }
             Err(why) => {
                 if let Some(waiter) = self.talk.pending.take(id) {
@@ -177,10 +139,7 @@ impl Link for HttpLink {
 
     /// The response stream is closed; that is how a modern server is told. A legacy one is told in words.
     fn abandon(&self, id: u64, reason: &str) {
-        let running = self.running.lock().calls.remove(&id);
-        let Some(running) = running else { return };
-        running.abort();
-        if self.talk.era == Era::Legacy {
+        if self.crew.abort(id) && self.talk.era == Era::Legacy {
             let mut params = format!(r#"{{"requestId":{id},"reason":"#).into_bytes();
             write_string(&mut params, reason);
             params.push(b'}');
@@ -223,23 +182,4 @@ fn repeated(request: &Request<'_>) -> Vec<(String, String)> {
     let arguments = request.params.get("arguments");
     let said = |header: &ParamHeader| Some((header.name().to_owned(), header.value(arguments)?));
     request.param_headers.iter().filter_map(said).collect()
-}
-
-impl Running {
-    /// Starts a task; after the end nothing is started any more.
-    fn start(&self, call: Option<u64>, task: impl Future<Output = ()> + Send + 'static) {
-        let mut table = self.lock();
-        if table.closed {
-            return;
-        }
-        while table.tasks.try_join_next().is_some() {}
-        let running = table.tasks.spawn(task);
-        if let Some(id) = call {
-            table.calls.insert(id, running);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -8,11 +8,11 @@ use crate::downstream::http::session::Stamp;
 use crate::protocol::version::NEWEST_MODERN;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::ACCEPT;
-use reqwest::header::CONTENT_TYPE;
-use reqwest::header::HeaderMap;
-use reqwest::header::HeaderName;
-use reqwest::header::HeaderValue;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header::ACCEPT;
+use http::header::CONTENT_TYPE;
 use std::borrow::Cow;
 
 /// The revision of a request.
@@ -24,52 +24,93 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const ANY: HeaderValue = HeaderValue::from_static("*/*");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const SENTINEL: (&str, &str) = ("=?base64?", "?=");
 
+/// Headers that the protocol sets, as lines that are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks(Vec<u8>);
+
+impl Marks {
+    fn new(accept: &HeaderValue) -> Self {
+        let mut marks = Self(Vec::with_capacity(384));
+        marks.put(&ACCEPT, accept.as_bytes());
+        marks
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn lines(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The same, as a map.
+    #[must_use]
+    pub fn map(&self) -> HeaderMap {
+        let lines = self.0.split(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\r"));
+        let pair = |line: &[u8]| {
+            let colon = memchr::memchr(b':', line)?;
+            let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+            Some((name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii_start()).ok()?))
+        };
+        lines.filter_map(pair).collect()
+    }
+
+    fn put(&mut self, name: &HeaderName, value: &[u8]) {
+        put(&mut self.0, name.as_str(), value);
+    }
+
+    fn put_stamp(&mut self, stamp: &Stamp) {
+        self.put(&VERSION, stamp.version.as_bytes());
+        if let Some(id) = &stamp.id {
+            self.put(&SESSION, id.as_bytes());
+        }
+    }
+}
+
 /// The headers of a POST outside any session.
 #[must_use]
-pub fn plain() -> HeaderMap {
-    let mut marks = HeaderMap::with_capacity(12);
-    marks.insert(ACCEPT, BOTH);
-    marks.insert(CONTENT_TYPE, JSON);
+pub fn plain() -> Marks {
+    let mut marks = Marks::new(&BOTH);
+    marks.put(&CONTENT_TYPE, JSON.as_bytes());
     marks
 }
 
 /// The headers of a GET that opens a stream outside any session.
 #[must_use]
-pub fn streaming() -> HeaderMap {
-    HeaderMap::from_iter([(ACCEPT, EVENTS)])
+pub fn streaming() -> Marks {
+    Marks::new(&EVENTS)
 }
 
 /// The headers of a legacy POST.
 #[must_use]
-pub fn legacy(stamp: &Stamp) -> HeaderMap {
+pub fn legacy(stamp: &Stamp) -> Marks {
     let mut marks = plain();
-    put_stamp(&mut marks, stamp);
+    marks.put_stamp(stamp);
     marks
 }
 
 /// The headers of a modern POST of `method`; `target` is the tool, the prompt, the URI or the task it is about, `params`
 /// are the arguments that headers repeat.
 #[must_use]
-pub fn modern(method: &str, target: Option<&str>, params: &[(String, String)]) -> HeaderMap {
+pub fn modern(method: &str, target: Option<&str>, params: &[(String, String)]) -> Marks {
     let mut marks = plain();
-    marks.insert(VERSION, HeaderValue::from_static(NEWEST_MODERN));
-    marks.insert(METHOD, value_of(method));
+    marks.put(&VERSION, NEWEST_MODERN.as_bytes());
+    marks.put(&METHOD, encoded(method).as_bytes());
     if let Some(target) = target
         && matches!(
             method,
             "tools/call" | "prompts/get" | "resources/read" | "tasks/get" | "tasks/update" | "tasks/cancel"
         )
     {
-        marks.insert(NAME, value_of(target));
+        marks.put(&NAME, encoded(target).as_bytes());
     }
     for (name, value) in params {
         // The rules for annotations leave only names that a header can have.
         if let Ok(name) = HeaderName::try_from(name.as_str()) {
-            marks.insert(name, value_of(value));
+            marks.put(&name, encoded(value).as_bytes());
         }
     }
     marks
@@ -77,22 +118,34 @@ pub fn modern(method: &str, target: Option<&str>, params: &[(String, String)]) -
 
 /// The headers of the GET that opens the stream of a session, going on after the event `last`.
 #[must_use]
-pub fn listening(stamp: &Stamp, last: Option<&str>) -> HeaderMap {
-    let mut marks = HeaderMap::with_capacity(8);
-    marks.insert(ACCEPT, EVENTS);
-    put_stamp(&mut marks, stamp);
+pub fn listening(stamp: &Stamp, last: Option<&str>) -> Marks {
+    let mut marks = streaming();
+    marks.put_stamp(stamp);
     if let Some(last) = last.and_then(|id| HeaderValue::from_str(id).ok()) {
-        marks.insert(LAST_EVENT, last);
+        marks.put(&LAST_EVENT, last.as_bytes());
     }
     marks
 }
 
 /// The headers of the DELETE that ends a session.
 #[must_use]
-pub fn ending(stamp: &Stamp) -> HeaderMap {
-    let mut marks = HeaderMap::with_capacity(8);
-    put_stamp(&mut marks, stamp);
+pub fn ending(stamp: &Stamp) -> Marks {
+    let mut marks = Marks::new(&ANY);
+    marks.put_stamp(stamp);
     marks
+}
+
+/// Adds one line. `value` holds no line break: it comes from a [`HeaderValue`] or was encoded.
+pub fn put(lines: &mut Vec<u8>, name: &str, value: &[u8]) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        lines.extend_from_slice(part);
+    }
+}
+
+/// True for headers that repeat an argument.
+#[must_use]
+pub fn is_param(name: &HeaderName) -> bool {
+    name.as_str().starts_with("mcp-param-")
 }
 
 /// True for headers that an entry cannot set, because they belong to the protocol or to the framing of HTTP.
@@ -100,17 +153,6 @@ pub fn ending(stamp: &Stamp) -> HeaderMap {
 pub fn is_reserved(name: &HeaderName) -> bool {
     let framing = ["accept", "connection", "content-length", "content-type", "transfer-encoding", "upgrade"];
     [VERSION, SESSION, METHOD, NAME, LAST_EVENT].contains(name) || framing.contains(&name.as_str())
-}
-
-fn put_stamp(marks: &mut HeaderMap, stamp: &Stamp) {
-    marks.insert(VERSION, stamp.version.clone());
-    if let Some(id) = &stamp.id {
-        marks.insert(SESSION, id.clone());
-    }
-}
-
-fn value_of(text: &str) -> HeaderValue {
-    HeaderValue::from_str(&encoded(text)).expect("what is encoded is visible ASCII")
 }
 
 /// `text` as it may stand in a header: itself, or `=?base64?…?=` when it could not be read back otherwise.
@@ -145,13 +187,13 @@ mod tests {
 
     #[test]
     fn only_some_methods_name_their_target() {
-        let name = |method| modern(method, Some("x"), &[]).get(NAME).is_some();
+        let name = |method| modern(method, Some("x"), &[]).map().get(NAME).is_some();
         assert!(name("tools/call") && name("prompts/get") && name("resources/read"));
         assert!(name("tasks/get") && name("tasks/update") && name("tasks/cancel"));
         assert!(!name("completion/complete") && !name("tools/list"));
-        assert_eq!(modern("tools/list", None, &[])[METHOD], "tools/list");
-        assert_eq!(modern("tools/list", None, &[])[VERSION], "2026-07-28");
+        assert_eq!(modern("tools/list", None, &[]).map()[METHOD], "tools/list");
+        assert_eq!(modern("tools/list", None, &[]).map()[VERSION], "2026-07-28");
         let params = [("mcp-param-region".to_owned(), "ä".to_owned())];
-        assert_eq!(modern("tools/call", Some("x"), &params)["mcp-param-region"], "=?base64?w6Q=?=");
+        assert_eq!(modern("tools/call", Some("x"), &params).map()["mcp-param-region"], "=?base64?w6Q=?=");
     }
 }

@@ -7,7 +7,7 @@ use crate::downstream::connect::Connection;
 use crate::downstream::connect::Order;
 use crate::downstream::error::StartError;
 use crate::downstream::http::endpoint::Endpoint;
-use crate::downstream::http::endpoint::Failure;
+use crate::downstream::http::failure::Failure;
 use crate::downstream::http::mark;
 use crate::downstream::http::reply::Broken;
 use crate::downstream::http::reply::Messages;
@@ -21,7 +21,8 @@ use crate::downstream::link::Listener;
 use crate::wire::frame::Line;
 use crate::wire::guard::guarded;
 use crate::wire::pending::Lost;
-use reqwest::StatusCode;
+use bytes::Bytes;
+use http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -158,7 +159,7 @@ async fn write(address: Endpoint, link: Arc<LineLink>, lost: oneshot::Sender<Arc
     let mut posts: JoinSet<Option<Arc<str>>> = JoinSet::new();
     while link.outbox().next_batch(&mut batch).await {
         for frame in batch.split(|byte| *byte == b'\n').filter(|frame| !frame.is_empty()) {
-            posts.spawn(post(Arc::clone(&address), Arc::clone(&link), frame.to_vec()));
+            posts.spawn(post(Arc::clone(&address), Arc::clone(&link), Bytes::copy_from_slice(frame)));
             let all_taken = timeout(IN_ORDER, posts.join_next()).await;
             let mut done = all_taken.ok().flatten();
             if posts.len() >= UNTAKEN {
@@ -175,8 +176,8 @@ async fn write(address: Endpoint, link: Arc<LineLink>, lost: oneshot::Sender<Arc
 }
 
 /// Posts one message; how the connection ended, should this show it.
-async fn post(address: Arc<Endpoint>, link: Arc<LineLink>, frame: Vec<u8>) -> Option<Arc<str>> {
-    let response = match address.post(mark::plain(), frame.clone().into()).await {
+async fn post(address: Arc<Endpoint>, link: Arc<LineLink>, frame: Bytes) -> Option<Arc<str>> {
+    let response = match address.post(mark::plain(), &frame).await {
         Ok(response) => response,
         Err(Failure { why, sent }) => {
             link.unsent(

@@ -1,7 +1,8 @@
-//! A message on its way, and the bytes that wait for the server to take them.
+//! A message on its way, the call it makes, and the bytes that wait for the server to take them.
 //!
 //! It does not send anything.
 
+use crate::wire::pending::Owner;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -20,6 +21,15 @@ pub struct Parcel {
     /// What it weighs while it waits.
     #[expect(dead_code, reason = "it is held until the message was taken, not read")]
     pub weight: Weight,
+}
+
+/// Which call a response belongs to.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// Our id.
+    pub id: u64,
+    /// Who asked.
+    pub owner: Owner,
 }
 
 /// Bytes that wait for the server to take them.

@@ -2,7 +2,8 @@
 //!
 //! It bounds what is read. It does not know which call waits for it.
 
-use crate::downstream::http::endpoint::Failure;
+use crate::downstream::http::direct::head::Content;
+use crate::downstream::http::response::Response;
 use crate::downstream::http::sse::Event;
 use crate::downstream::http::sse::Events;
 use crate::wire::members::Members;
@@ -10,15 +11,14 @@ use crate::wire::message;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::scan;
-use reqwest::Response;
-use reqwest::StatusCode;
-use reqwest::header::CONTENT_TYPE;
-use reqwest::header::HeaderMap;
-use reqwest::header::RETRY_AFTER;
+use http::HeaderValue;
+use http::StatusCode;
 use std::time::Duration;
 
 /// Longest body of an error that is read, in bytes.
 const ERROR_BYTES: usize = 64 * 1024;
+/// Most room that is made for a body before it comes.
+const ROOM: usize = 64 * 1024;
 
 /// A response, as far as its head tells.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub enum Reply {
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
-    retry_after: Option<String>,
+    retry_after: Option<HeaderValue>,
     body: Vec<u8>,
 }
 
@@ -54,26 +54,20 @@ pub enum Broken {
 impl Reply {
     /// Reads the head of `response`, and the body of a refusal. Messages have at most `limit` bytes each.
     pub async fn of(mut response: Response, limit: usize) -> Self {
-        let status = response.status();
+        let status = response.status;
         if !status.is_success() {
-            let retry_after = text_of(response.headers(), RETRY_AFTER.as_str());
+            let retry_after = response.retry_after().cloned();
             // A refusal counts as one even when its body cannot be read.
             let body = read_whole(&mut response, ERROR_BYTES).await.unwrap_or_default();
             return Self::Refused(Refusal { status, retry_after, body });
         }
-        if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT)
-            || response.content_length() == Some(0)
-        {
+        if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) || response.length() == Some(0) {
             return Self::Nothing(status);
         }
-        let kind = text_of(response.headers(), CONTENT_TYPE.as_str());
-        let kind = kind.as_deref().unwrap_or("application/json");
-        match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "text/event-stream" => Self::Messages(Box::new(Messages::Events(response, Events::new(limit)))),
-            json if json == "application/json" || json.ends_with("+json") => {
-                Self::Messages(Box::new(Messages::One(Some(response), limit)))
-            }
-            other => {
+        match &response.content {
+            Content::Events => Self::Messages(Box::new(Messages::Events(response, Events::new(limit)))),
+            Content::Json => Self::Messages(Box::new(Messages::One(Some(response), limit))),
+            Content::Other(other) => {
                 Self::Strange(format!("answered with content of type `{}` instead of JSON", shown(other)))
             }
         }
@@ -123,12 +117,12 @@ impl Messages {
             if let Some(event) = events.pop() {
                 return Ok(Some(event));
             }
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
-                    events.push(&chunk).map_err(|_| too_long("an event of its stream", events.limit()))?;
+            match response.next().await {
+                Ok(Some(piece)) => {
+                    events.push(piece).map_err(|_| too_long("an event of its stream", events.limit()))?;
                 }
                 Ok(None) => return Ok(None),
-                Err(error) => return Err(cut(&error)),
+                Err(why) => return Err(cut(&why)),
             }
         }
     }
@@ -194,7 +188,7 @@ impl Refusal {
     #[must_use]
     pub fn text(&self) -> String {
         let text = refusal_text(self.status);
-        match &self.retry_after {
+        match self.retry_after.as_ref().and_then(|after| after.to_str().ok()) {
             Some(after) if !self.wants_credentials() && !self.status.is_redirection() => {
                 format!("{text} and wants to be asked again later (`{}`)", shown(after))
             }
@@ -273,16 +267,17 @@ fn blank_breaks(bytes: &mut [u8]) {
 }
 
 async fn read_whole(response: &mut Response, limit: usize) -> Result<Vec<u8>, Broken> {
-    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let announced = response.length().and_then(|length| usize::try_from(length).ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_long("a body", limit));
     }
-    let mut body = Vec::with_capacity(announced.unwrap_or(4096));
-    while let Some(chunk) = response.chunk().await.map_err(|error| cut(&error))? {
-        if body.len() + chunk.len() > limit {
+    // What is announced and does not come costs nothing.
+    let mut body = Vec::with_capacity(announced.unwrap_or(4096).min(ROOM));
+    while let Some(piece) = response.next().await.map_err(|why| cut(&why))? {
+        if body.len() + piece.len() > limit {
             return Err(too_long("a body", limit));
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(piece);
     }
     Ok(body)
 }
@@ -291,12 +286,8 @@ fn too_long(what: &str, limit: usize) -> Broken {
     Broken::TooLong(format!("answered with {what} of more than {limit} bytes"))
 }
 
-fn cut(error: &reqwest::Error) -> Broken {
-    Broken::Cut(format!("broke its answer off: {}", Failure::of(error).why))
-}
-
-fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
+fn cut(why: &str) -> Broken {
+    Broken::Cut(format!("broke its answer off: {why}"))
 }
 
 #[cfg(test)]

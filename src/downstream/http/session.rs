@@ -2,7 +2,7 @@
 //!
 //! It does not know how a session is opened: that is `era.rs`.
 
-use reqwest::header::HeaderValue;
+use http::HeaderValue;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::OnceLock;

@@ -4,14 +4,17 @@
 
 use crate::downstream::breaker::Breaker;
 use crate::downstream::http::endpoint::Endpoint;
-use crate::downstream::http::endpoint::Failure;
 use crate::downstream::http::era;
+use crate::downstream::http::failure::Failure;
 use crate::downstream::http::mark;
+use crate::downstream::http::mark::Marks;
+use crate::downstream::http::parcel::Asked;
 use crate::downstream::http::parcel::Parcel;
 use crate::downstream::http::reply;
 use crate::downstream::http::reply::Broken;
 use crate::downstream::http::reply::Refusal;
 use crate::downstream::http::reply::Reply;
+use crate::downstream::http::response::Response;
 use crate::downstream::http::resume::Resumption;
 use crate::downstream::http::session::Renewed;
 use crate::downstream::http::session::Session;
@@ -29,11 +32,8 @@ use crate::wire::message::Outcome;
 use crate::wire::meta;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
-use crate::wire::pending::Owner;
 use crate::wire::pending::Pending;
 use bytes::Bytes;
-use reqwest::Response;
-use reqwest::header::HeaderMap;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -72,15 +72,6 @@ pub struct Talk {
     pub failures: AtomicU32,
 }
 
-/// Which call a response belongs to.
-#[derive(Clone, Copy)]
-pub struct Asked {
-    /// Our id.
-    pub id: u64,
-    /// Who asked.
-    pub owner: Owner,
-}
-
 /// What a message was.
 pub enum Heard {
     /// The answer that was waited for.
@@ -95,7 +86,7 @@ pub enum Heard {
 
 impl Talk {
     /// Makes one call; its waiter gets exactly one answer unless somebody else took it meanwhile.
-    pub async fn call(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) {
+    pub async fn call(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Box<Parcel>) {
         let (lost, failed) = match self.exchange(link, asked, parcel).await {
             Ok(()) => return,
             Err(Trouble::Lost(lost)) => (lost, None),
@@ -128,16 +119,16 @@ impl Talk {
     }
 
     /// Sends what wants no answer.
-    pub async fn tell(&self, parcel: Parcel) {
+    pub async fn tell(&self, parcel: Box<Parcel>) {
         let marks = match &self.session {
             Some(session) => mark::legacy(&session.stamp()),
             None => mark::modern(&parcel.method, parcel.target.as_deref(), &parcel.params),
         };
         let server = &self.endpoint.server;
-        match self.post(marks, parcel.body).await {
-            Ok(response) if response.status().is_success() => {}
+        match self.post(marks, &parcel.body).await {
+            Ok(response) if response.status.is_success() => {}
             Ok(response) => {
-                let status = response.status().as_u16();
+                let status = response.status.as_u16();
                 tracing::debug!(%server, method = parcel.method, status, "a notification was refused");
             }
             Err(failure) => {
@@ -230,9 +221,10 @@ impl Talk {
         });
     }
 
-    async fn exchange(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Parcel) -> Result<(), Trouble> {
+    async fn exchange(&self, link: &Arc<dyn Link>, asked: Asked, parcel: Box<Parcel>) -> Result<(), Trouble> {
         let reply = match self.send(link, asked, &parcel).await? {
-            Reply::Refused(refusal) => self.doubted(link, asked, &parcel, refusal).await?,
+            // What is rare has a place of its own, so that a call takes little.
+            Reply::Refused(refusal) => Box::pin(self.doubted(link, asked, &parcel, refusal)).await?,
             reply => reply,
         };
         // From here on the server has the request, and nothing of it waits.
@@ -258,7 +250,10 @@ impl Talk {
                 Ok(Some(text)) => text,
                 _ if until.is_some() => return Ok(()),
                 Err(Broken::TooLong(why)) => return Err(Trouble::unreadable(why)),
-                end => match resumption.go_on(self, &messages).await.map_err(|why| Trouble::closed(&why))? {
+                end => match Box::pin(resumption.go_on(self, &messages))
+                    .await
+                    .map_err(|why| Trouble::closed(&why))?
+                {
                     Some(more) => {
                         messages = more;
                         continue;
@@ -267,6 +262,7 @@ impl Talk {
                 },
             };
             match self.hear(link, Some(asked), &mut text) {
+                Heard::Answer if !messages.are_events() => return Ok(()),
                 Heard::Answer => until = Some(Instant::now() + AFTERMATH),
                 Heard::Other => {}
                 Heard::Foreign(why) => return Err(Trouble::unreadable(why)),
@@ -282,24 +278,33 @@ impl Talk {
 
     /// Sends a request. One that met a lost session was not looked at, and is sent once more in a new one.
     async fn send(&self, link: &Arc<dyn Link>, asked: Asked, parcel: &Parcel) -> Result<Reply, Trouble> {
-        let limits = self.endpoint.limits;
         let Some(session) = &self.session else {
             let marks = mark::modern(&parcel.method, parcel.target.as_deref(), &parcel.params);
-            let response = self.post(marks, parcel.body.clone()).await.map_err(Trouble::Network)?;
-            return Ok(Reply::of(response, limits.message_bytes).await);
+            return self.post_call(marks, parcel).await;
         };
         let stamp = session.stamp();
-        let first = self.post(mark::legacy(&stamp), parcel.body.clone()).await.map_err(Trouble::Network)?;
-        let mut refusal = match Reply::of(first, limits.message_bytes).await {
-            Reply::Refused(refusal) => refusal,
-            reply => return Ok(reply),
-        };
-        if stamp.id.is_none() || !refusal.ends_session(asked.id, limits.depth) {
+        match self.post_call(mark::legacy(&stamp), parcel).await? {
+            Reply::Refused(refusal) if stamp.id.is_some() => {
+                Box::pin(self.send_in_new_session(link, asked, parcel, session, stamp, refusal)).await
+            }
+            reply => Ok(reply),
+        }
+    }
+
+    async fn send_in_new_session(
+        &self,
+        link: &Arc<dyn Link>,
+        asked: Asked,
+        parcel: &Parcel,
+        session: &Session,
+        stamp: Stamp,
+        mut refusal: Refusal,
+    ) -> Result<Reply, Trouble> {
+        if !refusal.ends_session(asked.id, self.endpoint.limits.depth) {
             return Ok(Reply::Refused(refusal));
         }
         let stamp = self.renew(link, session, stamp.generation).await?;
-        let second = self.post(mark::legacy(&stamp), parcel.body.clone()).await.map_err(Trouble::Network)?;
-        Ok(Reply::of(second, limits.message_bytes).await)
+        self.post_call(mark::legacy(&stamp), parcel).await
     }
 
     /// Looks whether a refusal comes from something outdated here. A call that was refused for the headers of a changed
@@ -319,8 +324,7 @@ impl Talk {
                     return Ok(Reply::Refused(refusal));
                 };
                 let marks = mark::modern(&parcel.method, parcel.target.as_deref(), &params);
-                let second = self.post(marks, parcel.body.clone()).await.map_err(Trouble::Network)?;
-                Ok(Reply::of(second, limits.message_bytes).await)
+                self.post_call(marks, parcel).await
             }
             Some(Stale::Era) if self.era == Era::Legacy || !era::is_still_modern(&self.endpoint).await => {
                 let why = "speaks another revision of the protocol now; it did not take the call, call again";
@@ -332,7 +336,12 @@ impl Talk {
         }
     }
 
-    async fn post(&self, marks: HeaderMap, body: Bytes) -> Result<Response, Failure> {
+    async fn post_call(&self, marks: Marks, parcel: &Parcel) -> Result<Reply, Trouble> {
+        let response = self.post(marks, &parcel.body).await.map_err(Trouble::Network)?;
+        Ok(Reply::of(response, self.endpoint.limits.message_bytes).await)
+    }
+
+    async fn post(&self, marks: Marks, body: &Bytes) -> Result<Response, Failure> {
         let response = self.endpoint.post(marks, body).await?;
         self.reached();
         Ok(response)

@@ -1,6 +1,7 @@
 //! Connections to a scripted server over a real socket.
 
 mod again;
+mod reuse;
 mod rig;
 
 use crate::config::model::EraChoice;

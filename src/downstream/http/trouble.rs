@@ -2,7 +2,7 @@
 //!
 //! It tells nobody: that is `talk.rs`.
 
-use crate::downstream::http::endpoint::Failure;
+use crate::downstream::http::failure::Failure;
 use crate::downstream::http::reply::Broken;
 use crate::wire::pending::Lost;
 

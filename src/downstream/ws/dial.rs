@@ -114,7 +114,7 @@ async fn connect(http: &Http, client: &HttpClient) -> Result<Box<dyn Stream>, St
         return Ok(Box::new(tcp));
     }
     let name = pki_types::ServerName::try_from(host).map_err(|error| error.to_string())?;
-    let tls = TlsConnector::from(Arc::new(client.tls().clone())).connect(name, tcp).await;
+    let tls = TlsConnector::from(Arc::clone(client.tls())).connect(name, tcp).await;
     Ok(Box::new(tls.map_err(|error| error.to_string())?))
 }
 

@@ -47,6 +47,7 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::sync::Barrier;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -91,6 +92,10 @@ pub enum Step {
     Wait(Arc<Notify>),
     /// Until the client goes away.
     Hang,
+    /// The server hangs up.
+    Close,
+    /// Until so many answers have come as far.
+    Meet(Arc<Barrier>),
 }
 
 impl Plan {
@@ -110,6 +115,23 @@ impl Plan {
 
     pub fn error(seen: &Seen, status: u16, error: &str) -> Self {
         Self::json(status, &format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, seen.id()))
+    }
+
+    /// The same, and then `step`.
+    pub fn and(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// The same, with `step` before the body.
+    pub fn after(mut self, step: Step) -> Self {
+        self.steps.insert(0, step);
+        self
+    }
+
+    /// A response with these lines as its headers.
+    pub fn raw(headers: &str, steps: Vec<Step>) -> Self {
+        Self { status: 200, headers: headers.into(), steps }
     }
 
     /// A stream that ends after `steps`.
@@ -136,6 +158,7 @@ struct Record {
     seen: Mutex<Vec<Seen>>,
     accepted: AtomicUsize,
     gone: AtomicUsize,
+    ended: AtomicUsize,
     changed: Notify,
 }
 
@@ -157,7 +180,12 @@ impl Fake {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 shared.accepted.fetch_add(1, Ordering::SeqCst);
-                open.spawn(serve(stream, Arc::clone(&shared), Arc::clone(&script)));
+                let (record, script) = (Arc::clone(&shared), Arc::clone(&script));
+                open.spawn(async move {
+                    serve(stream, &record, &*script).await;
+                    record.ended.fetch_add(1, Ordering::SeqCst);
+                    record.changed.notify_waiters();
+                });
             }
         });
         Self { url, record, tasks }
@@ -193,6 +221,11 @@ impl Fake {
         self.until("clients to go away", || self.record.gone.load(Ordering::SeqCst) >= times).await;
     }
 
+    /// Waits until so many connections have ended.
+    pub async fn until_ended(&self, times: usize) {
+        self.until("connections to end", || self.record.ended.load(Ordering::SeqCst) >= times).await;
+    }
+
     async fn until(&self, what: &str, reached: impl Fn() -> bool) {
         let waiting = async {
             loop {
@@ -208,13 +241,13 @@ impl Fake {
     }
 }
 
-async fn serve(mut stream: TcpStream, record: Arc<Record>, script: Arc<Script>) {
+async fn serve(mut stream: TcpStream, record: &Record, script: &Script) {
     let mut read = Vec::new();
     while let Some(seen) = next_request(&mut stream, &mut read).await {
         let plan = script(&seen);
         record.seen.lock().unwrap().push(seen);
         record.changed.notify_waiters();
-        if answer(&mut stream, plan, &record).await.is_none() {
+        if answer(&mut stream, plan, record).await.is_none() {
             return;
         }
     }
@@ -231,6 +264,10 @@ async fn answer(stream: &mut TcpStream, plan: Plan, record: &Record) -> Option<(
             }
             Step::Send(text) => stream.write_all(text.as_bytes()).await.ok()?,
             Step::Wait(notify) => notify.notified().await,
+            Step::Close => return None,
+            Step::Meet(barrier) => {
+                barrier.wait().await;
+            }
             Step::Hang => {
                 while stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
                 record.gone.fetch_add(1, Ordering::SeqCst);
