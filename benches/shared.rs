@@ -97,8 +97,9 @@ fn processes() -> anyhow::Result<()> {
 fn folder(servers: usize) -> anyhow::Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
     let echo = programs::example("bench-echo")?;
-    let entries: serde_json::Map<_, _> =
-        (0..servers).map(|n| (format!("s{n}"), json!({"command": echo, "args": [folder.path()]}))).collect();
+    let entries: serde_json::Map<_, _> = (0..servers)
+        .map(|n| (format!("s{n}"), json!({"command": echo, "env": {"BENCH": folder.path()}})))
+        .collect();
     let config = json!({"mcpServers": entries, "gateway": {"linger": "300ms"}});
     std::fs::write(folder.path().join("mcp.json"), config.to_string())?;
     Ok(folder)
@@ -190,19 +191,22 @@ impl Open {
     }
 }
 
-/// All processes whose command line names the folder, and those that watch over them.
+/// All processes whose command line or environment names the folder, and those that watch over them.
 fn marked(folder: &Path) -> Vec<u32> {
     let folder = folder.display().to_string();
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    let words = |pid: u32| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let named = |pid: &u32| String::from_utf8_lossy(&words(*pid)).contains(&folder);
+    let text = |pid: u32, of: &str| {
+        let bytes = std::fs::read(format!("/proc/{pid}/{of}")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let named = |pid: &u32| ["cmdline", "environ"].iter().any(|of| text(*pid, of).contains(&folder));
     let (mut found, others): (Vec<u32>, Vec<u32>) = pids.into_iter().partition(named);
     let parent = |pid: u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok())
     };
-    let watching = |pid: &u32| String::from_utf8_lossy(&words(*pid)).contains("reap");
+    let watching = |pid: &u32| text(*pid, "cmdline").contains("reap");
     let watchers: Vec<u32> = others
         .into_iter()
         .filter(|pid| watching(pid) && parent(*pid).is_some_and(|parent| found.contains(&parent)))

@@ -15,5 +15,5 @@ pub mod attach;
 pub mod launch;
 #[cfg(unix)]
 pub mod pipe;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub mod trim;

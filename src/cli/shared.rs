@@ -17,8 +17,6 @@ use crate::share::hello::Attach;
 use crate::share::hello::Wish;
 use crate::share::pipe::Ended;
 use crate::share::pipe::Pipe;
-#[cfg(target_os = "linux")]
-use crate::share::trim::trim;
 use signal_hook::consts::SIGHUP;
 use signal_hook::consts::SIGINT;
 use signal_hook::consts::SIGTERM;
@@ -68,8 +66,6 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         tell(global, &found);
         Ok(found.line)
     };
-    #[cfg(target_os = "linux")]
-    trim();
     let output = &mut std::io::stdout().lock();
     match pipe.run(found.line, std::io::stdin(), output, || me(&environment), &mut find) {
         Ended::Done => Some(Exit::Ok),

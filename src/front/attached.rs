@@ -14,6 +14,8 @@ use crate::share::hello::End;
 use crate::share::hello::Hello;
 use crate::share::hello::LINK;
 use crate::share::hello::LONGEST;
+use crate::share::hello::Last;
+use crate::share::hello::Mark;
 use crate::share::hello::Welcome;
 use crate::share::hello::Wish;
 use crate::share::hello::Word;
@@ -250,7 +252,7 @@ impl Room {
             tokio::select! {
                 read = stream.read(&mut asked) => match read {
                     Ok(1) if asked[0] == ASK => {
-                        write(&mut stream, &Word::Checkpoint(course.checkpoint())).await;
+                        write(&mut stream, Word::Checkpoint(Mark::from(&course.checkpoint())).line()).await;
                     }
                     // Its process has ended: a pipe that only hears no more of its client listens on.
                     _ => return course.gone().cancel(),
@@ -258,7 +260,7 @@ impl Room {
                 last = course.ended() => {
                     // A client that moves comes again, too.
                     let why = (*self.end.borrow()).unwrap_or(End::Again);
-                    return write(&mut stream, &Word::End { why, last }).await;
+                    return write(&mut stream, Word::End(Last { why, last }).line()).await;
                 }
             }
         }
@@ -327,14 +329,13 @@ async fn tell(stream: &mut UnixStream, text: String) {
 }
 
 async fn answer(stream: &mut UnixStream, welcome: &Welcome) {
-    write(stream, welcome).await;
+    write(stream, serde_json::to_string(welcome).unwrap_or_default()).await;
 }
 
 /// Who does not read it has left, and is noticed there.
-async fn write(stream: &mut UnixStream, said: &impl serde::Serialize) {
-    let mut line = serde_json::to_vec(said).unwrap_or_default();
-    line.push(b'\n');
-    if let Err(error) = stream.write_all(&line).await {
+async fn write(stream: &mut UnixStream, mut line: String) {
+    line.push('\n');
+    if let Err(error) = stream.write_all(line.as_bytes()).await {
         tracing::debug!(%error, "somebody who came has left");
     }
 }

@@ -119,18 +119,73 @@ pub enum Welcome {
 }
 
 /// What a gateway tells about one client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
     /// How far it has come.
-    Checkpoint(Checkpoint),
+    Checkpoint(Mark),
     /// It reads no more of this client, and the link ends when what it has for it is written.
-    End {
-        /// Why.
-        why: End,
-        /// How far it has come: what came after it was never looked at.
-        last: Checkpoint,
-    },
+    End(Last),
+}
+
+/// The last word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Last {
+    /// Why it ends.
+    pub why: End,
+    /// How far it has come: what came after it was never looked at.
+    pub last: Checkpoint,
+}
+
+/// A [`Checkpoint`] as it came: while all is well only its two places are needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// [`Checkpoint::heard`]
+    pub heard: u64,
+    /// [`Checkpoint::said`]
+    pub said: u64,
+    text: Box<str>,
+}
+
+impl Word {
+    /// As a line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self {
+            Self::Checkpoint(mark) => format!("{} {} {}", mark.heard, mark.said, mark.text),
+            Self::End(last) => format!("end {}", json(last)),
+        }
+    }
+
+    /// From a line; `None` for a word of a later version.
+    #[must_use]
+    pub fn of(line: &str) -> Option<Self> {
+        let (first, rest) = line.split_once(' ')?;
+        if first == "end" {
+            return serde_json::from_str(rest).ok().map(Self::End);
+        }
+        let (second, text) = rest.split_once(' ')?;
+        let (heard, said) = (first.parse().ok()?, second.parse().ok()?);
+        Some(Self::Checkpoint(Mark { heard, said, text: text.into() }))
+    }
+}
+
+impl Mark {
+    /// All of it.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+}
+
+impl From<&Checkpoint> for Mark {
+    fn from(checkpoint: &Checkpoint) -> Self {
+        Self { heard: checkpoint.heard, said: checkpoint.said, text: json(checkpoint).into() }
+    }
+}
+
+fn json(said: &impl Serialize) -> String {
+    serde_json::to_string(said).expect("texts and numbers are always JSON")
 }
 
 /// Why a gateway ends a link.
@@ -178,8 +233,15 @@ mod tests {
         let back: Hello = serde_json::from_str(&line).unwrap();
         assert_eq!(serde_json::to_string(&back).unwrap(), line);
         assert!(!format!("{back:?}").contains("1\\n2"), "variables are not shown");
-        let word = Word::End { why: End::Again, last: Checkpoint { heard: 1, ..Checkpoint::default() } };
-        let line = serde_json::to_string(&word).unwrap();
-        assert_eq!(serde_json::from_str::<Word>(&line).unwrap(), word);
+        let checkpoint =
+            Checkpoint { heard: 1, said: 2, open: vec!["\"a b\"".into()], ..Checkpoint::default() };
+        let last = Last { why: End::Again, last: checkpoint.clone() };
+        for word in [Word::End(last), Word::Checkpoint(Mark::from(&checkpoint))] {
+            assert_eq!(Word::of(&word.line()), Some(word));
+        }
+        assert_eq!(Mark::from(&checkpoint).checkpoint(), checkpoint);
+        assert!(
+            ["", "end", "end {}", "1 2", "x y {}", "later word"].iter().all(|line| Word::of(line).is_none())
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! no input or output.
 
 use crate::share::hello::Checkpoint;
+use crate::share::hello::Mark;
 use crate::share::kept::Kept;
 use crate::wire::batch;
 use crate::wire::members::Members;
@@ -13,7 +14,7 @@ use memchr::memchr_iter;
 use memchr::memrchr;
 
 /// Bytes stored before a checkpoint is asked for.
-const ENOUGH: usize = 64 << 10;
+const ENOUGH: usize = 32 << 10;
 /// Deepest nesting that is read. What is deeper was refused by the gateway, or will be.
 const DEPTH: usize = 512;
 /// Requests that change nothing: they are simply asked again.
@@ -36,9 +37,11 @@ const HARMLESS: [&str; 11] = [
 pub struct Journal {
     heard: Stretch,
     said: Stretch,
-    settled: Checkpoint,
+    /// What holds for the session from the beginning.
+    again: Vec<String>,
+    settled: Option<Mark>,
     /// A checkpoint that is ahead of what has arrived.
-    coming: Option<Checkpoint>,
+    coming: Option<Mark>,
     asked: bool,
 }
 
@@ -67,8 +70,7 @@ impl Journal {
     /// A link that begins with what the gateway before did not see.
     #[must_use]
     pub fn new(unheard: &[u8], again: Vec<String>) -> Self {
-        let settled = Checkpoint { again, ..Checkpoint::default() };
-        let mut journal = Self { settled, ..Self::default() };
+        let mut journal = Self { again, ..Self::default() };
         journal.hear(unheard);
         journal
     }
@@ -95,14 +97,14 @@ impl Journal {
     }
 
     /// The gateway says how far it has come.
-    pub fn settle(&mut self, checkpoint: Checkpoint) {
-        if checkpoint.said > self.said.end() {
-            self.coming = Some(checkpoint);
+    pub fn settle(&mut self, mark: Mark) {
+        if mark.said > self.said.end() {
+            self.coming = Some(mark);
             return;
         }
-        self.heard.forget(checkpoint.heard);
-        self.said.forget(checkpoint.said);
-        self.settled = checkpoint;
+        self.heard.forget(mark.heard);
+        self.said.forget(mark.said);
+        self.settled = Some(mark);
         self.asked = false;
     }
 
@@ -111,12 +113,15 @@ impl Journal {
     pub fn part(mut self, last: Option<Checkpoint>) -> Parting {
         let orderly = last.is_some();
         if let Some(last) = last {
-            self.settle(last);
+            self.settle(Mark::from(&last));
         }
+        let begin = || Checkpoint { again: std::mem::take(&mut self.again), ..Checkpoint::default() };
+        let Checkpoint { open, asked, again, .. } =
+            self.settled.as_ref().map_or_else(begin, Mark::checkpoint);
         let mut review = Review {
-            open: std::mem::take(&mut self.settled.open),
-            asked: std::mem::take(&mut self.settled.asked),
-            kept: Kept::of(self.settled.again.iter().map(String::as_str), DEPTH),
+            open,
+            asked,
+            kept: Kept::of(again.iter().map(String::as_str), DEPTH),
             recent: Vec::new(),
             replied: Vec::new(),
         };
@@ -147,7 +152,7 @@ impl Stretch {
         let count = count.min(self.bytes.len());
         self.bytes.drain(..count);
         self.before += count as u64;
-        if self.bytes.capacity() > 4 * ENOUGH && self.bytes.len() < ENOUGH {
+        if self.bytes.capacity() > 2 * ENOUGH && self.bytes.len() < ENOUGH {
             self.bytes.shrink_to(ENOUGH);
         }
     }
@@ -284,7 +289,12 @@ mod tests {
         journal.hear((call(1) + &call(2)).as_bytes());
         journal.say(answer(1).as_bytes());
         let (heard, said) = (journal.heard.end(), journal.said.end() + answer(2).len() as u64);
-        journal.settle(Checkpoint { heard, said, open: vec!["9".into()], ..Checkpoint::default() });
+        journal.settle(Mark::from(&Checkpoint {
+            heard,
+            said,
+            open: vec!["9".into()],
+            ..Checkpoint::default()
+        }));
         assert!(!journal.heard.bytes.is_empty(), "the answer to 2 is on its way");
         journal.say(answer(2).as_bytes());
         assert!(journal.heard.bytes.is_empty() && journal.said.bytes.is_empty());
@@ -336,7 +346,7 @@ mod tests {
         let mut journal = Journal::default();
         journal.hear(&vec![b' '; ENOUGH + 1]);
         assert!(journal.is_long() && !journal.is_long());
-        journal.settle(Checkpoint { heard: ENOUGH as u64, ..Checkpoint::default() });
+        journal.settle(Mark::from(&Checkpoint { heard: ENOUGH as u64, ..Checkpoint::default() }));
         assert!(!journal.is_long());
         journal.hear(&vec![b' '; ENOUGH]);
         assert!(journal.is_long());

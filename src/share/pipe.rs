@@ -7,9 +7,11 @@ use crate::share::hello::ASK;
 use crate::share::hello::Attach;
 use crate::share::hello::Checkpoint;
 use crate::share::hello::End;
+use crate::share::hello::Last;
 use crate::share::hello::Word;
 use crate::share::journal::Journal;
 use crate::share::journal::Parting;
+use crate::share::trim::trim;
 use memchr::memrchr;
 use std::io;
 use std::io::BufRead;
@@ -31,12 +33,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is moved at once, in bytes.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 32 << 10;
 /// Stack of a thread that moves bytes.
 const STACK: usize = 256 << 10;
 /// So many gateways may end within [`TROUBLED`] before the client is given up.
 const ENDINGS: usize = 5;
 const TROUBLED: Duration = Duration::from_secs(30);
+/// Shortest time between two times that memory is given back.
+const TRIM: Duration = Duration::from_secs(5);
 /// How long a last word may come after the last byte.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -100,6 +104,7 @@ impl Pipe {
         if let Err(error) = started {
             return Ended::NoGateway(format!("no thread can be started: {error}"));
         }
+        trim();
         let (mut line, mut parting) = (first, Parting::default());
         let (mut turn, mut ends) = (0, Vec::new());
         loop {
@@ -248,17 +253,23 @@ impl Pipe {
     }
 
     fn hear_words(&self, words: UnixStream, line: &Arc<Line>) -> Option<(End, Checkpoint)> {
+        let mut trimmed = None;
         for text in BufReader::new(words).lines() {
-            match serde_json::from_str(&text.ok()?) {
-                Ok(Word::Checkpoint(checkpoint)) => {
+            match Word::of(&text.ok()?) {
+                Some(Word::Checkpoint(mark)) => {
                     let mut state = self.lock();
                     if state.line.as_ref().is_some_and(|now| Arc::ptr_eq(now, line)) {
-                        state.journal.settle(checkpoint);
+                        state.journal.settle(mark);
+                    }
+                    // Beginning took parts of the program that going on does not need.
+                    if trimmed.is_none_or(|when: Instant| when.elapsed() > TRIM) {
+                        trim();
+                        trimmed = Some(Instant::now());
                     }
                 }
-                Ok(Word::End { why, last }) => return Some((why, last)),
+                Some(Word::End(Last { why, last })) => return Some((why, last)),
                 // A word of a later version.
-                Err(_) => {}
+                None => {}
             }
         }
         None

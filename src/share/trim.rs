@@ -3,11 +3,19 @@
 //! A pipe runs a few small loops of a large program. The system would take these pages when it needs them; without this
 //! every client would seem to cost their size. Linux only.
 
+#[cfg(target_os = "linux")]
 use rustix::mm::Advice;
+#[cfg(target_os = "linux")]
 use rustix::mm::madvise;
+#[cfg(target_os = "linux")]
 use std::fs;
 
+/// Elsewhere the system is left to itself.
+#[cfg(not(target_os = "linux"))]
+pub fn trim() {}
+
 /// Lets go of what can be read again from the files of the program.
+#[cfg(target_os = "linux")]
 pub fn trim() {
     let Ok(maps) = fs::read_to_string("/proc/self/smaps") else { return };
     for (start, length) in unchanged(&maps) {
@@ -19,6 +27,7 @@ pub fn trim() {
 }
 
 /// Mappings of files that are read-only and have no page of their own: address and length.
+#[cfg(target_os = "linux")]
 fn unchanged(maps: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut candidate = None;
@@ -36,13 +45,14 @@ fn unchanged(maps: &str) -> Vec<(usize, usize)> {
     found
 }
 
+#[cfg(target_os = "linux")]
 fn range(word: &str) -> Option<(usize, usize)> {
     let (start, end) = word.split_once('-')?;
     let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
     (start < end).then_some((start, end))
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -1,6 +1,7 @@
 //! Clients, gateways and pipes made of sockets in one process.
 
 use super::*;
+use crate::share::hello::Mark;
 use std::io::PipeReader;
 use std::io::PipeWriter;
 use std::sync::mpsc;
@@ -29,7 +30,7 @@ impl Far {
     }
 
     fn word(&mut self, word: &Word) {
-        let line = serde_json::to_string(word).unwrap() + "\n";
+        let line = word.line() + "\n";
         self.words.write_all(line.as_bytes()).unwrap();
     }
 
@@ -158,7 +159,7 @@ fn what_an_orderly_end_left_unread_goes_to_the_next_gateway() {
     let heard = call(1).len() as u64;
     let last = Checkpoint { heard, said: answer(1).len() as u64, ..Checkpoint::default() };
     gateway.hears(&call(2));
-    gateway.word(&Word::End { why: End::Again, last });
+    gateway.word(&Word::End(Last { why: End::Again, last }));
     drop(gateway);
     rig.attaches();
     let (second, mut gateway) = line();
@@ -172,7 +173,7 @@ fn what_an_orderly_end_left_unread_goes_to_the_next_gateway() {
 fn a_gateway_that_was_stopped_is_replaced_when_it_is_needed() {
     let (first, mut gateway) = line();
     let mut rig = rig(first);
-    gateway.word(&Word::End { why: End::Stop, last: Checkpoint::default() });
+    gateway.word(&Word::End(Last { why: End::Stop, last: Checkpoint::default() }));
     drop(gateway);
     assert!(rig.attached.recv_timeout(Duration::from_millis(50)).is_err(), "nobody needs it");
     rig.says(&call(1));
@@ -226,18 +227,11 @@ fn what_is_settled_is_not_told_as_lost() {
     rig.sees(&answer(1));
     assert_eq!(exactly(&mut gateway.words, 1).as_bytes(), [ASK], "a checkpoint is asked for");
     let (heard, said) = (long.len() as u64, answer(1).len() as u64);
-    gateway.word(&Word::Checkpoint(Checkpoint {
-        heard,
-        said,
-        open: vec!["7".into()],
-        ..Checkpoint::default()
-    }));
-    gateway.word(&Word::Checkpoint(Checkpoint {
-        heard,
-        said,
-        open: vec!["8".into()],
-        ..Checkpoint::default()
-    }));
+    for open in ["7", "8"] {
+        let open = vec![open.to_owned()];
+        let checkpoint = Checkpoint { heard, said, open, ..Checkpoint::default() };
+        gateway.word(&Word::Checkpoint(Mark::from(&checkpoint)));
+    }
     drop(gateway);
     let mut lost = String::new();
     BufReader::new(&rig.shown).read_line(&mut lost).unwrap();
