@@ -14,6 +14,7 @@ use crate::front::attached;
 use crate::front::attached::Terms;
 use crate::share::launch::Report;
 use crate::share::place::Place;
+use crate::share::trim::trim;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
@@ -82,6 +83,7 @@ pub async fn run(global: &Global) -> Exit {
     let mut tasks = JoinSet::new();
     tasks.spawn(signals.obey(shutdown.clone(), app.reload_handle()));
     say(&Report::Ready);
+    trim();
     app.run(Fronts { attached: Some((meeting, hosts)), ..Fronts::default() }, shutdown).await;
     tasks.shutdown().await;
     Exit::Ok

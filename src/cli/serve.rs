@@ -25,6 +25,8 @@ use crate::front::http::options::HttpOptions;
 use crate::front::http::options::TlsFiles;
 use crate::gateway::Gateway;
 use crate::reload::watch::WatchHandle;
+#[cfg(unix)]
+use crate::share::trim::trim;
 use crate::wire::pipe;
 use std::io::IsTerminal;
 #[cfg(unix)]
@@ -74,6 +76,9 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
         #[cfg(unix)]
         attached,
     };
+    // What the start took of the program is not needed again.
+    #[cfg(unix)]
+    trim();
     app.run(fronts, shutdown).await;
     tasks.shutdown().await;
     Exit::Ok

@@ -1,7 +1,7 @@
 //! Gives memory back that only the start needed: pages of the program that were read once.
 //!
-//! A pipe runs a few small loops of a large program. The system would take these pages when it needs them; without this
-//! every client would seem to cost their size. Linux only.
+//! A pipe runs a few small loops of a large program, and a gateway needs its start once. The system would take these pages
+//! when it needs them; without this every process would seem to cost their size. Linux only.
 
 #[cfg(target_os = "linux")]
 use rustix::mm::Advice;
