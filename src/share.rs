@@ -14,6 +14,8 @@ pub mod attach;
 #[cfg(unix)]
 pub mod launch;
 #[cfg(unix)]
+pub mod patient;
+#[cfg(unix)]
 pub mod pipe;
 #[cfg(target_os = "linux")]
 pub mod trim;

@@ -135,7 +135,7 @@ impl Client {
             _ => {}
         }
         if let Some(course) = course {
-            course.end();
+            course.end(why == CUT);
         }
         gateway.close_session(session, why);
         outbox.close();

@@ -109,10 +109,15 @@ impl Journal {
     /// The gateway has ended. `last` is what it said of how far it came, if it could say so.
     #[must_use]
     pub fn part(mut self, last: Option<Checkpoint>) -> Parting {
-        let orderly = last.is_some();
-        if let Some(last) = last {
-            self.settle(last);
-        }
+        let seen = match last {
+            None => memrchr(b'\n', &self.heard.bytes).map_or(0, |end| end + 1),
+            // Not all that it had to say has come: calls that were answered in that have no answer.
+            Some(last) if last.said > self.said.end() => self.heard.up_to(last.heard),
+            Some(last) => {
+                self.settle(last);
+                0
+            }
+        };
         let mut review = Review {
             open: std::mem::take(&mut self.settled.open),
             asked: std::mem::take(&mut self.settled.asked),
@@ -121,17 +126,11 @@ impl Journal {
             replied: Vec::new(),
         };
         let mut unheard = Vec::new();
-        if !orderly {
-            let end = memrchr(b'\n', &self.heard.bytes).map_or(0, |end| end + 1);
-            let (lines, rest) = self.heard.bytes.split_at(end);
-            each_line(lines, |line| review.heard(line));
-            each_line(&self.said.bytes, |line| review.said(line));
-            review.ask_again(&mut unheard);
-            unheard.extend_from_slice(rest);
-        } else {
-            each_line(&self.said.bytes, |line| review.said(line));
-            unheard = self.heard.bytes;
-        }
+        let (lines, rest) = self.heard.bytes.split_at(seen);
+        each_line(lines, |line| review.heard(line));
+        each_line(&self.said.bytes, |line| review.said(line));
+        review.ask_again(&mut unheard);
+        unheard.extend_from_slice(rest);
         review.asked.retain(|id| !review.replied.contains(id));
         Parting { again: review.kept.lines(), unheard, lost: review.open, moot: review.asked }
     }
@@ -142,9 +141,14 @@ impl Stretch {
         self.before + self.bytes.len() as u64
     }
 
-    fn forget(&mut self, until: u64) {
+    /// How many of its bytes come before the place `until` of the stream.
+    fn up_to(&self, until: u64) -> usize {
         let count = usize::try_from(until.saturating_sub(self.before)).unwrap_or(usize::MAX);
-        let count = count.min(self.bytes.len());
+        count.min(self.bytes.len())
+    }
+
+    fn forget(&mut self, until: u64) {
+        let count = self.up_to(until);
         self.bytes.drain(..count);
         self.before += count as u64;
         if self.bytes.capacity() > 4 * ENOUGH && self.bytes.len() < ENOUGH {
@@ -170,7 +174,7 @@ impl<'a> Review<'a> {
             // Of a batch nothing is asked again: its answers belong together.
             for entry in batch::split(line).unwrap_or_default() {
                 match message::parse(entry.get().as_bytes(), DEPTH) {
-                    Ok(Message::Request { id, .. }) => self.open.push(id.get().to_owned()),
+                    Ok(Message::Request { id, .. }) => self.owe(id.get()),
                     Ok(Message::Response { id, .. }) => self.replied.push(id.get().to_owned()),
                     _ => {}
                 }
@@ -182,7 +186,7 @@ impl<'a> Review<'a> {
         };
         match &message {
             Message::Request { id, method, .. } => {
-                self.open.push(id.get().to_owned());
+                self.owe(id.get());
                 if HARMLESS.contains(&&**method) {
                     self.recent.push((id.get().to_owned(), text));
                 }
@@ -195,6 +199,13 @@ impl<'a> Review<'a> {
                 }
             }
             Message::Notification { .. } => self.kept.note(&message, text),
+        }
+    }
+
+    /// Once: a checkpoint may name a request whose text is still here.
+    fn owe(&mut self, id: &str) {
+        if !self.open.iter().any(|known| known == id) {
+            self.open.push(id.to_owned());
         }
     }
 
@@ -309,6 +320,29 @@ mod tests {
         let parting = journal.part(Some(last));
         assert_eq!(parting.unheard, (call(2) + "{\"js").as_bytes());
         assert_eq!((parting.again, parting.lost.len()), (vec![HELLO.to_owned()], 0));
+    }
+
+    #[test]
+    fn what_was_announced_at_an_end_and_did_not_come_is_lost_and_not_said_again() {
+        let mut journal = Journal::default();
+        journal.hear((call(1) + &call(2)).as_bytes());
+        let heard = journal.heard.end();
+        journal.hear(call(3).as_bytes());
+        journal.say(answer(1).as_bytes());
+        let said = journal.said.end() + answer(2).len() as u64;
+        let parting = journal.part(Some(Checkpoint { heard, said, ..Checkpoint::default() }));
+        assert_eq!(parting.lost, ["2"]);
+        assert_eq!(parting.unheard, call(3).as_bytes(), "1 and 2 may have run");
+    }
+
+    #[test]
+    fn a_call_that_a_checkpoint_names_is_answered_once() {
+        let mut journal = Journal::default();
+        journal.hear((call(1) + &call(2)).as_bytes());
+        let open = vec!["1".into(), "2".into()];
+        journal.settle(Checkpoint { open, ..Checkpoint::default() });
+        journal.say(answer(1).as_bytes());
+        assert_eq!(journal.part(None).lost, ["2"]);
     }
 
     #[test]

@@ -119,4 +119,40 @@ fn the_file_decides_whether_it_is_shared() {
         client.stderr()
     );
     assert!(shared.pid().is_none());
+    assert_eq!(shared.left(), ["log"], "no socket and no lock");
+}
+
+#[test]
+fn what_is_asked_of_a_gateway_that_stops_is_answered_by_the_next() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let pid = rig::attached_to(&client);
+    let call = client.begin_call("s0__sleep", json!({ "ms": 1_000 }));
+    eventually("the call is in flight", || shared.status()["inFlight"] == 1);
+    assert_eq!(shared.run(&["stop"]).0, 0);
+    let late = client.begin_call("s0__echo", json!({ "message": "late" }));
+    client.answer(&call).result();
+    assert!(client.answer(&late).text().contains("late"));
+    assert_ne!(rig::attached_to(&client), pid);
+}
+
+#[test]
+fn a_restart_that_nobody_waits_for_any_more_is_not_made() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let pid = rig::attached_to(&client);
+    let call = client.begin_call("s0__sleep", json!({ "ms": 600_000 }));
+    eventually("the call is in flight", || shared.status()["inFlight"] == 1);
+    let mut asked = std::os::unix::net::UnixStream::connect(shared.socket()).expect("the socket");
+    let wish = json!({ "kind": "restart", "whenIdle": true });
+    let hello = json!({ "links": [1, 1], "version": "1", "pid": 1, "wish": wish });
+    std::io::Write::write_all(&mut asked, format!("{hello}\n").as_bytes()).expect("it listens");
+    drop(asked);
+    client.send(
+        &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } })
+            .to_string(),
+    );
+    eventually("the call is over", || shared.status()["inFlight"] == 0);
+    client.call("s0__echo", json!({ "message": "x" })).result();
+    assert_eq!(rig::attached_to(&client), pid);
 }
