@@ -223,7 +223,8 @@ mod tests {
     fn a_gateway_that_ends_while_a_client_comes_is_followed_by_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let user = std::os::unix::fs::MetadataExt::uid(&folder.path().metadata().unwrap());
-        let place = Place::prepare(folder.path().to_owned(), &folder.path().join("mcp.json"), user).unwrap();
+        let place =
+            Place::prepare(folder.path().join("runtime"), &folder.path().join("mcp.json"), user).unwrap();
         let listener = UnixListener::bind(place.socket()).unwrap();
         let come = |pid| Welcome::Come { link: LINK, version: "1".into(), pid, log: None, token: "t".into() };
         let told = |text: &str| Welcome::Told { text: text.into() };

@@ -106,10 +106,12 @@ impl Journal {
         self.asked = false;
     }
 
-    /// The gateway has ended. `last` is what it said of how far it came, if it could say so.
+    /// The gateway has ended. `last` is what it said of how far it came, if it could say so; `over` says that nothing more
+    /// comes of the client, so that its last line needs no end.
     #[must_use]
-    pub fn part(mut self, last: Option<Checkpoint>) -> Parting {
+    pub fn part(mut self, last: Option<Checkpoint>, over: bool) -> Parting {
         let seen = match last {
+            None if over => self.heard.bytes.len(),
             None => memrchr(b'\n', &self.heard.bytes).map_or(0, |end| end + 1),
             // Not all that it had to say has come: calls that were answered in that have no answer.
             Some(last) if last.said > self.said.end() => self.heard.up_to(last.heard),
@@ -249,6 +251,9 @@ fn each_line<'a>(bytes: &'a [u8], mut then: impl FnMut(&'a [u8])) {
         then(bytes[begin..end].trim_ascii());
         begin = end + 1;
     }
+    if begin < bytes.len() {
+        then(bytes[begin..].trim_ascii());
+    }
 }
 
 #[cfg(test)]
@@ -274,7 +279,7 @@ mod tests {
         journal.say(answer(0).as_bytes());
         journal.hear(format!("{}{list}{}{}", call(1), call(2), &call(3)[..20]).as_bytes());
         journal.say(answer(1).as_bytes());
-        let parting = journal.part(None);
+        let parting = journal.part(None, false);
         assert_eq!(parting.again, [HELLO, READY]);
         assert_eq!(parting.lost, ["2"]);
         assert_eq!(parting.unheard, format!("{list}{}", &call(3)[..20]).as_bytes());
@@ -284,7 +289,7 @@ mod tests {
     fn a_handshake_that_was_not_answered_is_made_with_the_next_one() {
         let mut journal = Journal::default();
         journal.hear(format!("{HELLO}\n").as_bytes());
-        let parting = journal.part(None);
+        let parting = journal.part(None, false);
         assert_eq!((parting.again.len(), parting.lost.len()), (0, 0));
         assert_eq!(parting.unheard, format!("{HELLO}\n").as_bytes());
     }
@@ -300,7 +305,7 @@ mod tests {
         journal.say(answer(2).as_bytes());
         assert!(journal.heard.bytes.is_empty() && journal.said.bytes.is_empty());
         journal.hear(call(3).as_bytes());
-        let parting = journal.part(None);
+        let parting = journal.part(None, false);
         assert_eq!(parting.lost, ["9", "3"]);
     }
 
@@ -317,7 +322,7 @@ mod tests {
             again: vec![HELLO.into()],
             ..Checkpoint::default()
         };
-        let parting = journal.part(Some(last));
+        let parting = journal.part(Some(last), false);
         assert_eq!(parting.unheard, (call(2) + "{\"js").as_bytes());
         assert_eq!((parting.again, parting.lost.len()), (vec![HELLO.to_owned()], 0));
     }
@@ -330,9 +335,17 @@ mod tests {
         journal.hear(call(3).as_bytes());
         journal.say(answer(1).as_bytes());
         let said = journal.said.end() + answer(2).len() as u64;
-        let parting = journal.part(Some(Checkpoint { heard, said, ..Checkpoint::default() }));
+        let parting = journal.part(Some(Checkpoint { heard, said, ..Checkpoint::default() }), false);
         assert_eq!(parting.lost, ["2"]);
         assert_eq!(parting.unheard, call(3).as_bytes(), "1 and 2 may have run");
+    }
+
+    #[test]
+    fn a_last_line_without_an_end_may_have_run_too() {
+        let mut journal = Journal::default();
+        journal.hear((call(1) + call(2).trim()).as_bytes());
+        let parting = journal.part(None, true);
+        assert_eq!((parting.lost, parting.unheard.len()), (vec!["1".to_owned(), "2".into()], 0));
     }
 
     #[test]
@@ -342,7 +355,7 @@ mod tests {
         let open = vec!["1".into(), "2".into()];
         journal.settle(Checkpoint { open, ..Checkpoint::default() });
         journal.say(answer(1).as_bytes());
-        assert_eq!(journal.part(None).lost, ["2"]);
+        assert_eq!(journal.part(None, false).lost, ["2"]);
     }
 
     #[test]
@@ -357,7 +370,7 @@ mod tests {
         journal.hear(
             b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":3}}\n",
         );
-        let parting = journal.part(None);
+        let parting = journal.part(None, false);
         assert_eq!(
             (parting.lost, parting.moot),
             (vec!["1".to_owned(), "2".into()], vec!["\"ask-2\"".into()])

@@ -110,7 +110,10 @@ impl Pipe {
                 Err(_) => return Ended::Done,
             };
             let (why, last) = last.map_or((None, None), |(why, last)| (Some(why), Some(last)));
-            parting = std::mem::take(&mut self.lock().journal).part(last);
+            parting = {
+                let mut state = self.lock();
+                std::mem::take(&mut state.journal).part(last, state.ended)
+            };
             if tell(&parting, output).is_err() {
                 return Ended::Done;
             }
