@@ -168,6 +168,10 @@ fn a_restart_that_nobody_waits_for_any_more_is_not_made() {
     let hello = json!({ "links": [1, 1], "version": "1", "pid": 1, "wish": wish });
     std::io::Write::write_all(&mut asked, format!("{hello}\n").as_bytes()).expect("it listens");
     drop(asked);
+    // Who comes later is answered later.
+    for _ in 0..2 {
+        assert_eq!(shared.pid(), Some(pid));
+    }
     client.send(
         &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } })
             .to_string(),
