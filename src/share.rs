@@ -14,6 +14,8 @@ pub mod attach;
 #[cfg(unix)]
 pub mod launch;
 #[cfg(unix)]
+pub mod patient;
+#[cfg(unix)]
 pub mod pipe;
 #[cfg(unix)]
 pub mod trim;

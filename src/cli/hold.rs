@@ -59,7 +59,7 @@ pub async fn run(global: &Global) -> Exit {
         return failed(exit);
     }
     let terms = Terms { log: Some(log), in_foreground: false };
-    let meeting = match attached::open(place, surroundings::user(), terms) {
+    let meeting = match attached::open(&place, surroundings::user(), terms) {
         Ok(Some(meeting)) => meeting,
         Ok(None) => return say(&Report::Busy),
         Err(error) => return say(&Report::Alone(format!("the socket cannot be made: {error}"))),

@@ -106,7 +106,7 @@ fn meeting(global: &Global, app: &App) -> Option<(Meeting, Arc<dyn Hosts>)> {
     }
     let terms = Terms { log: global.log_file.clone(), in_foreground: true };
     let place = Meet::at(global).ok()?.place;
-    match place.map(|place| attached::open(place, surroundings::user(), terms)) {
+    match place.map(|place| attached::open(&place, surroundings::user(), terms)) {
         Ok(Ok(Some(meeting))) => app.house().map(|house| (meeting, Arc::new(house) as Arc<dyn Hosts>)),
         Ok(Ok(None)) => {
             output::note(

@@ -15,6 +15,7 @@ use crate::share::attach::Found;
 use crate::share::attach::NoWay;
 use crate::share::hello::Attach;
 use crate::share::hello::Wish;
+use crate::share::patient::Patient;
 use crate::share::pipe::Ended;
 use crate::share::pipe::Pipe;
 use signal_hook::consts::SIGHUP;
@@ -66,9 +67,13 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         tell(global, &found);
         Ok(found.line)
     };
-    let output = &mut std::io::stdout().lock();
-    match pipe.run(found.line, std::io::stdin(), output, || me(&environment), &mut find) {
+    let (input, output) = (Patient(std::io::stdin()), &mut Patient(std::io::stdout()));
+    match pipe.run(found.line, input, output, || me(&environment), &mut find) {
         Ended::Done => Some(Exit::Ok),
+        Ended::Cut => {
+            output::note("this client was cut off: it did not read what it was sent");
+            Some(Exit::Ok)
+        }
         Ended::NoGateway(why) => {
             Some(output::fail(Exit::Unreachable, &format!("the gateway is gone: {why}")))
         }

@@ -4,7 +4,6 @@
 //! no deadline and counts as no call; it is opened again when it drops, and anew when other resources are wanted: the one
 //! before ends only when the new one is acknowledged. What comes over it is heard like anything else the server says.
 
-use crate::catalog::lists::ServerLists;
 use crate::downstream::link::Link;
 use crate::downstream::own_call::Back;
 use crate::downstream::own_call::NoResult;
@@ -18,6 +17,7 @@ use crate::protocol::code;
 use crate::wire::members::Members;
 use crate::wire::meta;
 use crate::wire::pending::Patience;
+use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -52,10 +52,10 @@ enum Next {
     Changed,
 }
 
-/// Keeps a stream open. `opened_again` is told after each gap, in which changes may have been missed. Never ends.
+/// Keeps a stream open to a server with these `capabilities`. `opened_again` is told after each gap, in which changes may have been missed. Never ends.
 pub async fn keep_listening(
     link: &dyn Link,
-    lists: &ServerLists,
+    capabilities: &RawValue,
     updates: &Updates,
     opened_again: impl Fn(),
 ) {
@@ -64,7 +64,7 @@ pub async fn keep_listening(
     loop {
         changes.borrow_and_update();
         number += 1;
-        let Some(mut stream) = open(link, lists, updates, number) else {
+        let Some(mut stream) = open(link, capabilities, updates, number) else {
             end(link, before.take());
             if changes.changed().await.is_err() {
                 return std::future::pending().await;
@@ -95,9 +95,9 @@ pub async fn keep_listening(
 }
 
 /// Sends the request; `None` when there is nothing to listen for.
-fn open(link: &dyn Link, lists: &ServerLists, updates: &Updates, number: u64) -> Option<Stream> {
+fn open(link: &dyn Link, capabilities: &RawValue, updates: &Updates, number: u64) -> Option<Stream> {
     let uris = updates.wanted();
-    let params = params(lists, &uris)?;
+    let params = params(capabilities, &uris)?;
     let members = Members::parse(&params).ok()?;
     let tag = format!("listen-{number}");
     let (waiter, ended) = background(&tag);
@@ -196,8 +196,8 @@ pub fn hear_acknowledged(updates: &Updates, params: &str) {
 }
 
 /// What is asked for: the changes that the server says it tells, and the wanted resources. `None` when that is nothing.
-fn params(lists: &ServerLists, uris: &BTreeSet<Box<str>>) -> Option<String> {
-    let capabilities = Members::parse(lists.capabilities.get()).ok()?;
+fn params(capabilities: &RawValue, uris: &BTreeSet<Box<str>>) -> Option<String> {
+    let capabilities = Members::parse(capabilities.get()).ok()?;
     let tells = |family: &str| {
         let family = capabilities.get(family).and_then(|raw| Members::parse(raw.get()).ok());
         family.is_some_and(|family| family.get("listChanged").is_some_and(|raw| raw.get() == "true"))

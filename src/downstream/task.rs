@@ -215,11 +215,12 @@ impl ServerTask {
         let over = {
             let watching = self.watch(&link, &mut *lifeline);
             let listing = self.keep_lists(&link, &greeting, began);
-            let listening = self.listen(&link);
+            let listening = self.listen(&link, &greeting);
             tokio::select! {
+                biased;
                 over = watching => over,
-                () = listing => unreachable!("listing never ends"),
                 () = listening => unreachable!("listening never ends"),
+                () = listing => unreachable!("listing never ends"),
             }
         };
         match over {
@@ -367,16 +368,15 @@ impl ServerTask {
         std::future::pending().await
     }
 
-    /// Has a server tell of wanted resources, and a modern one of its lists, once they were read. Never ends.
-    async fn listen(&self, link: &Arc<dyn Link>) {
+    /// Has a server tell of wanted resources, and a modern one of its lists: before they are read, lest a change in between
+    /// be missed. Never ends.
+    async fn listen(&self, link: &Arc<dyn Link>, greeting: &Greeting) {
         self.shared.updates.start_over();
         if link.era() == Era::Legacy {
             return follow(&**link, &self.shared.updates).await;
         }
-        let mut lists = self.shared.lists.subscribe();
-        let known = lists.wait_for(Option::is_some).await.ok().and_then(|lists| lists.clone());
-        let Some(lists) = known else { return std::future::pending().await };
-        keep_listening(&**link, &lists, &self.shared.updates, || self.shared.relist.notify_one()).await;
+        let opened_again = || self.shared.relist.notify_one();
+        keep_listening(&**link, &greeting.capabilities, &self.shared.updates, opened_again).await;
     }
 
     /// Calls in flight have until `drain` to finish; then everything ends.

@@ -82,12 +82,21 @@ pub struct Seat {
 /// A meeting place that listens and serves nobody yet: clients can come and wait.
 pub struct Meeting {
     listener: UnixListener,
-    place: Place,
+    socket: Socket,
     lock: Lock,
     user: u32,
     log: Option<PathBuf>,
     /// A person started it, and ends it.
     in_foreground: bool,
+}
+
+/// The name of the socket, which is removed with it. The lock is let go of after that.
+struct Socket(PathBuf);
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// How a meeting is held.
@@ -103,7 +112,7 @@ pub struct Terms {
 ///
 /// # Errors
 /// When the socket or the lock cannot be made.
-pub fn open(place: Place, user: u32, terms: Terms) -> io::Result<Option<Meeting>> {
+pub fn open(place: &Place, user: u32, terms: Terms) -> io::Result<Option<Meeting>> {
     let Some(lock) = lock::take(&place.lock(), &owner())? else { return Ok(None) };
     let socket = place.socket();
     // The lock is ours, so whoever made it is dead.
@@ -112,9 +121,10 @@ pub fn open(place: Place, user: u32, terms: Terms) -> io::Result<Option<Meeting>
         _ => {}
     }
     let listener = UnixListener::bind(&socket)?;
-    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
+    let socket = Socket(socket);
+    std::fs::set_permissions(&socket.0, std::fs::Permissions::from_mode(0o600))?;
     let Terms { log, in_foreground } = terms;
-    Ok(Some(Meeting { listener, place, lock, user, log, in_foreground }))
+    Ok(Some(Meeting { listener, socket, lock, user, log, in_foreground }))
 }
 
 /// All who are here.
@@ -135,7 +145,7 @@ impl Meeting {
     /// Serves clients until `shutdown`, a wish, or nobody has been there for a while. `true` when the process has nothing
     /// more to do.
     pub async fn run(self, hosts: Arc<dyn Hosts>, shutdown: CancellationToken) -> bool {
-        let Self { listener, place, lock, user, log, in_foreground } = self;
+        let Self { listener, socket, lock, user, log, in_foreground } = self;
         let room = Arc::new(Room {
             hosts,
             clients: Mutex::default(),
@@ -165,7 +175,7 @@ impl Meeting {
         };
         // First of all: whoever comes now starts the next one.
         drop(listener);
-        let _ = std::fs::remove_file(place.socket());
+        drop(socket);
         drop(lock);
         room.end.send_if_modified(|end| end.replace(end.unwrap_or(End::Stop)).is_none());
         room.leave.cancel();
@@ -257,9 +267,10 @@ impl Room {
                     // Its process has ended: a pipe that only hears no more of its client listens on.
                     _ => return course.gone().cancel(),
                 },
-                last = course.ended() => {
+                (last, cut) = course.ended() => {
                     // A client that moves comes again, too.
-                    let why = (*self.end.borrow()).unwrap_or(End::Again);
+                    let next = (*self.end.borrow()).unwrap_or(End::Again);
+                    let why = if cut { End::Cut } else { next };
                     return write(&mut stream, Word::End(Last { why, last }).line()).await;
                 }
             }
@@ -275,8 +286,13 @@ impl Room {
             );
             return answer(stream, &Welcome::Refused { why }).await;
         }
+        let mut more = [0];
         while when_idle && self.hosts.is_busy() {
-            sleep(STEP).await;
+            tokio::select! {
+                () = sleep(STEP) => {}
+                // Who asked for it waits no more.
+                _ = stream.read(&mut more) => return,
+            }
         }
         self.end.send_replace(Some(why));
         tell(stream, std::process::id().to_string()).await;

@@ -23,7 +23,7 @@ pub struct Course {
     outbox: Arc<Outbox>,
     heard: AtomicU64,
     kept: Mutex<Kept>,
-    ended: watch::Sender<Option<Checkpoint>>,
+    ended: watch::Sender<Option<(Checkpoint, bool)>>,
     gone: CancellationToken,
 }
 
@@ -72,16 +72,16 @@ impl Course {
         &self.gone
     }
 
-    /// Nothing more of the client is taken in.
-    pub fn end(&self) {
-        self.ended.send_replace(Some(self.checkpoint()));
+    /// Nothing more of the client is taken in; `cut` because it does not read.
+    pub fn end(&self, cut: bool) {
+        self.ended.send_replace(Some((self.checkpoint(), cut)));
     }
 
-    /// Where it was when it ended, once it has.
-    pub async fn ended(&self) -> Checkpoint {
+    /// Where it was when it ended, once it has, and whether it was cut off.
+    pub async fn ended(&self) -> (Checkpoint, bool) {
         let mut ended = self.ended.subscribe();
         let last = ended.wait_for(Option::is_some).await.ok().and_then(|last| last.clone());
-        last.unwrap_or_else(|| self.checkpoint())
+        last.unwrap_or_else(|| (self.checkpoint(), false))
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -117,6 +117,8 @@ impl Client {
             () = shutdown.cancelled() => SHUTDOWN,
             () = self.gone() => GONE,
         };
+        // What it was cut off for may have been written in the same moment.
+        let why = if outbox.is_cut() { CUT } else { why };
         gateway.end_subscriptions(session);
         let patience = gateway.config().settings.drain_timeout;
         match why {
@@ -135,7 +137,7 @@ impl Client {
             _ => {}
         }
         if let Some(course) = course {
-            course.end();
+            course.end(outbox.is_cut());
         }
         gateway.close_session(session, why);
         outbox.close();
@@ -172,6 +174,9 @@ impl Client {
         }
         if let Some(line) = framer.rest() {
             guarded("a message of the client", || self.accept(line));
+        }
+        if let Some(course) = &self.course {
+            course.heard(came);
         }
     }
 

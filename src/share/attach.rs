@@ -92,24 +92,25 @@ impl Door {
         let wish = Wish::Attach(Box::new(attach));
         let until = Instant::now() + self.patience;
         let mut notes = Vec::new();
-        loop {
+        while Instant::now() < until {
             if let Try::Come(bytes, welcome) = self.knock(&wish)? {
-                return self.enter(bytes, welcome, notes);
+                match self.enter(bytes, welcome)? {
+                    Some(found) => return Ok(Found { notes, ..found }),
+                    None => sleep(STEP),
+                }
+                continue;
             }
             let Some(launch) = &self.launch else { return Err(NoWay::NoneRuns) };
             let turn = lock::take(&self.place.start_lock(), &owner()).map_err(|why| broken(&why))?;
             match turn {
                 // Somebody may have started it between the look and the lock.
-                Some(_turn) => match self.knock(&wish)? {
-                    Try::Come(bytes, welcome) => return self.enter(bytes, welcome, notes),
-                    Try::Nobody => notes.extend(start(launch)?),
-                },
-                None => sleep(STEP),
-            }
-            if Instant::now() >= until {
-                return Err(NoWay::Broken(format!("none was ready within {} s", self.patience.as_secs())));
+                Some(_turn) if UnixStream::connect(self.place.socket()).is_err() => {
+                    notes.extend(start(launch)?);
+                }
+                _ => sleep(STEP),
             }
         }
+        Err(NoWay::Broken(format!("none was ready within {} s", self.patience.as_secs())))
     }
 
     /// Asks the gateway that runs for something else; what it says.
@@ -124,19 +125,24 @@ impl Door {
         }
     }
 
-    fn enter(&self, bytes: UnixStream, welcome: Welcome, notes: Vec<String>) -> Result<Found, NoWay> {
+    /// `None` when the gateway ended in this moment.
+    fn enter(&self, bytes: UnixStream, welcome: Welcome) -> Result<Option<Found>, NoWay> {
         let Welcome::Come { version, pid, log, token, .. } = welcome else {
             return Err(NoWay::Broken("it gave an answer that this version does not know".into()));
         };
-        let Try::Come(words, _) = self.knock(&Wish::Watch { token })? else {
-            return Err(NoWay::Broken("it ended in this moment".into()));
+        let words = match self.knock(&Wish::Watch { token }) {
+            Ok(Try::Come(words, _)) => words,
+            // Refused is what the next one says, which does not know this client.
+            Ok(Try::Nobody) | Err(NoWay::Broken(_)) => return Ok(None),
+            Err(other) => return Err(other),
         };
-        Ok(Found { line: Line { bytes, words }, version, pid, log, notes })
+        Ok(Some(Found { line: Line { bytes, words }, version, pid, log, notes: Vec::new() }))
     }
 
     fn knock(&self, wish: &Wish) -> Result<Try, NoWay> {
         let Ok(mut stream) = UnixStream::connect(self.place.socket()) else { return Ok(Try::Nobody) };
-        stream.set_read_timeout(Some(GREETING)).map_err(|why| broken(&why))?;
+        stream.set_write_timeout(Some(GREETING)).map_err(|why| broken(&why))?;
+        stream.set_read_timeout(wish.is_short().then_some(GREETING)).map_err(|why| broken(&why))?;
         let mut line = hello(wish).into_bytes();
         line.push(b'\n');
         let answer = match stream.write_all(&line).and_then(|()| read_line(&mut stream)) {
@@ -146,6 +152,7 @@ impl Door {
             }
             Err(_) => return Ok(Try::Nobody),
         };
+        stream.set_write_timeout(None).map_err(|why| broken(&why))?;
         stream.set_read_timeout(None).map_err(|why| broken(&why))?;
         match serde_json::from_slice(&answer) {
             Ok(Welcome::Alone { why }) => Err(NoWay::Alone(why)),
@@ -203,4 +210,44 @@ pub fn owner() -> String {
 
 fn broken(why: &io::Error) -> NoWay {
     NoWay::Broken(why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::BufRead;
+    use std::io::BufReader;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_gateway_that_ends_while_a_client_comes_is_followed_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let user = std::os::unix::fs::MetadataExt::uid(&folder.path().metadata().unwrap());
+        let place =
+            Place::prepare(folder.path().join("runtime"), &folder.path().join("mcp.json"), user).unwrap();
+        let listener = UnixListener::bind(place.socket()).unwrap();
+        let come = |pid| Welcome::Come { link: LINK, version: "1".into(), pid, log: None, token: "t".into() };
+        let told = |text: &str| Welcome::Told { text: text.into() };
+        // The second does not know whom the first let in.
+        let answers =
+            [come(1), Welcome::Refused { why: "there is no such client".into() }, come(2), told("")];
+        let serving = std::thread::spawn(move || {
+            answers.map(|answer| {
+                let (mut stream, _) = listener.accept().unwrap();
+                BufReader::new(&stream).read_line(&mut String::new()).unwrap();
+                writeln!(stream, "{}", serde_json::to_string(&answer).unwrap()).unwrap();
+                stream
+            })
+        });
+        let door = Door { place, launch: None, patience: Duration::from_secs(20) };
+        let me = Attach { folder: "/".into(), vars: Vec::new(), turn: 0, again: Vec::new() };
+        assert_eq!(door.attach(me).unwrap().pid, 2);
+        serving.join().unwrap();
+    }
+
+    #[test]
+    fn only_a_restart_that_waits_for_calls_may_take_its_time() {
+        assert!(!Wish::Restart { when_idle: true }.is_short());
+        assert!(Wish::Restart { when_idle: false }.is_short() && Wish::Stop.is_short());
+    }
 }

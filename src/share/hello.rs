@@ -54,6 +54,14 @@ pub enum Wish {
     },
 }
 
+impl Wish {
+    /// True when the answer comes at once. Other gateways are taken for dead that do not give it.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        !matches!(self, Self::Restart { when_idle: true })
+    }
+}
+
 /// A client.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -196,6 +204,8 @@ pub enum End {
     Stop,
     /// Another takes its place now, or the client belongs elsewhere.
     Again,
+    /// The client did not read what it was sent: it gets no other.
+    Cut,
 }
 
 /// What is settled between a client and its gateway. All before these two places is either answered or named here.

@@ -108,13 +108,20 @@ impl Journal {
         self.asked = false;
     }
 
-    /// The gateway has ended. `last` is what it said of how far it came, if it could say so.
+    /// The gateway has ended. `last` is what it said of how far it came, if it could say so; `over` says that nothing more
+    /// comes of the client, so that its last line needs no end.
     #[must_use]
-    pub fn part(mut self, last: Option<Checkpoint>) -> Parting {
-        let orderly = last.is_some();
-        if let Some(last) = last {
-            self.settle(Mark::from(&last));
-        }
+    pub fn part(mut self, last: Option<Checkpoint>, over: bool) -> Parting {
+        let seen = match last {
+            None if over => self.heard.bytes.len(),
+            None => memrchr(b'\n', &self.heard.bytes).map_or(0, |end| end + 1),
+            // Not all that it had to say has come: calls that were answered in that have no answer.
+            Some(last) if last.said > self.said.end() => self.heard.up_to(last.heard),
+            Some(last) => {
+                self.settle(Mark::from(&last));
+                0
+            }
+        };
         let begin = || Checkpoint { again: std::mem::take(&mut self.again), ..Checkpoint::default() };
         let Checkpoint { open, asked, again, .. } =
             self.settled.as_ref().map_or_else(begin, Mark::checkpoint);
@@ -126,17 +133,11 @@ impl Journal {
             replied: Vec::new(),
         };
         let mut unheard = Vec::new();
-        if !orderly {
-            let end = memrchr(b'\n', &self.heard.bytes).map_or(0, |end| end + 1);
-            let (lines, rest) = self.heard.bytes.split_at(end);
-            each_line(lines, |line| review.heard(line));
-            each_line(&self.said.bytes, |line| review.said(line));
-            review.ask_again(&mut unheard);
-            unheard.extend_from_slice(rest);
-        } else {
-            each_line(&self.said.bytes, |line| review.said(line));
-            unheard = self.heard.bytes;
-        }
+        let (lines, rest) = self.heard.bytes.split_at(seen);
+        each_line(lines, |line| review.heard(line));
+        each_line(&self.said.bytes, |line| review.said(line));
+        review.ask_again(&mut unheard);
+        unheard.extend_from_slice(rest);
         review.asked.retain(|id| !review.replied.contains(id));
         Parting { again: review.kept.lines(), unheard, lost: review.open, moot: review.asked }
     }
@@ -147,9 +148,14 @@ impl Stretch {
         self.before + self.bytes.len() as u64
     }
 
-    fn forget(&mut self, until: u64) {
+    /// How many of its bytes come before the place `until` of the stream.
+    fn up_to(&self, until: u64) -> usize {
         let count = usize::try_from(until.saturating_sub(self.before)).unwrap_or(usize::MAX);
-        let count = count.min(self.bytes.len());
+        count.min(self.bytes.len())
+    }
+
+    fn forget(&mut self, until: u64) {
+        let count = self.up_to(until);
         self.bytes.drain(..count);
         self.before += count as u64;
         if self.bytes.capacity() > 2 * ENOUGH && self.bytes.len() < ENOUGH {
@@ -175,7 +181,7 @@ impl<'a> Review<'a> {
             // Of a batch nothing is asked again: its answers belong together.
             for entry in batch::split(line).unwrap_or_default() {
                 match message::parse(entry.get().as_bytes(), DEPTH) {
-                    Ok(Message::Request { id, .. }) => self.open.push(id.get().to_owned()),
+                    Ok(Message::Request { id, .. }) => self.owe(id.get()),
                     Ok(Message::Response { id, .. }) => self.replied.push(id.get().to_owned()),
                     _ => {}
                 }
@@ -187,7 +193,7 @@ impl<'a> Review<'a> {
         };
         match &message {
             Message::Request { id, method, .. } => {
-                self.open.push(id.get().to_owned());
+                self.owe(id.get());
                 if HARMLESS.contains(&&**method) {
                     self.recent.push((id.get().to_owned(), text));
                 }
@@ -200,6 +206,13 @@ impl<'a> Review<'a> {
                 }
             }
             Message::Notification { .. } => self.kept.note(&message, text),
+        }
+    }
+
+    /// Once: a checkpoint may name a request whose text is still here.
+    fn owe(&mut self, id: &str) {
+        if !self.open.iter().any(|known| known == id) {
+            self.open.push(id.to_owned());
         }
     }
 
@@ -243,6 +256,9 @@ fn each_line<'a>(bytes: &'a [u8], mut then: impl FnMut(&'a [u8])) {
         then(bytes[begin..end].trim_ascii());
         begin = end + 1;
     }
+    if begin < bytes.len() {
+        then(bytes[begin..].trim_ascii());
+    }
 }
 
 #[cfg(test)]
@@ -268,7 +284,7 @@ mod tests {
         journal.say(answer(0).as_bytes());
         journal.hear(format!("{}{list}{}{}", call(1), call(2), &call(3)[..20]).as_bytes());
         journal.say(answer(1).as_bytes());
-        let parting = journal.part(None);
+        let parting = journal.part(None, false);
         assert_eq!(parting.again, [HELLO, READY]);
         assert_eq!(parting.lost, ["2"]);
         assert_eq!(parting.unheard, format!("{list}{}", &call(3)[..20]).as_bytes());
@@ -278,7 +294,7 @@ mod tests {
     fn a_handshake_that_was_not_answered_is_made_with_the_next_one() {
         let mut journal = Journal::default();
         journal.hear(format!("{HELLO}\n").as_bytes());
-        let parting = journal.part(None);
+        let parting = journal.part(None, false);
         assert_eq!((parting.again.len(), parting.lost.len()), (0, 0));
         assert_eq!(parting.unheard, format!("{HELLO}\n").as_bytes());
     }
@@ -299,7 +315,7 @@ mod tests {
         journal.say(answer(2).as_bytes());
         assert!(journal.heard.bytes.is_empty() && journal.said.bytes.is_empty());
         journal.hear(call(3).as_bytes());
-        let parting = journal.part(None);
+        let parting = journal.part(None, false);
         assert_eq!(parting.lost, ["9", "3"]);
     }
 
@@ -316,9 +332,40 @@ mod tests {
             again: vec![HELLO.into()],
             ..Checkpoint::default()
         };
-        let parting = journal.part(Some(last));
+        let parting = journal.part(Some(last), false);
         assert_eq!(parting.unheard, (call(2) + "{\"js").as_bytes());
         assert_eq!((parting.again, parting.lost.len()), (vec![HELLO.to_owned()], 0));
+    }
+
+    #[test]
+    fn what_was_announced_at_an_end_and_did_not_come_is_lost_and_not_said_again() {
+        let mut journal = Journal::default();
+        journal.hear((call(1) + &call(2)).as_bytes());
+        let heard = journal.heard.end();
+        journal.hear(call(3).as_bytes());
+        journal.say(answer(1).as_bytes());
+        let said = journal.said.end() + answer(2).len() as u64;
+        let parting = journal.part(Some(Checkpoint { heard, said, ..Checkpoint::default() }), false);
+        assert_eq!(parting.lost, ["2"]);
+        assert_eq!(parting.unheard, call(3).as_bytes(), "1 and 2 may have run");
+    }
+
+    #[test]
+    fn a_last_line_without_an_end_may_have_run_too() {
+        let mut journal = Journal::default();
+        journal.hear((call(1) + call(2).trim()).as_bytes());
+        let parting = journal.part(None, true);
+        assert_eq!((parting.lost, parting.unheard.len()), (vec!["1".to_owned(), "2".into()], 0));
+    }
+
+    #[test]
+    fn a_call_that_a_checkpoint_names_is_answered_once() {
+        let mut journal = Journal::default();
+        journal.hear((call(1) + &call(2)).as_bytes());
+        let open = vec!["1".into(), "2".into()];
+        journal.settle(Mark::from(&Checkpoint { open, ..Checkpoint::default() }));
+        journal.say(answer(1).as_bytes());
+        assert_eq!(journal.part(None, false).lost, ["2"]);
     }
 
     #[test]
@@ -333,7 +380,7 @@ mod tests {
         journal.hear(
             b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":3}}\n",
         );
-        let parting = journal.part(None);
+        let parting = journal.part(None, false);
         assert_eq!(
             (parting.lost, parting.moot),
             (vec!["1".to_owned(), "2".into()], vec!["\"ask-2\"".into()])

@@ -36,7 +36,7 @@ use tokio::time::Instant;
 const PIECE: usize = 32 << 10;
 /// Stack of a thread that moves bytes.
 const STACK: usize = 256 << 10;
-/// So many gateways may end within [`TROUBLED`] before the client is given up.
+/// So many gateways may die within [`TROUBLED`] before the client is given up.
 const ENDINGS: usize = 5;
 const TROUBLED: Duration = Duration::from_secs(30);
 /// Shortest time between two times that memory is given back.
@@ -61,6 +61,8 @@ pub struct Line {
 pub enum Ended {
     /// The client left, or was told everything.
     Done,
+    /// The gateway has cut it off, because it did not read.
+    Cut,
     /// There is no gateway any more, and none can be had.
     NoGateway(String),
 }
@@ -113,13 +115,25 @@ impl Pipe {
                 Err(_) => return Ended::Done,
             };
             let (why, last) = last.map_or((None, None), |(why, last)| (Some(why), Some(last)));
-            parting = std::mem::take(&mut self.lock().journal).part(last);
-            if tell(&parting, output).is_err() || self.is_over(why == Some(End::Stop)) {
+            parting = {
+                let mut state = self.lock();
+                std::mem::take(&mut state.journal).part(last, state.ended)
+            };
+            if tell(&parting, output).is_err() {
+                return Ended::Done;
+            }
+            if why == Some(End::Cut) {
+                return Ended::Cut;
+            }
+            // What nobody has looked at needs a gateway, even when it was the last that the client said.
+            if parting.unheard.is_empty() && self.is_over(why == Some(End::Stop)) {
                 return Ended::Done;
             }
             let now = Instant::now();
             ends.retain(|end: &Instant| now.duration_since(*end) < TROUBLED);
-            ends.push(now);
+            if why.is_none() {
+                ends.push(now);
+            }
             if ends.len() > ENDINGS {
                 return Ended::NoGateway(format!("it ended {} times in a short while", ends.len()));
             }

@@ -110,6 +110,12 @@ impl Outbox {
         self.cut.notify_waiters();
     }
 
+    /// True when it was cut off: a frame was refused, and those after it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.lock().cut
+    }
+
     /// Resolves once it was cut off. Its writer may still be busy with what was queued.
     pub async fn cut(&self) {
         let mut cut = pin!(self.cut.notified());

@@ -237,3 +237,56 @@ fn what_is_settled_is_not_told_as_lost() {
     BufReader::new(&rig.shown).read_line(&mut lost).unwrap();
     assert!(lost.contains("\"id\":8,\"error\""), "{lost}");
 }
+
+#[test]
+fn what_was_said_to_a_gateway_that_stops_is_not_left_lying() {
+    let (first, mut gateway) = line();
+    let mut rig = rig(first);
+    rig.says(&call(1));
+    gateway.hears(&call(1));
+    // Said while it stops, and never read; the client has nothing more to say.
+    gateway.word(&Word::End(Last { why: End::Stop, last: Checkpoint::default() }));
+    rig.pipe.end_input();
+    drop(gateway);
+    rig.attaches();
+    let (second, mut gateway) = line();
+    rig.next.send(Ok(second)).unwrap();
+    gateway.hears(&call(1));
+    gateway.says(&answer(1));
+    rig.sees(&answer(1));
+    drop(gateway);
+    assert_eq!(rig.ends(), Ended::Done);
+}
+
+#[test]
+fn gateways_that_end_as_they_were_told_to_are_no_trouble() {
+    let (first, mut gateway) = line();
+    let rig = rig(first);
+    for turn in 1..=2 * ENDINGS {
+        gateway.word(&Word::End(Last { why: End::Again, last: Checkpoint::default() }));
+        drop(gateway);
+        assert_eq!(rig.attaches().turn as usize, turn);
+        let next;
+        (next, gateway) = line();
+        rig.next.send(Ok(next)).unwrap();
+    }
+    rig.pipe.end_input();
+    drop(gateway);
+    assert_eq!(rig.ends(), Ended::Done);
+}
+
+#[test]
+fn a_client_that_was_cut_off_gets_no_other_gateway() {
+    let (first, mut gateway) = line();
+    let mut rig = rig(first);
+    rig.says(&call(1));
+    gateway.hears(&call(1));
+    // It was answered, and the answer was thrown away.
+    let last = Checkpoint { heard: call(1).len() as u64, said: 1 << 20, ..Checkpoint::default() };
+    gateway.word(&Word::End(Last { why: End::Cut, last }));
+    drop(gateway);
+    assert_eq!(rig.ends(), Ended::Cut);
+    let mut lost = String::new();
+    BufReader::new(&rig.shown).read_line(&mut lost).unwrap();
+    assert!(lost.contains("\"id\":1,\"error\""), "{lost}");
+}

@@ -7,7 +7,13 @@ use crate::support::gateway::Gateway;
 use crate::support::processes::is_alive;
 use crate::support::processes::signal;
 use rustix::process::Signal;
+use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeSet;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::process::Stdio;
 
 #[test]
 fn after_the_last_client_it_stays_for_a_while_and_leaves_nothing() {
@@ -119,4 +125,98 @@ fn the_file_decides_whether_it_is_shared() {
         client.stderr()
     );
     assert!(shared.pid().is_none());
+    assert_eq!(shared.left(), ["log"], "no socket and no lock");
+}
+
+#[test]
+fn what_is_asked_of_a_gateway_that_stops_is_answered_by_the_next() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let pid = rig::attached_to(&client);
+    let call = client.begin_call("s0__sleep", json!({ "ms": 1_000 }));
+    eventually("the call is in flight", || shared.status()["inFlight"] == 1);
+    assert_eq!(shared.run(&["stop"]).0, 0);
+    let late = client.begin_call("s0__echo", json!({ "message": "late" }));
+    client.answer(&call).result();
+    assert!(client.answer(&late).text().contains("late"));
+    assert_ne!(rig::attached_to(&client), pid);
+}
+
+#[test]
+fn a_last_line_without_an_end_is_run_once() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let params = json!({ "name": "s0__echo", "arguments": { "message": "last" } });
+    let call = json!({ "jsonrpc": "2.0", "id": "last", "method": "tools/call", "params": params });
+    client.send_bytes(call.to_string().as_bytes());
+    client.close();
+    client.answer(&json!("last")).result();
+    assert!(client.exit().success());
+    assert_eq!(shared.conf().ledger("call", "s0").len(), 1);
+    assert!(!client.messages().iter().any(|message| message.is_error()));
+}
+
+#[test]
+fn a_restart_that_nobody_waits_for_any_more_is_not_made() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let pid = rig::attached_to(&client);
+    let call = client.begin_call("s0__sleep", json!({ "ms": 600_000 }));
+    eventually("the call is in flight", || shared.status()["inFlight"] == 1);
+    let mut asked = std::os::unix::net::UnixStream::connect(shared.socket()).expect("the socket");
+    let wish = json!({ "kind": "restart", "whenIdle": true });
+    let hello = json!({ "links": [1, 1], "version": "1", "pid": 1, "wish": wish });
+    std::io::Write::write_all(&mut asked, format!("{hello}\n").as_bytes()).expect("it listens");
+    drop(asked);
+    // Who comes later is answered later.
+    for _ in 0..2 {
+        assert_eq!(shared.pid(), Some(pid));
+    }
+    client.send(
+        &json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": call } })
+            .to_string(),
+    );
+    eventually("the call is over", || shared.status()["inFlight"] == 0);
+    client.call("s0__echo", json!({ "message": "x" })).result();
+    assert_eq!(rig::attached_to(&client), pid);
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_and_nothing_is_run_twice() {
+    const CALLS: usize = 200;
+    let shared = Shared::start(|conf| {
+        let limits = json!({ "clientQueueBytes": 65_536 });
+        json!({ "mcpServers": { "s0": conf.fake("s0").json() }, "gateway": { "limits": limits } })
+    });
+    let mut command = shared.command(&[]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut client = command.spawn().expect("the program starts");
+    let mut input = client.stdin.take().expect("stdin");
+    let writing = std::thread::spawn(move || {
+        let who = json!({ "name": "deaf", "version": "1" });
+        let first = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": who });
+        let _ = writeln!(
+            input,
+            "{}",
+            json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": first })
+        );
+        for id in 1..=CALLS {
+            let params = json!({ "name": "s0__echo", "arguments": { "message": "x".repeat(8_000) } });
+            let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+            let _ = writeln!(input, "{call}");
+        }
+        input
+    });
+    eventually("it has come", || shared.status()["sessions"] == 1);
+    eventually("it was cut off", || shared.status()["sessions"] == 0);
+    let mut answered = BTreeSet::new();
+    for line in BufReader::new(client.stdout.take().expect("stdout")).lines() {
+        let message: Value = serde_json::from_str(&line.expect("text")).expect("JSON");
+        let id = message["id"].as_u64();
+        assert!(id.is_none_or(|id| answered.insert(id)), "answered twice: {id:?}");
+    }
+    assert!(client.wait().expect("it was started").success(), "its output has an end, and so has it");
+    drop(writing.join());
+    let sessions = shared.status()["sessions"].clone();
+    assert!(sessions == 0 && shared.conf().ledger("call", "s0").len() <= CALLS, "{sessions}");
 }
