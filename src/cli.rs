@@ -77,7 +77,7 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Status(status)) => status::run(&global, &status).await,
         Some(Command::Schema) => schema::run(),
         #[cfg(unix)]
-        Some(Command::Hold(_)) => hold::run(&global).await,
+        Some(Command::Hold(hold)) => hold::run(&global, &hold).await,
         #[cfg(unix)]
         Some(Command::Stop | Command::Restart(_) | Command::Reap) => Exit::Ok,
         #[cfg(not(unix))]

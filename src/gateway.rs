@@ -57,12 +57,14 @@ use crate::gateway::updates::Subscriber;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
+use crate::wire::batch::Gathering;
 use crate::wire::guard::for_ever;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Duration;
 
 /// Many servers as one. Clones share everything.
@@ -211,7 +213,8 @@ impl Gateway {
         }
     }
 
-    /// Takes a batch of a client, which one revision has. `true` when an array of answers arrives in `sink`.
+    /// Takes a batch of a client, which one revision has. `None` when no array of answers arrives in `sink`, else what gathers
+    /// them, which is gone when it has.
     ///
     /// # Errors
     /// [`Malformed`] for what is no batch, and for every batch of a client of another revision.
@@ -221,7 +224,7 @@ impl Gateway {
         bytes: &[u8],
         depth: usize,
         sink: &Sink,
-    ) -> Result<bool, Malformed> {
+    ) -> Result<Option<Weak<Gathering>>, Malformed> {
         batch::each(session, bytes, depth, sink, |message, sink| match message {
             Ok(message) => self.accept(session, &message, sink),
             Err(malformed) => self.refuse(&malformed, sink),

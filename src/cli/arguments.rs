@@ -147,6 +147,9 @@ pub struct Hold {
     /// Start it in a session of its own and return
     #[arg(long)]
     pub detach: bool,
+    /// For the client of this process alone
+    #[arg(long, value_name = "PID")]
+    pub only_for: Option<u32>,
 }
 
 /// Options of `check`.

@@ -4,6 +4,7 @@
 
 use crate::app::Fronts;
 use crate::cli::arguments::Global;
+use crate::cli::arguments::Hold;
 use crate::cli::exit::Exit;
 use crate::cli::meet::Meet;
 use crate::cli::output;
@@ -43,7 +44,7 @@ pub fn detach() -> Exit {
 }
 
 /// Holds the gateway until nobody needs it.
-pub async fn run(global: &Global) -> Exit {
+pub async fn run(global: &Global, hold: &Hold) -> Exit {
     let signals = Signals::begin();
     let Meet { file, place, environment } = match Meet::at(global) {
         Ok(meet) => meet,
@@ -58,7 +59,8 @@ pub async fn run(global: &Global) -> Exit {
     if let Err(exit) = startup::start_log(&logged, None) {
         return failed(exit);
     }
-    let terms = Terms { log: Some(log), in_foreground: false };
+    let place = hold.only_for.map_or_else(|| place.clone(), |pid| place.only_for(pid));
+    let terms = Terms { log: Some(log), for_one: hold.only_for.is_some(), ..Terms::default() };
     let meeting = match attached::open(&place, surroundings::user(), terms) {
         Ok(Some(meeting)) => meeting,
         Ok(None) => return say(&Report::Busy),
@@ -72,7 +74,7 @@ pub async fn run(global: &Global) -> Exit {
     if let Some(folder) = file.parent() {
         let _ = std::env::set_current_dir(folder);
     }
-    if !app.gateway().config().settings.share {
+    if hold.only_for.is_none() && !app.gateway().config().settings.share {
         app.close().await;
         return say(&Report::Alone("`gateway.share` is false".into()));
     }

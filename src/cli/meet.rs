@@ -58,6 +58,17 @@ pub fn door(place: &Place, file: &Path, environment: &Environment, global: &Glob
     Door { place: place.clone(), launch, patience: PATIENCE }
 }
 
+/// The way to a gateway for the client of this process alone: clients share none any more.
+#[must_use]
+pub fn own_door(shared: &Door) -> Door {
+    let pid = std::process::id();
+    let launch = shared.launch.clone().map(|mut launch| {
+        launch.args.extend(["--only-for".into(), pid.to_string().into()]);
+        launch
+    });
+    Door { place: shared.place.only_for(pid), launch, patience: shared.patience }
+}
+
 /// The options of a gateway that is started for this client.
 fn args(file: &Path, environment: &Environment, global: &Global) -> Vec<OsString> {
     let here = |path: &Path| environment.current_folder().join(path).into_os_string();

@@ -104,7 +104,7 @@ fn meeting(global: &Global, app: &App) -> Option<(Meeting, Arc<dyn Hosts>)> {
     if !app.gateway().config().settings.share {
         return None;
     }
-    let terms = Terms { log: global.log_file.clone(), in_foreground: true };
+    let terms = Terms { log: global.log_file.clone(), in_foreground: true, ..Terms::default() };
     let place = Meet::at(global).ok()?.place;
     match place.map(|place| attached::open(&place, surroundings::user(), terms)) {
         Ok(Ok(Some(meeting))) => app.house().map(|house| (meeting, Arc::new(house) as Arc<dyn Hosts>)),

@@ -62,8 +62,15 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         let (pipe, door) = (pipe.clone(), door.clone());
         thread::spawn(move || obey(signals, &pipe, &door));
     }
-    let mut find = |attach| {
-        let found = door.attach(attach).map_err(|error| error.to_string())?;
+    let mut find = |attach: Attach| {
+        let found = match door.attach(Attach::clone(&attach)) {
+            Err(NoWay::Alone(why)) if door.launch.is_some() => {
+                output::note(&format!("not shared with other clients any more: {why}"));
+                meet::own_door(&door).attach(attach)
+            }
+            found => found,
+        };
+        let found = found.map_err(|error| error.to_string())?;
         tell(global, &found);
         Ok(found.line)
     };

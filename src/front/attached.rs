@@ -47,6 +47,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long somebody who comes may take to say hello.
 const GREETING: Duration = Duration::from_secs(10);
+/// How long a gateway for one client waits for it.
+const SOON: Duration = Duration::from_secs(5);
 /// Between two looks whether calls are in flight.
 const STEP: Duration = Duration::from_millis(10);
 
@@ -88,6 +90,7 @@ pub struct Meeting {
     log: Option<PathBuf>,
     /// A person started it, and ends it.
     in_foreground: bool,
+    for_one: bool,
 }
 
 /// The name of the socket, which is removed with it. The lock is let go of after that.
@@ -106,6 +109,8 @@ pub struct Terms {
     pub log: Option<PathBuf>,
     /// A person started the process for something else too: it does not end for a wish.
     pub in_foreground: bool,
+    /// It is for one client, whether or not the file wants sharing, and ends soon after it.
+    pub for_one: bool,
 }
 
 /// Opens the meeting place; `None` when another gateway has it.
@@ -123,8 +128,8 @@ pub fn open(place: &Place, user: u32, terms: Terms) -> io::Result<Option<Meeting
     let listener = UnixListener::bind(&socket)?;
     let socket = Socket(socket);
     std::fs::set_permissions(&socket.0, std::fs::Permissions::from_mode(0o600))?;
-    let Terms { log, in_foreground } = terms;
-    Ok(Some(Meeting { listener, socket, lock, user, log, in_foreground }))
+    let Terms { log, in_foreground, for_one } = terms;
+    Ok(Some(Meeting { listener, socket, lock, user, log, in_foreground, for_one }))
 }
 
 /// All who are here.
@@ -139,13 +144,14 @@ struct Room {
     leave: CancellationToken,
     log: Option<PathBuf>,
     in_foreground: bool,
+    for_one: bool,
 }
 
 impl Meeting {
     /// Serves clients until `shutdown`, a wish, or nobody has been there for a while. `true` when the process has nothing
     /// more to do.
     pub async fn run(self, hosts: Arc<dyn Hosts>, shutdown: CancellationToken) -> bool {
-        let Self { listener, socket, lock, user, log, in_foreground } = self;
+        let Self { listener, socket, lock, user, log, in_foreground, for_one } = self;
         let room = Arc::new(Room {
             hosts,
             clients: Mutex::default(),
@@ -154,6 +160,7 @@ impl Meeting {
             leave: CancellationToken::new(),
             log,
             in_foreground,
+            for_one,
         });
         let mut tasks = JoinSet::new();
         let wished = loop {
@@ -215,7 +222,7 @@ impl Room {
     }
 
     async fn attach(&self, mut stream: UnixStream, attach: Attach) {
-        if let Some(why) = self.hosts.alone() {
+        if let Some(why) = self.hosts.alone().filter(|_| !self.for_one) {
             return answer(&mut stream, &Welcome::Alone { why }).await;
         }
         let seat = match self.hosts.seat(attach.folder, attach.vars) {
@@ -312,8 +319,9 @@ impl Room {
             if count.wait_for(|count| *count == 0).await.is_err() {
                 return;
             }
+            let linger = if self.for_one { SOON } else { self.hosts.linger() };
             tokio::select! {
-                () = sleep(self.hosts.linger()) => return,
+                () = sleep(linger) => return,
                 _ = count.wait_for(|count| *count > 0) => {}
             }
         }

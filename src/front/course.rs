@@ -5,12 +5,16 @@
 use crate::gateway::session::Session;
 use crate::share::hello::Checkpoint;
 use crate::share::kept::Kept;
+use crate::wire::batch;
+use crate::wire::batch::Gathering;
+use crate::wire::message;
 use crate::wire::message::Message;
 use crate::wire::outbox::Outbox;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::Weak;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
@@ -23,6 +27,8 @@ pub struct Course {
     outbox: Arc<Outbox>,
     heard: AtomicU64,
     kept: Mutex<Kept>,
+    /// Batches whose answers are gathered, with the ids of their requests.
+    batches: Mutex<Vec<(Weak<Gathering>, Vec<String>)>>,
     ended: watch::Sender<Option<(Checkpoint, bool)>>,
     gone: CancellationToken,
 }
@@ -35,6 +41,7 @@ impl Course {
             session: Arc::clone(session),
             outbox: Arc::clone(outbox),
             heard: AtomicU64::new(0),
+            batches: Mutex::default(),
             kept: Mutex::new(Kept::of(again.iter().map(String::as_str), depth)),
             ended: watch::Sender::new(None),
             gone: CancellationToken::new(),
@@ -57,12 +64,35 @@ impl Course {
         }
     }
 
+    /// The client said a batch, whose answers leave together: until then none of them was given.
+    pub fn note_batch(&self, batch: &[u8], gathering: Weak<Gathering>) {
+        let entries = batch::split(batch).unwrap_or_default();
+        let ids =
+            entries.iter().filter_map(|entry| match message::parse(entry.get().as_bytes(), usize::MAX) {
+                Ok(Message::Request { id, .. }) => Some(id.get().to_owned()),
+                _ => None,
+            });
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.retain(|(gathering, _)| gathering.strong_count() > 0);
+        batches.push((gathering, ids.collect()));
+    }
+
+    /// Ids of requests whose answers are there and wait for those to the rest of their batch.
+    fn gathered(&self) -> Vec<String> {
+        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = batches.iter().filter(|(gathering, _)| gathering.strong_count() > 0);
+        open.flat_map(|(_, ids)| ids.clone()).collect()
+    }
+
     /// Where it is now. In this order: what is answered meanwhile is seen in the answers.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         let heard = self.heard.load(Ordering::Relaxed);
         let said = self.outbox.total();
-        let [open, asked] = self.session.unsettled();
+        let [mut open, asked] = self.session.unsettled();
+        open.extend(self.gathered());
+        open.sort_unstable();
+        open.dedup();
         Checkpoint { heard, said, open, asked, again: self.kept().lines() }
     }
 

@@ -192,8 +192,10 @@ impl Client {
             }
         };
         if batch::is_batch(bytes) {
-            if let Err(malformed) = gateway.accept_batch(session, bytes, bounds.depth, sink) {
-                gateway.refuse(&malformed, sink);
+            match (gateway.accept_batch(session, bytes, bounds.depth, sink), &self.course) {
+                (Ok(Some(gathering)), Some(course)) => course.note_batch(bytes, gathering),
+                (Ok(_), _) => {}
+                (Err(malformed), _) => gateway.refuse(&malformed, sink),
             }
             return;
         }

@@ -12,12 +12,14 @@ use crate::wire::message::Message;
 use crate::wire::scan;
 use crate::wire::sink::Sink;
 use std::sync::Arc;
+use std::sync::Weak;
 
 /// The revision with batches.
 const REVISION: &str = "2025-03-26";
 
-/// Hands each message of a batch of `session` to `take`, with the sink for its answer. `true` when there is something to
-/// answer: then one array goes to `sink`, once all answers are there; requests that were cancelled are left out.
+/// Hands each message of a batch of `session` to `take`, with the sink for its answer. When there is something to answer, one
+/// array goes to `sink`, once all answers are there; requests that were cancelled are left out. What gathers them lives until
+/// then; `None` when nothing is to be answered.
 ///
 /// # Errors
 /// [`Malformed`] for what is no batch, and for every batch of a client of another revision.
@@ -27,7 +29,7 @@ pub(super) fn each(
     depth: usize,
     sink: &Sink,
     take: impl Fn(Result<Message<'_>, Malformed>, &Sink),
-) -> Result<bool, Malformed> {
+) -> Result<Option<Weak<Gathering>>, Malformed> {
     if session.version() != Some(REVISION) {
         let text = format!("batches are part of revision {REVISION} only: send one message at a time");
         return Err(Malformed { id: None, code: INVALID_REQUEST, text });
@@ -47,7 +49,7 @@ pub(super) fn each(
         }
         take(message, &gathered);
     }
-    Ok(answered)
+    Ok(answered.then(|| Arc::downgrade(&gathering)))
 }
 
 /// All of the batch is read when it is dropped, however that comes.

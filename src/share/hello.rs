@@ -63,7 +63,7 @@ impl Wish {
 }
 
 /// A client.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attach {
     /// The folder it works in.

@@ -67,10 +67,16 @@ impl Place {
         make(&folder).map_err(|why| PlaceError::Unusable { folder: folder.clone(), why })?;
         check(&folder, user)?;
         let place = Self { id: id_of(config), folder };
-        if place.socket().as_os_str().len() > LONGEST {
+        if place.only_for(u32::MAX).socket().as_os_str().len() > LONGEST {
             return Err(PlaceError::TooLong(place.folder));
         }
         Ok(place)
+    }
+
+    /// The place of a gateway that is for the client of the process `pid` alone.
+    #[must_use]
+    pub fn only_for(&self, pid: u32) -> Self {
+        Self { folder: self.folder.clone(), id: format!("{}-{pid}", self.id) }
     }
 
     /// Where clients connect.

@@ -171,6 +171,31 @@ fn what_a_client_set_up_holds_with_the_next_gateway() {
     assert_eq!(shared.conf().ledger("spawn", "s0").len(), 2);
 }
 
+/// 2025-03-26: what a batch has gathered is lost with the gateway, so that each of its requests is told so.
+#[test]
+fn a_batch_that_a_gateway_gathers_is_lost_as_a_whole() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = StdioClient::spawn(shared.command(&[]), None);
+    let info = json!({ "name": "rig", "version": "1" });
+    let hello = json!({ "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": info });
+    client.request("initialize", hello).result();
+    client.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    let call = |id: &str, tool: &str, arguments: Value| json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": tool, "arguments": arguments } });
+    let waits = call("waits", "s0__sleep", json!({ "ms": 600_000 }));
+    client.send(&json!([call("done", "s0__echo", json!({})), waits]).to_string());
+    // More than a pipe keeps without asking how far the gateway has come.
+    for _ in 0..60 {
+        client.call("s0__echo", json!({ "message": "x".repeat(2000) })).result();
+    }
+    assert!(client.answers(&json!("done")) == 0, "it waits for the other");
+    signal(rig::attached_to(&client), Signal::KILL);
+    for id in ["done", "waits"] {
+        assert!(client.answer(&json!(id)).error_text().contains("may have run"));
+    }
+    client.call("s0__echo", json!({ "message": "next" })).result();
+    assert_eq!([client.answers(&json!("done")), client.answers(&json!("waits"))], [1, 1]);
+}
+
 #[test]
 fn killing_under_load_costs_each_call_at_most_one_error() {
     let shared = Shared::with_servers(2, "60s");

@@ -71,7 +71,7 @@ impl Backing for Gateway {
         depth: usize,
         sink: &Sink,
     ) -> Result<bool, Malformed> {
-        Self::accept_batch(self, session, bytes, depth, sink)
+        Self::accept_batch(self, session, bytes, depth, sink).map(|gathering| gathering.is_some())
     }
 
     fn refuse(&self, malformed: &Malformed, sink: &Sink) {

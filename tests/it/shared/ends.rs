@@ -220,3 +220,26 @@ fn a_client_that_does_not_read_is_cut_off_and_nothing_is_run_twice() {
     let sessions = shared.status()["sessions"].clone();
     assert!(sessions == 0 && shared.conf().ledger("call", "s0").len() <= CALLS, "{sessions}");
 }
+
+#[test]
+fn a_client_is_served_on_when_sharing_was_turned_off_and_its_gateway_ended() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let before = rig::attached_to(&client);
+    let text = std::fs::read_to_string(shared.conf().file()).expect("the file");
+    let mut config: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    config["gateway"]["share"] = json!(false);
+    shared.conf().write(&config);
+    eventually("it is read", || shared.status()["config"]["generation"] == 2);
+    signal(before, Signal::KILL);
+    eventually("it is served", || !client.call("s0__echo", json!({ "message": "x" })).is_error());
+    let own = rig::attached_to(&client);
+    assert_ne!(own, before);
+    assert!(client.stderr().contains("not shared with other clients any more: `gateway.share` is false"));
+    let other = shared.client();
+    other.call("s0__echo", json!({ "message": "x" })).result();
+    assert!(!other.stderr().contains("attached"), "{}", other.stderr());
+    client.close();
+    assert!(client.exit().success());
+    eventually("its gateway ends, too", || !is_alive(own));
+}
