@@ -66,7 +66,7 @@ impl Endpoint {
     /// Sends one message.
     ///
     /// # Errors
-    /// [`Failure`] when no answer came; an answer with any status is an answer.
+    /// `Failure` when no answer came; an answer with any status is an answer.
     pub async fn post(&self, marks: Marks, body: &Bytes) -> Result<Response, Failure> {
         self.send(Method::POST, marks, Some(body)).await
     }
@@ -88,7 +88,7 @@ impl Endpoint {
     /// Opens a stream, or asks to.
     ///
     /// # Errors
-    /// [`Failure`] when no answer came.
+    /// `Failure` when no answer came.
     pub async fn get(&self, marks: Marks) -> Result<Response, Failure> {
         self.send(Method::GET, marks, None).await
     }
@@ -96,7 +96,7 @@ impl Endpoint {
     /// Ends a session.
     ///
     /// # Errors
-    /// [`Failure`] when no answer came.
+    /// `Failure` when no answer came.
     pub async fn delete(&self, marks: Marks) -> Result<Response, Failure> {
         self.send(Method::DELETE, marks, None).await
     }
