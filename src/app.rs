@@ -11,6 +11,7 @@ use crate::app::hosts::House;
 use crate::catalog::store::Store;
 use crate::config;
 use crate::config::LoadError;
+use crate::config::digest::hex;
 use crate::config::environment::Environment;
 use crate::config::model::Config;
 use crate::config::problem::Problem;
@@ -241,5 +242,5 @@ fn gateway(config: &Config, options: Options, config_id: &str) -> Gateway {
 /// A short name for a path.
 fn digest_of(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest[..8])
 }

@@ -33,7 +33,7 @@ const LONG_LOG: u64 = 1 << 20;
 pub fn detach() -> Exit {
     let _ = rustix::process::setsid();
     let args = surroundings::arguments().filter(|arg| arg != "--detach");
-    let Ok(binary) = std::env::current_exe() else { return Exit::Unreachable };
+    let Some(binary) = surroundings::own_binary() else { return Exit::Unreachable };
     let mut command = Command::new(binary);
     // Stdout and stderr lead to the client, until it has heard that others can come.
     command.args(args).stdin(Stdio::null());
@@ -72,7 +72,7 @@ pub async fn run(global: &Global, hold: &Hold) -> Exit {
     };
     // Servers without a `cwd` must not run in the folder of whichever client came first.
     if let Some(folder) = file.parent() {
-        let _ = std::env::set_current_dir(folder);
+        surroundings::go_to(folder);
     }
     if hold.only_for.is_none() && !app.gateway().config().settings.share {
         app.close().await;

@@ -106,16 +106,14 @@ fn meeting(global: &Global, app: &App) -> Option<(Meeting, Arc<dyn Hosts>)> {
     }
     let terms = Terms { log: global.log_file.clone(), in_foreground: true, ..Terms::default() };
     let place = Meet::at(global).ok()?.place;
-    match place.map(|place| attached::open(&place, surroundings::user(), terms)) {
-        Ok(Ok(Some(meeting))) => app.house().map(|house| (meeting, Arc::new(house) as Arc<dyn Hosts>)),
-        Ok(Ok(None)) => {
+    let opened = place.map_err(anyhow::Error::from);
+    let opened = opened.and_then(|place| Ok(attached::open(&place, surroundings::user(), terms)?));
+    match opened {
+        Ok(Some(meeting)) => app.house().map(|house| (meeting, Arc::new(house) as Arc<dyn Hosts>)),
+        Ok(None) => {
             output::note(
                 "stdio clients of this file have another gateway; `mcp-manifold stop` before this starts has them use this one",
             );
-            None
-        }
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "stdio clients cannot attach");
             None
         }
         Err(error) => {

@@ -4,6 +4,7 @@ use crate::config::environment::Environment;
 use directories::BaseDirs;
 use directories::ProjectDirs;
 use std::ffi::OsString;
+use std::path::Path;
 use std::path::PathBuf;
 
 /// What loading a file may know about this process.
@@ -17,10 +18,21 @@ pub fn environment() -> Environment {
     if let Some(dirs) = BaseDirs::new() {
         environment = environment.home(dirs.home_dir()).user_config(dirs.config_dir());
     }
-    match std::env::current_exe() {
-        Ok(path) => environment.own_binary(path),
-        Err(_) => environment,
+    match own_binary() {
+        Some(path) => environment.own_binary(path),
+        None => environment,
     }
+}
+
+/// The path of this program.
+#[must_use]
+pub fn own_binary() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
+/// Goes to `folder`: children without a folder of their own run there. One that is gone leaves everything as it is.
+pub fn go_to(folder: &Path) {
+    let _ = std::env::set_current_dir(folder);
 }
 
 /// The user's cache folder for this program.

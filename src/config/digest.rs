@@ -129,7 +129,9 @@ impl Parts {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Two hex digits for each byte.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string takes everything");

@@ -4,6 +4,7 @@
 //! What they say is `share/hello.rs`; their messages go the way of `stdio.rs`. It does not know which gateway a client gets:
 //! see [`Hosts`].
 
+use crate::config::digest::hex;
 use crate::front::course::Course;
 use crate::front::stdio::Client;
 use crate::gateway::Gateway;
@@ -87,10 +88,7 @@ pub struct Meeting {
     socket: Socket,
     lock: Lock,
     user: u32,
-    log: Option<PathBuf>,
-    /// A person started it, and ends it.
-    in_foreground: bool,
-    for_one: bool,
+    terms: Terms,
 }
 
 /// The name of the socket, which is removed with it. The lock is let go of after that.
@@ -128,8 +126,7 @@ pub fn open(place: &Place, user: u32, terms: Terms) -> io::Result<Option<Meeting
     let listener = UnixListener::bind(&socket)?;
     let socket = Socket(socket);
     std::fs::set_permissions(&socket.0, std::fs::Permissions::from_mode(0o600))?;
-    let Terms { log, in_foreground, for_one } = terms;
-    Ok(Some(Meeting { listener, socket, lock, user, log, in_foreground, for_one }))
+    Ok(Some(Meeting { listener, socket, lock, user, terms }))
 }
 
 /// All who are here.
@@ -142,25 +139,35 @@ struct Room {
     end: watch::Sender<Option<End>>,
     /// Clients read no more.
     leave: CancellationToken,
-    log: Option<PathBuf>,
-    in_foreground: bool,
-    for_one: bool,
+    terms: Terms,
+}
+
+/// One client, as long as it is here, however that ends.
+struct Present<'a> {
+    room: &'a Room,
+    token: String,
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        let mut clients = self.room.lock();
+        clients.remove(&self.token);
+        self.room.count.send_replace(clients.len());
+    }
 }
 
 impl Meeting {
     /// Serves clients until `shutdown`, a wish, or nobody has been there for a while. `true` when the process has nothing
     /// more to do.
     pub async fn run(self, hosts: Arc<dyn Hosts>, shutdown: CancellationToken) -> bool {
-        let Self { listener, socket, lock, user, log, in_foreground, for_one } = self;
+        let Self { listener, socket, lock, user, terms } = self;
         let room = Arc::new(Room {
             hosts,
             clients: Mutex::default(),
             count: watch::Sender::new(0),
             end: watch::Sender::new(None),
             leave: CancellationToken::new(),
-            log,
-            in_foreground,
-            for_one,
+            terms,
         });
         let mut tasks = JoinSet::new();
         let wished = loop {
@@ -222,7 +229,7 @@ impl Room {
     }
 
     async fn attach(&self, mut stream: UnixStream, attach: Attach) {
-        if let Some(why) = self.hosts.alone().filter(|_| !self.for_one) {
+        if let Some(why) = self.hosts.alone().filter(|_| !self.terms.for_one) {
             return answer(&mut stream, &Welcome::Alone { why }).await;
         }
         let seat = match self.hosts.seat(attach.folder, attach.vars) {
@@ -234,14 +241,13 @@ impl Room {
         };
         let mut client = Client::open(seat.gateway.clone(), "shared");
         let course = client.follow(attach.turn, &attach.again);
-        self.lock().insert(token.clone(), course);
-        self.count.send_modify(|count| *count += 1);
+        let _present = self.enter(token.clone(), course);
         let welcome = Welcome::Come {
             link: LINK,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
-            log: self.log.clone(),
-            token: token.clone(),
+            log: self.terms.log.clone(),
+            token,
         };
         answer(&mut stream, &welcome).await;
         let leave = self.leave.child_token();
@@ -254,8 +260,13 @@ impl Room {
                 serving.await;
             }
         }
-        self.lock().remove(&token);
-        self.count.send_modify(|count| *count -= 1);
+    }
+
+    fn enter(&self, token: String, course: Arc<Course>) -> Present<'_> {
+        let mut clients = self.lock();
+        clients.insert(token.clone(), course);
+        self.count.send_replace(clients.len());
+        Present { room: self, token }
     }
 
     /// Tells a pipe how far its client has come.
@@ -286,7 +297,7 @@ impl Room {
 
     /// Ends the meeting for a wish, with `when_idle` not before a moment without calls.
     async fn finish(&self, stream: &mut UnixStream, why: End, when_idle: bool) {
-        if self.in_foreground {
+        if self.terms.in_foreground {
             let why = format!(
                 "it serves HTTP, too, and was started by somebody for that: end the process {} there",
                 std::process::id()
@@ -311,7 +322,7 @@ impl Room {
 
     /// Nobody has been here for as long as the file says.
     async fn is_deserted(&self) {
-        if self.in_foreground {
+        if self.terms.in_foreground {
             return std::future::pending().await;
         }
         let mut count = self.count.subscribe();
@@ -319,7 +330,7 @@ impl Room {
             if count.wait_for(|count| *count == 0).await.is_err() {
                 return;
             }
-            let linger = if self.for_one { SOON } else { self.hosts.linger() };
+            let linger = if self.terms.for_one { SOON } else { self.hosts.linger() };
             tokio::select! {
                 () = sleep(linger) => return,
                 _ = count.wait_for(|count| *count > 0) => {}
@@ -368,5 +379,5 @@ async fn write(stream: &mut UnixStream, mut line: String) {
 fn token() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(&bytes))
 }

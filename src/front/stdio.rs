@@ -51,6 +51,7 @@ pub struct Client {
     gateway: Gateway,
     session: Arc<Session>,
     outbox: Arc<Outbox>,
+    sink: Sink,
     bounds: Bounds,
     /// Kept for a client that another gateway may take over.
     course: Option<Arc<Course>>,
@@ -68,8 +69,9 @@ impl Client {
         if let Some(presence) = session.presence() {
             presence.came_over(transport, None);
         }
-        session.attach(Sink::Line(Arc::clone(&outbox)));
-        Self { gateway, session, outbox, bounds, course: None }
+        let sink = Sink::Line(Arc::clone(&outbox));
+        session.attach(sink.clone());
+        Self { gateway, session, outbox, sink, bounds, course: None }
     }
 
     /// From here on it is known how far the client has come. It had `turn` gateways before, to which it said `again`.
@@ -181,8 +183,7 @@ impl Client {
     }
 
     fn accept(&self, line: Line<'_>) {
-        let (gateway, session, bounds) = (&self.gateway, &self.session, self.bounds);
-        let sink = &Sink::Line(Arc::clone(&self.outbox));
+        let Self { gateway, session, sink, bounds, .. } = self;
         let bytes = match line {
             Line::Whole(bytes) => bytes,
             Line::TooLong(prefix) => {

@@ -2,6 +2,7 @@
 //!
 //! It makes and checks the folder. It opens no socket and takes no lock.
 
+use crate::config::digest::hex;
 use crate::config::environment::Environment;
 use sha2::Digest;
 use sha2::Sha256;
@@ -115,7 +116,7 @@ fn id_of(config: &Path) -> String {
     let folder = whole.parent().and_then(|folder| folder.canonicalize().ok());
     let resolved = folder.zip(whole.file_name()).map(|(folder, name)| folder.join(name));
     let digest = Sha256::digest(resolved.unwrap_or(whole).as_os_str().as_encoded_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest[..8])
 }
 
 #[cfg(unix)]
