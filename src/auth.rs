@@ -2,3 +2,5 @@
 
 pub mod caller;
 pub mod inbound;
+pub mod signature;
+pub mod signing;
