@@ -4,3 +4,5 @@ pub mod caller;
 pub mod egress;
 pub mod inbound;
 pub mod roots;
+pub mod signature;
+pub mod signing;
