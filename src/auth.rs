@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod egress;
 pub mod inbound;
+pub mod outbound;
 pub mod roots;
 pub mod signature;
 pub mod signing;

@@ -13,6 +13,7 @@ use crate::config::syntax::is_commented_out;
 use crate::name::ServerName;
 use std::sync::Arc;
 
+pub mod command;
 pub mod duration;
 pub mod egress;
 pub mod entry;
@@ -20,11 +21,15 @@ pub mod filter;
 pub mod headers;
 pub mod kind;
 pub mod life;
+pub mod outbound;
+pub mod pass;
+pub mod plain;
 pub mod process;
 pub mod read;
 pub mod remote;
 pub mod section;
 pub mod settings;
+pub mod token;
 pub mod tool_terms;
 pub mod variables;
 

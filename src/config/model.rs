@@ -6,11 +6,13 @@
 pub mod defaults;
 pub mod egress;
 pub mod http;
+pub mod outbound;
 pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
 
 use crate::config::model::egress::EgressSettings;
+use crate::config::model::outbound::Outbound;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -148,6 +150,12 @@ impl Server {
         terms
     }
 
+    /// True when two callers cannot use one connection. Part of every call: nothing is copied.
+    #[must_use]
+    pub fn is_personal(&self) -> bool {
+        matches!(&self.transport, Transport::Http(http) if http.outbound.is_personal())
+    }
+
     /// The name that people see in questions of this server; none when its tools are shown under their own names, so that
     /// clients see nothing but this server.
     #[must_use]
@@ -197,6 +205,8 @@ pub struct Http {
     pub url: Expanded,
     /// Headers sent with every request, lower-case names, in file order; `authorization` included.
     pub headers: Vec<(String, Secret)>,
+    /// Credentials that change or are not the gateway's, and what is passed on of clients.
+    pub outbound: Outbound,
 }
 
 /// What is spoken with an endpoint.

@@ -1,8 +1,10 @@
 //! An entry that is reached over the network → [`Http`].
 //!
-//! Nothing is connected; what cannot work yet (OAuth, header commands) refuses the entry instead of failing later.
+//! Nothing is connected; what cannot work yet (OAuth) refuses the entry instead of failing later.
 
 use crate::config::check::headers;
+use crate::config::check::outbound;
+use crate::config::check::plain;
 use crate::config::check::read;
 use crate::config::dialect::alias::Key;
 use crate::config::dialect::entry::Entry;
@@ -22,8 +24,10 @@ pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mu
     let url = endpoint(entry, wire, scope, findings);
     let headers = headers::check(entry, scope, findings);
     let possible = authorization_is_possible(entry, findings);
-    let (url, headers) = (url?, headers?);
-    possible.then_some(Http { wire, url, headers })
+    let mut headers = headers?;
+    let outbound = outbound::check(entry, &mut headers, scope, findings);
+    let http = Http { wire, url: url?, headers, outbound: outbound? };
+    (possible && plain::check(entry, &http, findings)).then_some(http)
 }
 
 fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {
@@ -72,11 +76,7 @@ fn endpoint(
 fn authorization_is_possible(entry: &Entry<'_>, findings: &mut Findings) -> bool {
     let mut possible = true;
     let hint = "give a token in `headers` for now";
-    if let Some(given) = entry.get(Key::HeaderCommand) {
-        findings.error(given.at, format!("`{}` is not supported yet", given.written)).hint(hint);
-        possible = false;
-    }
-    if let Some(given) = entry.get(Key::OAuth) {
+    if let Some(given) = entry.get(Key::OAuth).filter(|given| !outbound::is_ours(given)) {
         let off = given.node.value == Value::Bool(false)
             || given.node.get("enabled").is_some_and(|member| member.node.value == Value::Bool(false))
             || given.node.text() == Some("none");
