@@ -55,6 +55,7 @@ use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
 use crate::gateway::updates::Subscriber;
 use crate::protocol::version::Era;
+use crate::secret::Secret;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
 use crate::wire::batch::Gathering;
@@ -62,6 +63,7 @@ use crate::wire::guard::for_ever;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
+use http::HeaderMap;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::Weak;
@@ -178,6 +180,22 @@ impl Gateway {
         let load = self.core.pool.loads.of(&caller);
         let limit = self.core.current().config.settings.limits.in_flight_per_client;
         Arc::new(Session::lone(caller, limit, load))
+    }
+
+    /// Keeps of `headers`, which came with the request that made `session`, what a server may be passed.
+    pub fn note_headers(&self, session: &Session, headers: &HeaderMap) {
+        let snapshot = self.core.current();
+        let names = &snapshot.config.passed;
+        if names.is_empty() {
+            return;
+        }
+        let one = |name: &String| {
+            let mut values = headers.get_all(name.as_str()).iter();
+            // Of several nobody could say which counts.
+            let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
+            Some((name.clone(), Secret::new(value)))
+        };
+        session.note_passed(names.iter().filter_map(one).collect());
     }
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.

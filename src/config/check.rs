@@ -9,6 +9,7 @@ use crate::config::expand::Scope;
 use crate::config::finding::Findings;
 use crate::config::model::Config;
 use crate::config::model::LeftOut;
+use crate::config::model::Transport;
 use crate::config::syntax::is_commented_out;
 use crate::name::ServerName;
 use std::sync::Arc;
@@ -53,7 +54,20 @@ pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) 
             Verdict::LeaveOut(reason) => config.left_out.push(LeftOut { name: raw.name.to_owned(), reason }),
         }
     }
+    config.passed = passed(&config);
     usable.then_some(config)
+}
+
+/// The headers of clients that some server is passed.
+fn passed(config: &Config) -> Vec<String> {
+    let remote = config.servers.values().filter_map(|server| match &server.transport {
+        Transport::Http(http) => Some(http),
+        Transport::Stdio(_) => None,
+    });
+    let mut names: Vec<String> = remote.flat_map(|http| http.outbound.pass.iter().cloned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The name of an entry that is to be looked at, or why it is not.

@@ -34,6 +34,8 @@ pub struct Config {
     pub left_out: Vec<LeftOut>,
     /// The `gateway` section.
     pub settings: Settings,
+    /// Names of headers of HTTP clients that some server is passed.
+    pub passed: Vec<String>,
     /// Files whose content went into this configuration besides the file itself (`envFile`, `${file:…}`): watched too.
     pub extra_files: Vec<PathBuf>,
 }

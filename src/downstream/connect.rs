@@ -2,6 +2,7 @@
 //!
 //! The transport is an argument: programs and tests can bring their own [`Connect`].
 
+use crate::auth::outbound::personal::Personal;
 use crate::config::model::Server;
 use crate::config::model::StopGrace;
 use crate::downstream::breaker::Breaker;
@@ -37,6 +38,8 @@ pub struct Order {
     pub limits: LinkLimits,
     /// What a legacy server is told that its client can do, as JSON text.
     pub declared: Arc<str>,
+    /// What of the caller goes to the server, on a connection of theirs.
+    pub personal: Option<Arc<Personal>>,
     /// Hears of calls that the transport failed, where the connection outlives them.
     pub breaker: Arc<Breaker>,
 }

@@ -1,5 +1,8 @@
 //! The connector of the binary: a child for a command, HTTP or a WebSocket for a URL.
 
+use crate::auth::outbound::Credentials;
+use crate::auth::outbound::Shows;
+use crate::config::model::Http;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
 use crate::downstream::connect::BoxFuture;
@@ -26,6 +29,8 @@ pub struct Connector {
     client: Arc<OnceLock<HttpClient>>,
     /// What was found out about URLs.
     found: Arc<Found>,
+    /// What is shown at URLs and changes.
+    credentials: Arc<Credentials>,
     /// Ends children of a gateway that is killed; only the binary has one.
     reaper: Option<Reaper>,
 }
@@ -38,10 +43,21 @@ impl Connector {
     }
 }
 
+/// What the connection of `order` shows. A credential that changes is there before anything is sent.
+async fn shown(credentials: &Credentials, order: &Order, http: &Http) -> Result<Shows, StartError> {
+    let server = &order.server.name;
+    let missing = |why| StartError::NoCredential { server: server.clone(), why };
+    let shows = credentials.shown(server, http, order.personal.as_deref()).map_err(missing)?;
+    if let Some(changing) = &shows.changing {
+        changing.headers().await.map_err(missing)?;
+    }
+    Ok(shows)
+}
+
 impl Connect for Connector {
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>> {
         let (client, found) = (Arc::clone(&self.client), Arc::clone(&self.found));
-        let reaper = self.reaper.clone();
+        let (reaper, credentials) = (self.reaper.clone(), Arc::clone(&self.credentials));
         Box::pin(async move {
             let server = Arc::clone(&order.server);
             match &server.transport {
@@ -65,9 +81,10 @@ impl Connect for Connector {
                             why: "no client".into(),
                         });
                     };
+                    let shows = shown(&credentials, &order, remote).await?;
                     match remote.wire {
-                        Wire::WebSocket => ws::connect(order, client).await,
-                        _ => http::connect(order, client, &found).await,
+                        Wire::WebSocket => ws::connect(order, client, &shows).await,
+                        _ => http::connect(order, client, &found, shows).await,
                     }
                 }
             }

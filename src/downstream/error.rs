@@ -2,6 +2,7 @@
 //!
 //! Texts are written for a person, name the server, and hold no secret.
 
+use crate::auth::outbound::changing::CredentialError;
 use crate::downstream::process::SpawnError;
 use crate::name::ServerName;
 use std::time::Duration;
@@ -58,12 +59,20 @@ pub enum StartError {
         why: String,
     },
     /// It wants credentials that the entry does not give.
-    #[error("server `{server}` answered {status}: it wants credentials; give them in `headers`")]
+    #[error("server `{server}` answered {status}: it wants credentials; give them in `auth` or `headers`")]
     Unauthorized {
         /// Which server.
         server: ServerName,
         /// The HTTP status, 401 or 403.
         status: u16,
+    },
+    /// There is nothing to show it.
+    #[error("server `{server}` was not asked: {why}")]
+    NoCredential {
+        /// Which server.
+        server: ServerName,
+        /// Why there is no credential.
+        why: CredentialError,
     },
     /// It cannot be reached.
     #[error("server `{server}` cannot be reached: {why}")]
@@ -85,6 +94,7 @@ impl StartError {
             | Self::Spawn(_)
             | Self::Refused { .. }
             | Self::Unauthorized { .. }
+            | Self::NoCredential { .. }
             | Self::Unreachable { .. } => &[],
         }
     }

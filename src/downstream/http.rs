@@ -27,6 +27,7 @@ mod talk;
 mod tests;
 mod trouble;
 
+use crate::auth::outbound::Shows;
 use crate::config::model::Http;
 use crate::config::model::StopGrace;
 use crate::config::model::Transport;
@@ -53,17 +54,22 @@ use tokio::sync::watch;
 /// Longest wait for the end of a session.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// Connects to the server of `order` and completes the handshake. The caller bounds the time.
+/// Connects to the server of `order`, showing `shows`, and completes the handshake. The caller bounds the time.
 ///
 /// # Errors
 /// [`StartError::Unauthorized`], [`StartError::Unreachable`] or [`StartError::Refused`].
-pub async fn connect(order: Order, client: &HttpClient, found: &Found) -> Result<Connection, StartError> {
+pub async fn connect(
+    order: Order,
+    client: &HttpClient,
+    found: &Found,
+    shows: Shows,
+) -> Result<Connection, StartError> {
     let server = Arc::clone(&order.server);
     let unusable = |why: String| StartError::Unreachable { server: server.name.clone(), why };
     let Transport::Http(http) = &server.transport else {
         return Err(unusable("its entry has no `url`".into()));
     };
-    let endpoint = Endpoint::new(&server.name, http, client, order.limits).map_err(unusable)?;
+    let endpoint = Endpoint::new(&server.name, http, client, order.limits, &shows).map_err(unusable)?;
     match http.wire {
         Wire::Sse => match old::open(&endpoint, server.start_timeout).await {
             Ok(opened) => old::connect(&order, opened).await,

@@ -166,7 +166,8 @@ impl ServerTask {
         };
         let era = self.known_era(server);
         let (limits, breaker) = (self.around.limits, Arc::clone(&self.shared.breaker));
-        Order { era, listener, limits, server: Arc::clone(server), declared, breaker }
+        let personal = self.shared.own.as_ref().and_then(|own| own.key.personal.clone());
+        Order { era, listener, limits, server: Arc::clone(server), declared, personal, breaker }
     }
 
     /// Resolves when a start is no longer worth it: the server is retired, and no call waits or their drain is over.
@@ -194,7 +195,9 @@ impl ServerTask {
         self.shared.history.failed(error.last_words());
         event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
         let lost = match error {
-            StartError::Unauthorized { .. } => Lost::Unauthorized(Arc::clone(&reason)),
+            StartError::Unauthorized { .. } | StartError::NoCredential { .. } => {
+                Lost::Unauthorized(Arc::clone(&reason))
+            }
             _ => Lost::NotStarted(Arc::clone(&reason)),
         };
         let failed = State::Failed { lost: lost.clone(), reason, until: Instant::now() + pause };

@@ -7,6 +7,7 @@ pub mod reply;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
+use crate::config::model::outbound::Headers;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
@@ -59,6 +60,8 @@ pub struct Session {
     presence: Option<Box<Presence>>,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
+    /// What is passed on of the headers of its client.
+    passed: OnceLock<Headers>,
     /// Every call of a legacy client looks at it.
     log_level: LeastLevel,
     state: Mutex<State>,
@@ -93,9 +96,9 @@ impl Session {
     #[must_use]
     pub fn lone(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        let (relayable, log_level) = (OnceLock::new(), LeastLevel::default());
+        let (relayable, passed, log_level) = (OnceLock::new(), OnceLock::new(), LeastLevel::default());
         let state = Mutex::default();
-        Self { key, caller, in_flight_limit, load, presence: None, relayable, log_level, state }
+        Self { key, caller, in_flight_limit, load, presence: None, relayable, passed, log_level, state }
     }
 
     /// True for a session that is made for one request.
@@ -120,6 +123,18 @@ impl Session {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Notes headers of the request that made it, which may be passed on.
+    pub fn note_passed(&self, headers: Headers) {
+        let _ = self.passed.set(headers);
+    }
+
+    /// Headers of its client that may be passed on.
+    #[must_use]
+    pub fn passed(&self) -> &Headers {
+        const NONE: &Headers = &Headers::new();
+        self.passed.get().unwrap_or(NONE)
     }
 
     /// Notes what the client said in `initialize`, and what can be relayed of what it declared, as JSON text.

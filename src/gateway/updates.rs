@@ -247,7 +247,13 @@ pub(super) fn permitted(
     snapshot.policy.permit(exchange.session().caller(), &route)?;
     let shared = snapshot.server(server)?;
     if shared.server().sharing == Sharing::PerCall {
-        return Some(Ok(shared.clone()));
+        // The shared one would show another credential.
+        let personal = shared.server().is_personal();
+        return Some(if personal {
+            Err(Failure::no_updates(&shared.server().name))
+        } else {
+            Ok(shared.clone())
+        });
     }
     let capabilities = capabilities_of(snapshot, incoming, exchange.session());
     Some(isolation::connection(shared, &capabilities, exchange).map(Cow::into_owned))

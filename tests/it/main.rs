@@ -12,6 +12,7 @@ mod cancel;
 mod cli;
 mod config;
 mod crash;
+mod credentials;
 mod docs;
 mod drain;
 mod fake;

@@ -48,7 +48,9 @@ impl Personal {
             }
         };
         let sent = |name: &String| headers.iter().find(|(known, _)| known == name).cloned();
-        Ok(Some(Arc::new(Self { credential, passed: outbound.pass.iter().filter_map(sent).collect() })))
+        let passed: Headers = outbound.pass.iter().filter_map(sent).collect();
+        let theirs = credential.is_some() || !passed.is_empty();
+        Ok(theirs.then(|| Arc::new(Self { credential, passed })))
     }
 }
 

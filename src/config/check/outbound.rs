@@ -348,3 +348,6 @@ pub fn time(
     let name = format!("{}.{key}", auth.written);
     duration::of_node(&name, node, Bare::Refuse, findings).map(Some)
 }
+
+#[cfg(test)]
+mod tests;

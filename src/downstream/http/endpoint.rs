@@ -2,6 +2,8 @@
 //!
 //! It does not read answers, and never shows the address, which may hold a secret.
 
+use crate::auth::outbound::Shows;
+use crate::auth::outbound::changing::Changing;
 use crate::config::model::Http;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::http::client::HttpClient;
@@ -17,11 +19,13 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
+use http::StatusCode;
 use http::header;
 use http::header::HOST;
 use reqwest::Client;
 use reqwest::Url;
 use std::fmt;
+use std::sync::Arc;
 
 /// Where a server is, and how it is spoken to.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Endpoint {
     url: Url,
     headers: HeaderMap,
     heads: Heads,
+    /// A credential that changes.
+    changing: Option<Arc<Changing>>,
 }
 
 /// How requests begin, written once: the request line and the headers of the entry.
@@ -55,12 +61,13 @@ impl Endpoint {
         http: &Http,
         client: &HttpClient,
         limits: LinkLimits,
+        shows: &Shows,
     ) -> Result<Self, String> {
         let url =
             Url::parse(&http.url.value).map_err(|error| format!("its `url` cannot be read: {error}"))?;
-        let headers = headers_of(http)?;
-        let (way, heads) = (client.way_to(&url), Heads::of(&url, &headers));
-        Ok(Self { server: server.clone(), limits, way, url, headers, heads })
+        let (headers, changing) = (headers_of(shows)?, shows.changing.clone());
+        let (way, heads) = (client.way_to(&url), Heads::of(&url, &headers, changing.is_some()));
+        Ok(Self { server: server.clone(), limits, way, url, headers, heads, changing })
     }
 
     /// Sends one message.
@@ -81,8 +88,8 @@ impl Endpoint {
     #[must_use]
     pub fn at(&self, url: Url) -> Self {
         let (server, way, headers) = (self.server.clone(), self.way.clone(), self.headers.clone());
-        let heads = Heads::of(&url, &headers);
-        Self { server, limits: self.limits, way, url, headers, heads }
+        let (heads, changing) = (Heads::of(&url, &headers, self.changing.is_some()), self.changing.clone());
+        Self { server, limits: self.limits, way, url, headers, heads, changing }
     }
 
     /// Opens a stream, or asks to.
@@ -102,11 +109,43 @@ impl Endpoint {
     }
 
     async fn send(&self, method: Method, marks: Marks, body: Option<&Bytes>) -> Result<Response, Failure> {
+        match &self.changing {
+            None => self.send_once(&method, &marks, body).await,
+            Some(changing) => Box::pin(self.send_showing(changing, &method, &marks, body)).await,
+        }
+    }
+
+    /// With a credential that changes. A refused request was not looked at: it is sent once more if there is another one.
+    async fn send_showing(
+        &self,
+        changing: &Changing,
+        method: &Method,
+        marks: &Marks,
+        body: Option<&Bytes>,
+    ) -> Result<Response, Failure> {
+        let shown = changing.headers().await.map_err(|error| Failure::before(&error))?;
+        let response = self.send_once(method, &marks.with(&shown), body).await?;
+        if !matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Ok(response);
+        }
+        match changing.instead_of(&shown, response.status.as_u16()).await {
+            Ok(Some(shown)) => self.send_once(method, &marks.with(&shown), body).await,
+            Ok(None) => Ok(response),
+            Err(error) => Err(Failure::before(&error)),
+        }
+    }
+
+    async fn send_once(
+        &self,
+        method: &Method,
+        marks: &Marks,
+        body: Option<&Bytes>,
+    ) -> Result<Response, Failure> {
         let direct = match &self.way {
             Way::Direct(direct) => direct,
             Way::Client(client) => return Box::pin(self.send_with(client, method, marks, body)).await,
         };
-        let head = match method {
+        let head = match *method {
             Method::POST => &self.heads.post,
             Method::GET => &self.heads.get,
             _ => &self.heads.delete,
@@ -114,20 +153,20 @@ impl Endpoint {
         if self.heads.yielding.is_empty() {
             return direct.ask([head, marks.lines()], body).await.map(Response::from);
         }
-        let head = self.heads.with_yielding(head, &marks);
+        let head = self.heads.with_yielding(head, marks);
         direct.ask([&head, marks.lines()], body).await.map(Response::from)
     }
 
     async fn send_with(
         &self,
         client: &Client,
-        method: Method,
-        marks: Marks,
+        method: &Method,
+        marks: &Marks,
         body: Option<&Bytes>,
     ) -> Result<Response, Failure> {
         let mut headers = self.headers.clone();
         headers.extend(marks.map());
-        let mut request = client.request(method, self.url.clone()).headers(headers);
+        let mut request = client.request(method.clone(), self.url.clone()).headers(headers);
         if let Some(body) = body {
             request = request.body(Bytes::clone(body));
         }
@@ -136,11 +175,12 @@ impl Endpoint {
 }
 
 impl Heads {
-    fn of(url: &Url, headers: &HeaderMap) -> Self {
+    /// With `all` every header of the entry gives way.
+    fn of(url: &Url, headers: &HeaderMap, all: bool) -> Self {
         let (yielding, headers): (HeaderMap, HeaderMap) = headers
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
-            .partition(|(name, _)| mark::is_param(name));
+            .partition(|(name, _)| all || mark::is_param(name));
         let mut lines = url.path().as_bytes().to_vec();
         if let Some(query) = url.query() {
             lines.push(b'?');
@@ -176,13 +216,13 @@ impl fmt::Debug for Heads {
     }
 }
 
-/// The headers of an entry, without those that belong to the protocol.
+/// The headers of a connection that never change, without those that belong to the protocol.
 ///
 /// # Errors
 /// Which of them cannot be sent, in words.
-pub fn headers_of(http: &Http) -> Result<HeaderMap, String> {
+pub fn headers_of(shows: &Shows) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for (name, value) in &http.headers {
+    for (name, value) in &shows.headers {
         let Ok(key) = HeaderName::from_bytes(name.as_bytes()) else {
             return Err(format!("`{name}` is not the name of a header"));
         };
@@ -205,7 +245,7 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
-        Heads::of(&Url::parse(url).unwrap(), &headers.collect())
+        Heads::of(&Url::parse(url).unwrap(), &headers.collect(), false)
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::wire::guard::guarded;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
+use http::HeaderMap;
 use std::sync::Arc;
 
 /// The gateway, seen from a front. Nothing here waits.
@@ -39,6 +40,10 @@ pub trait Backing: Send + Sync + 'static {
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str);
     /// The arguments of a tool that headers must repeat.
     fn param_headers(&self, caller: &Caller, tool: &str) -> Vec<ParamHeader>;
+    /// Keeps of the headers of the request that made `session` what servers may be passed.
+    fn note_headers(&self, session: &Session, headers: &HeaderMap) {
+        let _ = (session, headers);
+    }
     /// True once no new requests are taken. Part of every request.
     fn is_ending(&self) -> bool;
     /// Why requests are better sent elsewhere; `None` while they are taken.
@@ -54,6 +59,10 @@ impl Backing for Gateway {
 
     fn lone_session(&self, caller: Caller) -> Arc<Session> {
         Self::lone_session(self, caller)
+    }
+
+    fn note_headers(&self, session: &Session, headers: &HeaderMap) {
+        Self::note_headers(self, session, headers);
     }
 
     fn close_session(&self, session: &Arc<Session>) {
