@@ -19,6 +19,7 @@ pub mod logging;
 pub mod memory;
 pub mod notify;
 mod pages;
+mod permission;
 pub mod parking;
 mod pool;
 pub mod prompts;
@@ -28,6 +29,7 @@ pub mod reply;
 pub mod resources;
 pub mod session;
 mod severity;
+pub mod sight;
 pub mod snapshot;
 pub mod standing;
 pub mod status;
@@ -323,7 +325,9 @@ impl Gateway {
             if may_come && !waited && lists::is_worth_waiting(&snapshot, false) {
                 return self.wait_and_retry(incoming, exchange, None);
             }
-            let failure = if may_come { lists::explain(&snapshot, incoming, failure) } else { failure };
+            let caller = exchange.session().caller();
+            let failure =
+                if may_come { lists::explain(&snapshot, caller, incoming, failure) } else { failure };
             event::call_refused(self.metrics(), incoming.method, &failure.message);
             exchange.fail(&failure);
         }
@@ -360,7 +364,8 @@ impl Gateway {
             }
             if let Some(kind) = listed {
                 // What was waited for is in this answer: nobody needs to be told of it once more.
-                exchange.session().note_list(kind, gateway.core.current().generations);
+                let now = gateway.core.current().generations_of(exchange.session().caller());
+                exchange.session().note_list(kind, now);
             }
             match Incoming::read(&method, params.as_deref()) {
                 Ok(incoming) => gateway.dispatch(&incoming, exchange, true),

@@ -4,6 +4,7 @@
 
 use crate::catalog::hints;
 use crate::catalog::route::Route;
+use crate::config::model::access::ObjectKind;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
 use crate::downstream::handle::ServerHandle;
@@ -48,24 +49,24 @@ pub(super) struct Passage<'a> {
     pub(super) target: Option<&'a str>,
     /// The arguments that modern HTTP repeats in headers.
     pub(super) param_headers: &'a [ParamHeader],
+    /// What it is about.
+    pub(super) kind: ObjectKind,
     /// The tool that is called, by the name the client used.
     pub(super) tool: Option<&'a str>,
 }
 
-/// Asks the policy and sends the request to its server, from where the exchange is answered. `failure` is what a caller
-/// sees who may not use the route: the same as for one that does not exist.
+/// Sends a request that is permitted to its server, from where the exchange is answered. `failure` is the answer when the
+/// server has just left.
 pub(super) fn send(
     snapshot: &Snapshot,
-    route: &Route,
+    permit: &Permit<'_>,
     incoming: &Incoming<'_>,
     passage: &Passage<'_>,
     mut exchange: Exchange,
-    failure: impl FnOnce() -> Failure,
+    failure: impl FnOnce(&Exchange) -> Failure,
 ) -> Relayed {
-    let permit = snapshot.policy.permit(exchange.session().caller(), route);
-    let (Some(permit), Some(handle)) = (permit, snapshot.server(&route.server)) else {
-        return unknown(failure(), exchange);
-    };
+    let route = permit.route();
+    let Some(handle) = snapshot.server(&route.server) else { return unknown(failure(&exchange), exchange) };
     let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
     exchange.listens(incoming.progress_token(), with_this);
     // A modern server is told with every call what a legacy client said once.
@@ -74,7 +75,7 @@ pub(super) fn send(
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(snapshot, incoming, &session);
     let way =
-        Way { snapshot, route, permit: &permit, handle, passage, capabilities: &capabilities, log_level };
+        Way { snapshot, route, permit, handle, passage, capabilities: &capabilities, log_level };
     let asks = *capabilities != *"{}" || comes_back(incoming);
     match (asks, exchange.era()) {
         (true, Era::Modern) if handle.era() == Era::Legacy => way.held(incoming, exchange),
@@ -173,7 +174,8 @@ impl Way<'_, '_> {
             shared: self.handle.clone(),
             parking: Arc::clone(&self.snapshot.parking),
             terms: self.terms(),
-            policy: self.snapshot.policy.clone(),
+            present: Arc::clone(&self.snapshot.present),
+            kind: self.passage.kind,
             route: self.route.clone(),
             params: incoming.params.raw().to_owned(),
             replace: self.passage.replace.map(|(member, text)| (member.to_owned(), text.to_owned())),

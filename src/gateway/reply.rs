@@ -1,5 +1,6 @@
 //! Every error a client can see, in one place.
 
+use crate::config::model::access::ObjectKind;
 use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
 use crate::protocol::code;
@@ -83,6 +84,22 @@ impl Failure {
     #[must_use]
     pub fn unknown_prompt(name: &str) -> Self {
         Self::new(code::INVALID_PARAMS, format!("unknown prompt `{}`", shortened(name)))
+    }
+
+    /// Something that the caller may list and not use.
+    #[must_use]
+    pub fn list_only(kind: ObjectKind, name: &str) -> Self {
+        let (kind, name) = (kind.name(), shortened(name));
+        let text =
+            format!("{kind} `{name}` may be listed but not used: this caller has the level `read` for it");
+        Self::new(code::INVALID_PARAMS, text)
+    }
+
+    /// A request that was permitted when it came, and is not any more.
+    #[must_use]
+    pub fn no_longer_permitted(method: &str) -> Self {
+        let text = format!("this `{method}` is no longer permitted: the rules changed while it waited");
+        Self::new(code::INVALID_PARAMS, text)
     }
 
     /// A revision we do not speak.
