@@ -1,0 +1,192 @@
+//! How often calls are made: of each caller, each team, and to each server, by everybody together.
+//!
+//! It counts in memory: a restart counts anew. What may be called at all is `policy`; how many calls are in flight at once is
+//! `load.rs`.
+
+use crate::auth::caller::Caller;
+use crate::config::model::rates::Rate;
+use crate::config::model::rates::RateTable;
+use crate::config::model::rates::RateTerms;
+use crate::config::model::rates::Rates;
+use crate::gateway::reply::Failure;
+use crate::name::ServerName;
+use governor::Quota;
+use governor::RateLimiter;
+use governor::clock::Clock;
+use governor::clock::Reference;
+use governor::nanos::Nanos;
+use governor::state::InMemoryState;
+use governor::state::NotKeyed;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Callers, teams or servers that are counted one by one; beyond, the rest share one count.
+const MOST: usize = 16_384;
+/// What a quota of calls is for.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The counts of one process.
+#[derive(Debug)]
+pub struct Meter {
+    ticks: Ticks,
+    callers: Counts,
+    teams: Counts,
+    servers: Counts,
+}
+
+/// By name; the empty name is all that have no place.
+#[derive(Debug, Default)]
+struct Counts(Mutex<HashMap<Box<str>, Arc<Count>>>);
+
+/// The count of one caller, team or server.
+#[derive(Debug)]
+struct Count {
+    terms: RateTerms,
+    limiter: Option<Limiter>,
+    day: Mutex<Day>,
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Ticks>;
+
+/// Calls since the first of a day.
+#[derive(Debug, Clone, Copy, Default)]
+struct Day {
+    since: Option<Instant>,
+    calls: u64,
+}
+
+/// Time since the start, as the runtime counts it.
+#[derive(Debug, Clone, Copy)]
+struct Ticks(Instant);
+
+impl Clock for Ticks {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::from(self.0.elapsed())
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        let (callers, teams, servers) = Default::default();
+        Self { ticks: Ticks(Instant::now()), callers, teams, servers }
+    }
+}
+
+/// Too early.
+struct Wait {
+    what: String,
+    left: Duration,
+}
+
+impl Meter {
+    /// Counts one call of `caller` to `server`. Who is refused for itself takes nothing from the others.
+    ///
+    /// # Errors
+    /// The failure to answer when it is one too many.
+    pub fn count(&self, rates: &Rates, caller: &Caller, server: &ServerName) -> Result<(), Failure> {
+        let (name, principal) = (caller.name(), caller.principal());
+        let terms = of_caller(&rates.callers, caller);
+        self.take(&self.callers, terms, principal, || format!("caller `{name}`"))?;
+        if let Some(team) = caller.identity().and_then(|identity| identity.team.as_deref()) {
+            self.take(&self.teams, rates.teams.of(team), team, || format!("team `{team}`"))?;
+        }
+        let terms = rates.servers.of(server.as_str());
+        self.take(&self.servers, terms, server.as_str(), || format!("server `{server}`"))
+    }
+
+    fn take(
+        &self,
+        counts: &Counts,
+        terms: Option<RateTerms>,
+        key: &str,
+        whose: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let Some(terms) = terms else { return Ok(()) };
+        let taken = counts.of(key, terms, self.ticks).take(self.ticks);
+        taken.map_err(|Wait { what, left }| Failure::too_often(&whose(), &what, left))
+    }
+}
+
+/// What holds for a caller: under its unique id, its name, or as for each.
+#[must_use]
+pub fn of_caller(table: &RateTable, caller: &Caller) -> Option<RateTerms> {
+    if table.is_empty() {
+        return None;
+    }
+    let own = table.named.iter().find(|(known, _)| known == caller.principal());
+    own.map_or_else(|| table.of(caller.name()), |(_, terms)| Some(*terms))
+}
+
+impl Counts {
+    fn of(&self, key: &str, terms: RateTerms, ticks: Ticks) -> Arc<Count> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut key = key;
+        if !counts.contains_key(key) && counts.len() >= MOST {
+            counts.retain(|_, count| !count.is_fresh());
+            if counts.len() >= MOST {
+                key = "";
+            }
+        }
+        let before = counts.get(key);
+        if let Some(known) = before.filter(|count| count.terms == terms) {
+            return Arc::clone(known);
+        }
+        // Other terms count anew, but for the calls of the day.
+        let count = Arc::new(Count::new(terms, before.map(|count| count.day()).unwrap_or_default(), ticks));
+        counts.insert(key.into(), Arc::clone(&count));
+        count
+    }
+}
+
+impl Count {
+    fn new(terms: RateTerms, day: Day, ticks: Ticks) -> Self {
+        let quota = |rate: Rate| {
+            let each = rate.within / rate.calls.get();
+            Quota::with_period(each).map(|quota| quota.allow_burst(rate.burst))
+        };
+        let limiter = terms.rate.and_then(quota).map(|quota| RateLimiter::direct_with_clock(quota, ticks));
+        Self { terms, limiter, day: Mutex::new(day) }
+    }
+
+    fn take(&self, ticks: Ticks) -> Result<(), Wait> {
+        let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = day.since.map(|since| since.elapsed());
+        if age.is_none_or(|age| age >= DAY) {
+            *day = Day { since: Some(Instant::now()), calls: 0 };
+        }
+        if let Some(most) = self.terms.per_day.filter(|most| day.calls >= *most) {
+            let left = DAY.saturating_sub(age.unwrap_or_default());
+            return Err(Wait { what: format!("{most} calls a day"), left });
+        }
+        if let (Some(limiter), Some(rate)) = (&self.limiter, self.terms.rate)
+            && let Err(not_until) = limiter.check()
+        {
+            let left = not_until.wait_time_from(ticks.now());
+            let within = rate.within.as_secs_f64();
+            return Err(Wait { what: format!("{} calls in {within} s", rate.calls), left });
+        }
+        day.calls += 1;
+        Ok(())
+    }
+
+    fn day(&self) -> Day {
+        *self.day.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True when forgetting it changes nothing.
+    fn is_fresh(&self) -> bool {
+        let day = self.day();
+        let since = day.since.map(|since| since.elapsed());
+        let rate_over = self.terms.rate.is_none_or(|rate| {
+            let full = rate.within / rate.calls.get() * rate.burst.get();
+            since.is_none_or(|since| since > full.max(DAY))
+        });
+        rate_over && since.is_none_or(|since| since >= DAY)
+    }
+}
