@@ -294,7 +294,8 @@ impl Catalog {
         let routed = |kind, list: &[Exposed]| {
             list.iter().map(|one| shows(kind, &one.route.server, &one.route.own_name)).collect()
         };
-        let owned = |kind, list: &[Owned]| list.iter().map(|one| shows(kind, &one.server, &one.uri)).collect();
+        let owned =
+            |kind, list: &[Owned]| list.iter().map(|one| shows(kind, &one.server, &one.uri)).collect();
         let items = [
             routed(ListKind::Tools, &self.merged.tools),
             routed(ListKind::Prompts, &self.merged.prompts),
@@ -311,10 +312,22 @@ impl Catalog {
         let lists = &self.merged;
         let items = |kind| shown.map(|shown| shown.of(kind));
         [
-            shown::print(lists.tools.iter().map(|tool| (tool.name.as_str(), &*tool.raw)), items(ListKind::Tools)),
-            shown::print(lists.prompts.iter().map(|one| (one.name.as_str(), &*one.raw)), items(ListKind::Prompts)),
-            shown::print(lists.resources.iter().map(|one| (&*one.uri, &*one.raw)), items(ListKind::Resources)),
-            shown::print(lists.templates.iter().map(|one| (&*one.uri, &*one.raw)), items(ListKind::Templates)),
+            shown::print(
+                lists.tools.iter().map(|tool| (tool.name.as_str(), &*tool.raw)),
+                items(ListKind::Tools),
+            ),
+            shown::print(
+                lists.prompts.iter().map(|one| (one.name.as_str(), &*one.raw)),
+                items(ListKind::Prompts),
+            ),
+            shown::print(
+                lists.resources.iter().map(|one| (&*one.uri, &*one.raw)),
+                items(ListKind::Resources),
+            ),
+            shown::print(
+                lists.templates.iter().map(|one| (&*one.uri, &*one.raw)),
+                items(ListKind::Templates),
+            ),
         ]
     }
 
@@ -354,7 +367,8 @@ fn exposed_after<'c>(
     shown: Option<&'c [bool]>,
 ) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
     let start = list.partition_point(|item| item.name.as_str() <= after);
-    let rest = list.iter().enumerate().skip(start).filter(move |(at, _)| shown.is_none_or(|shown| shown[*at]));
+    let rest =
+        list.iter().enumerate().skip(start).filter(move |(at, _)| shown.is_none_or(|shown| shown[*at]));
     rest.map(|(_, item)| (item.name.as_str(), &*item.raw))
 }
 
@@ -364,7 +378,8 @@ fn owned_after<'c>(
     shown: Option<&'c [bool]>,
 ) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
     let start = list.partition_point(|item| item.uri.as_str() <= after);
-    let rest = list.iter().enumerate().skip(start).filter(move |(at, _)| shown.is_none_or(|shown| shown[*at]));
+    let rest =
+        list.iter().enumerate().skip(start).filter(move |(at, _)| shown.is_none_or(|shown| shown[*at]));
     rest.map(|(_, item)| (item.uri.as_str(), &*item.raw))
 }
 

@@ -19,10 +19,11 @@ pub mod logging;
 pub mod memory;
 pub mod notify;
 mod pages;
-mod permission;
 pub mod parking;
+mod permission;
 mod pool;
 pub mod prompts;
+pub mod rates;
 pub mod relay;
 pub mod relayed;
 pub mod reply;
@@ -177,8 +178,10 @@ impl Gateway {
     /// A session for one modern HTTP request.
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        let load = self.core.pool.loads.of(&caller);
-        let limit = self.core.current().config.settings.limits.in_flight_per_client;
+        let current = self.core.current();
+        let own = rates::of_caller(&current.config.settings.rates.callers, &caller);
+        let load = self.core.pool.loads.of(&caller, own.and_then(|own| own.in_flight));
+        let limit = current.config.settings.limits.in_flight_per_client;
         Arc::new(Session::lone(caller, limit, load))
     }
 
@@ -286,6 +289,11 @@ impl Gateway {
     /// From method to family. `waited` says that missing lists were waited for already.
     fn dispatch(&self, incoming: &Incoming<'_>, exchange: Exchange, waited: bool) {
         let snapshot = self.core.current();
+        if !snapshot.policy.is_open()
+            && let Err(failure) = incoming.check_keys()
+        {
+            return exchange.fail(&failure);
+        }
         let relayed = match (incoming.method, incoming.era()) {
             ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),

@@ -33,10 +33,7 @@ impl Shown {
 }
 
 /// A number for a list, or what is shown of it.
-pub(super) fn print<'c>(
-    items: impl Iterator<Item = (&'c str, &'c RawValue)>,
-    shown: Option<&[bool]>,
-) -> u64 {
+pub(super) fn print<'c>(items: impl Iterator<Item = (&'c str, &'c RawValue)>, shown: Option<&[bool]>) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (at, (key, raw)) in items.enumerate() {
         if shown.is_none_or(|shown| shown[at]) {

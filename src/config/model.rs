@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod defaults;
+pub mod egress;
 pub mod http;
 pub mod rates;
 pub mod terms;
@@ -13,6 +14,7 @@ pub use crate::config::model::http::HttpSettings;
 
 use crate::config::model::access::Access;
 use crate::config::model::access::AgentRules;
+use crate::config::model::egress::EgressSettings;
 use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
@@ -279,6 +281,8 @@ pub struct Settings {
     pub rules: Option<AgentRules>,
     /// How often something may be called.
     pub rates: Rates,
+    /// Where requests may go whose address a server or a client has a say in.
+    pub egress: EgressSettings,
 }
 
 impl Default for Settings {
@@ -297,6 +301,7 @@ impl Default for Settings {
             access: None,
             rules: None,
             rates: Rates::default(),
+            egress: EgressSettings::default(),
         }
     }
 }

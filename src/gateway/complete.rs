@@ -51,8 +51,7 @@ pub(super) fn complete(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: E
         }
     };
     let name = text("name").or_else(|| text("uri")).unwrap_or_default();
-    let (permit, exchange) =
-        permission::ask(snapshot, exchange, kind, &route, &name, |_| failure.clone())?;
+    let (permit, exchange) = permission::ask(snapshot, exchange, kind, &route, &name, |_| failure.clone())?;
     let passage = Passage {
         method: "completion/complete",
         replace: Some(("ref", &sent)),

@@ -17,6 +17,7 @@ use crate::gateway::lists;
 use crate::gateway::memory::Known;
 use crate::gateway::memory::Memory;
 use crate::gateway::pool::Pool;
+use crate::gateway::rates::of_caller;
 use crate::gateway::session::Session;
 use crate::gateway::sight::Sights;
 use crate::gateway::snapshot::Generations;
@@ -83,6 +84,7 @@ impl Core {
             policy: Policy::default(),
             sights: Sights::default(),
             present: Arc::default(),
+            meter: None,
             parking: Arc::default(),
             generations: Generations::default(),
             tasks: Arc::default(),
@@ -180,14 +182,30 @@ impl Core {
         let generations = Generations::of(catalog.prints(None));
         let same_rules = Arc::ptr_eq(&config, &before.config);
         let policy = if same_rules { before.policy.clone() } else { Policy::new(&config.settings) };
-        let ruled = !same_rules && !(policy.is_open() && before.policy.is_open());
-        let changed = generations != before.generations || ruled;
+        let no_rules = policy.is_open() && before.policy.is_open();
+        let changed = generations != before.generations || !(same_rules || no_rules);
         let (tasks, parking) = (Arc::clone(&before.tasks), Arc::clone(&before.parking));
         let (sights, present) = (Sights::default(), Arc::clone(&before.present));
         present.set(policy.clone());
         let catalog = Arc::new(catalog);
-        let next =
-            Snapshot { config, servers, catalog, policy, sights, present, parking, generations, tasks };
+        let rates = &config.settings.rates;
+        let meter = (!rates.is_empty()).then(|| Arc::clone(&self.pool.meter));
+        if !same_rules {
+            let own = |caller: &Caller| of_caller(&rates.callers, caller).and_then(|own| own.in_flight);
+            self.pool.loads.limit(own);
+        }
+        let next = Snapshot {
+            config,
+            servers,
+            catalog,
+            policy,
+            sights,
+            present,
+            meter,
+            parking,
+            generations,
+            tasks,
+        };
         for handle in next.servers.values() {
             self.registry.ask(handle);
             let tasks = self.subscribers.tasks_of(&handle.server().name);
@@ -282,7 +300,8 @@ impl Core {
 
     pub(super) fn register(&self, caller: Caller) -> Arc<Session> {
         let current = self.current();
-        let load = self.pool.loads.of(&caller);
+        let own = of_caller(&current.config.settings.rates.callers, &caller);
+        let load = self.pool.loads.of(&caller, own.and_then(|own| own.in_flight));
         let limit = current.config.settings.limits.in_flight_per_client;
         let generations = current.generations_of(&caller);
         let session = Arc::new(Session::new(caller, limit, load));

@@ -23,8 +23,7 @@ pub(super) fn get(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchan
     let Some(route) = snapshot.catalog.resolve_prompt(&name) else {
         return unknown(failure(&exchange), exchange);
     };
-    let (permit, exchange) =
-        permission::ask(snapshot, exchange, ObjectKind::Prompt, route, &name, failure)?;
+    let (permit, exchange) = permission::ask(snapshot, exchange, ObjectKind::Prompt, route, &name, failure)?;
     let own_name = quoted(&route.own_name);
     let passage = Passage {
         method: "prompts/get",

@@ -13,7 +13,7 @@ use crate::name::ServerName;
 use governor::Quota;
 use governor::RateLimiter;
 use governor::clock::Clock;
-use governor::clock::Reference;
+use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::InMemoryState;
 use governor::state::NotKeyed;
@@ -50,7 +50,7 @@ struct Count {
     day: Mutex<Day>,
 }
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Ticks>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Nanos>>;
 
 /// Calls since the first of a day.
 #[derive(Debug, Clone, Copy, Default)]

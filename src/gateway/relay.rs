@@ -55,6 +55,13 @@ pub(super) struct Passage<'a> {
     pub(super) tool: Option<&'a str>,
 }
 
+impl Passage<'_> {
+    /// True for what rates are about; questions about a task belong to a call that was counted.
+    fn is_call(&self) -> bool {
+        !self.method.starts_with("tasks/")
+    }
+}
+
 /// Sends a request that is permitted to its server, from where the exchange is answered. `failure` is the answer when the
 /// server has just left.
 pub(super) fn send(
@@ -68,14 +75,19 @@ pub(super) fn send(
     let route = permit.route();
     let Some(handle) = snapshot.server(&route.server) else { return unknown(failure(&exchange), exchange) };
     let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
+    if let Some(meter) = snapshot.meter.as_ref().filter(|_| passage.is_call())
+        && let Err(failure) =
+            meter.count(&snapshot.config.settings.rates, exchange.session().caller(), &route.server)
+    {
+        return refuse(failure, exchange);
+    }
     exchange.listens(incoming.progress_token(), with_this);
     // A modern server is told with every call what a legacy client said once.
     let once = || exchange.session().log_level_name();
     let log_level = if incoming.modern.is_some() { with_this } else { once() };
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(snapshot, incoming, &session);
-    let way =
-        Way { snapshot, route, permit, handle, passage, capabilities: &capabilities, log_level };
+    let way = Way { snapshot, route, permit, handle, passage, capabilities: &capabilities, log_level };
     let asks = *capabilities != *"{}" || comes_back(incoming);
     match (asks, exchange.era()) {
         (true, Era::Modern) if handle.era() == Era::Legacy => way.held(incoming, exchange),

@@ -8,6 +8,7 @@ use crate::protocol::input::Wanted;
 use crate::wire::message::Malformed;
 use crate::wire::pending::Lost;
 use serde_json::json;
+use std::time::Duration;
 
 /// An error answer of the gateway's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -171,6 +172,14 @@ impl Failure {
         );
         Self::new(code::INTERNAL_ERROR, text.replacen("this caller have", "this caller has", 1))
             .with(json!({"retryable": true}))
+    }
+
+    /// A call more than the rate or quota of `whose` allows; `left` is how long it has to wait.
+    #[must_use]
+    pub fn too_often(whose: &str, allowed: &str, left: Duration) -> Self {
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        let text = format!("{whose} has had {allowed} (`gateway.rates`); try again in {seconds} s");
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true, "retryAfter": seconds}))
     }
 
     /// The gateway lost track of a request: its own fault. `incident` stands in its log, too.

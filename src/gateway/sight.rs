@@ -31,14 +31,17 @@ impl Default for Sights {
     }
 }
 
+/// A page, with the page size it was made for.
+type Page = (usize, Arc<[u8]>);
+
 /// What one caller sees.
 #[derive(Debug)]
 pub struct Sight {
     shown: Shown,
     generations: Generations,
     instructions: String,
-    /// First pages, by kind and era, with the page size they were made for.
-    pages: [[OnceLock<(usize, Arc<[u8]>)>; 2]; 4],
+    /// First pages, by kind and era.
+    pages: [[OnceLock<Page>; 2]; 4],
 }
 
 impl Sights {
@@ -105,11 +108,7 @@ fn kind_of(kind: ListKind) -> ObjectKind {
     }
 }
 
-fn instructions_of(
-    snapshot: &Snapshot,
-    shown: &Shown,
-    may_show: impl Fn(&ServerName) -> bool,
-) -> String {
+fn instructions_of(snapshot: &Snapshot, shown: &Shown, may_show: impl Fn(&ServerName) -> bool) -> String {
     let catalog = &snapshot.catalog;
     // By server: all its items, those that are seen, and its tools among them.
     let mut counts: HashMap<&ServerName, [usize; 3]> = HashMap::new();

@@ -9,6 +9,7 @@ use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::private::Key;
 use crate::gateway::parking::Parking;
+use crate::gateway::rates::Meter;
 use crate::gateway::sight::Sight;
 use crate::gateway::sight::Sights;
 use crate::gateway::tasks::table::TaskTable;
@@ -67,6 +68,8 @@ pub struct Snapshot {
     pub sights: Sights,
     /// The policy that holds now: the same in every snapshot.
     pub present: Arc<Present>,
+    /// Counts calls, when there are rates; the same in every snapshot.
+    pub meter: Option<Arc<Meter>>,
     /// What waits for a client to come back.
     pub parking: Arc<Parking>,
     /// Of the lists as a whole.

@@ -238,9 +238,7 @@ fn target(
         Err(Denied::ListOnly) => {
             Err(NotRelayed::refused(Failure::list_only(ObjectKind::Resource, &uri), exchange))
         }
-        Err(Denied::Hidden) => {
-            Err(NotRelayed::unknown(not_found(&uri, &UriError::NotFound, era), exchange))
-        }
+        Err(Denied::Hidden) => Err(NotRelayed::unknown(not_found(&uri, &UriError::NotFound, era), exchange)),
     }
 }
 
@@ -297,10 +295,11 @@ impl Core {
             return;
         }
         let sessions = self.sessions();
-        let (policy, route) =
-            (self.current().policy.clone(), Route { server: place.server.clone(), own_name: uri.into_owned() });
-        let permitted =
-            |caller: &Caller| policy.permit(caller, ObjectKind::Resource, &route).is_ok();
+        let (policy, route) = (
+            self.current().policy.clone(),
+            Route { server: place.server.clone(), own_name: uri.into_owned() },
+        );
+        let permitted = |caller: &Caller| policy.permit(caller, ObjectKind::Resource, &route).is_ok();
         for hearer in hearers {
             match hearer {
                 Subscriber::Session(key) => {

@@ -68,7 +68,9 @@ impl AgentReason {
             Self::ToolDenied => "`deny.tools` names the tool",
             Self::ToolAllowed => "`allow.tools` names the tool",
             Self::ToolNotAllowed => "`allow.tools` lists tools of the server and not this one",
-            Self::ServerAllowed => "`allow.servers` names the server, and `allow.tools` lists none of its tools",
+            Self::ServerAllowed => {
+                "`allow.servers` names the server, and `allow.tools` lists none of its tools"
+            }
         }
     }
 }
@@ -82,7 +84,8 @@ impl Agents {
             allow: Set::new(&terms.allow),
             deny: Set::new(&terms.deny),
         });
-        let mut made = Self { agents: agents.collect(), deny_on_missing: rules.deny_on_missing, fallback: None };
+        let mut made =
+            Self { agents: agents.collect(), deny_on_missing: rules.deny_on_missing, fallback: None };
         let fallbacks = [rules.fallback.as_deref(), Some("default")];
         made.fallback = fallbacks.into_iter().flatten().find_map(|name| made.place(name));
         made
@@ -187,7 +190,11 @@ mod tests {
                     set(&["*"], &[("search", &["web_*"])]),
                     set(&["notion"], &[("db", &["drop_*", "type"])]),
                 ),
-                agent("narrow", set(&["db"], &[("db", &["delete_user", "get_*"])]), set(&[], &[("db", &["delete_*"])])),
+                agent(
+                    "narrow",
+                    set(&["db"], &[("db", &["delete_user", "get_*"])]),
+                    set(&[], &[("db", &["delete_*"])]),
+                ),
                 agent("default", set(&["docs"], &[("docs", &[])]), AgentSet::default()),
             ],
             deny_on_missing,
@@ -201,10 +208,14 @@ mod tests {
         let may = |agent: &str, server: &str, tool: &str| may(&agents, Some(agent), server, tool);
         assert!(may("admin", "github", "anything"), "an allowed server grants its tools");
         assert!(!may("admin", "notion", "search"));
-        assert!(may("admin", "db", "query") && !may("admin", "db", "drop_all") && !may("admin", "db", "type"));
+        assert!(
+            may("admin", "db", "query") && !may("admin", "db", "drop_all") && !may("admin", "db", "type")
+        );
         assert!(may("admin", "search", "web_all") && !may("admin", "search", "local"));
         assert!(!may("narrow", "db", "delete_user"), "a pattern that denies wins over a name that allows");
-        assert!(may("narrow", "db", "get_user") && !may("narrow", "db", "put") && !may("narrow", "docs", "x"));
+        assert!(
+            may("narrow", "db", "get_user") && !may("narrow", "db", "put") && !may("narrow", "docs", "x")
+        );
         assert!(may("default", "docs", "x"), "an empty list says nothing");
         assert!(!may("nobody", "docs", "x"));
     }

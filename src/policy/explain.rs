@@ -39,7 +39,8 @@ pub struct Said {
 #[must_use]
 pub fn explain(settings: &Settings, subject: &Subject, object: &Object<'_>) -> Explained {
     let Some(access) = Access::new(settings) else {
-        let by = "there are no rules (`gateway.access`, `gateway.rules`): everybody may use everything".to_owned();
+        let by =
+            "there are no rules (`gateway.access`, `gateway.rules`): everybody may use everything".to_owned();
         return Explained { level: Level::Execute.name(), decided_by: by, rulings: Vec::new() };
     };
     let rights = access.rights(subject);
@@ -48,9 +49,11 @@ pub fn explain(settings: &Settings, subject: &Subject, object: &Object<'_>) -> E
     let mut rulings: Vec<(Level, String)> = Vec::new();
     for (object, also) in [(Some(object), ""), (other.as_ref(), " (the URI taken apart)")] {
         let Some(object) = object else { continue };
-        rulings.extend(access.rulings(&rights, object).map(|ruling| {
-            (ruling.level(), format!("{}{also}", words(&access, settings, &ruling)))
-        }));
+        rulings.extend(
+            access
+                .rulings(&rights, object)
+                .map(|ruling| (ruling.level(), format!("{}{also}", words(&access, settings, &ruling)))),
+        );
     }
     let lowest = rulings.iter().min_by_key(|(level, _)| *level).cloned();
     let (level, decided_by) = lowest.unwrap_or((Level::Deny, String::new()));

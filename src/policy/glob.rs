@@ -28,11 +28,8 @@ impl Glob {
     /// The pattern that `text` is.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let segment = |text: &str| Segment {
-            text: text.into(),
-            chars: text.chars().count(),
-            open: text.contains('?'),
-        };
+        let segment =
+            |text: &str| Segment { text: text.into(), chars: text.chars().count(), open: text.contains('?') };
         let segments = text.split('*').map(segment).collect();
         let literals = text.chars().filter(|c| !matches!(c, '*' | '?')).count();
         Self { segments, literals, exact: !text.contains(['*', '?']) }
@@ -145,9 +142,16 @@ mod tests {
         ] {
             assert!(is_like(pattern, text), "{pattern} {text}");
         }
-        for (pattern, text) in
-            [("", "x"), ("a", "A"), ("a*a", "a"), ("?", ""), ("a*b", "abc"), ("*ab*ab", "ab"), ("[ab]", "a"), ("?*?", "é")]
-        {
+        for (pattern, text) in [
+            ("", "x"),
+            ("a", "A"),
+            ("a*a", "a"),
+            ("?", ""),
+            ("a*b", "abc"),
+            ("*ab*ab", "ab"),
+            ("[ab]", "a"),
+            ("?*?", "é"),
+        ] {
             assert!(!is_like(pattern, text), "{pattern} {text}");
         }
         assert!(Glob::new("*").is_all() && Glob::new("**").is_all());

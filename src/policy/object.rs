@@ -112,7 +112,9 @@ mod tests {
         ] {
             assert_eq!(canonical(uri).as_deref(), Some(form), "{uri}");
         }
-        for uri in ["file:///a/b", "ui://x/view", "memo:1", "test://t/1?q=1#f", "a", "", "file:///a/", "https://h"] {
+        for uri in
+            ["file:///a/b", "ui://x/view", "memo:1", "test://t/1?q=1#f", "a", "", "file:///a/", "https://h"]
+        {
             assert_eq!(canonical(uri), None, "{uri}");
         }
     }

@@ -64,7 +64,8 @@ impl Rules {
     #[must_use]
     pub fn may_show(&self, server: &str) -> bool {
         let mut about = self.rules.iter().filter(|rule| rule.server.matches(server));
-        if about.clone().any(|rule| rule.level == Level::Deny && rule.kind.is_none() && rule.object.is_all()) {
+        if about.clone().any(|rule| rule.level == Level::Deny && rule.kind.is_none() && rule.object.is_all())
+        {
             return false;
         }
         self.default >= Level::Read || about.any(|rule| rule.level >= Level::Read)
@@ -145,6 +146,9 @@ mod tests {
         assert!(!shows(Level::Deny, vec![rule("t", None, "*", Level::Admin)]));
         assert!(shows(Level::Deny, vec![rule("s*", Some(Tool), "x", Level::Read)]));
         assert!(shows(Level::Read, vec![rule("s", Some(Tool), "*", Level::Deny)]));
-        assert!(!shows(Level::Admin, vec![rule("s", None, "*", Level::Deny), rule("s", None, "x", Level::Read)]));
+        assert!(!shows(
+            Level::Admin,
+            vec![rule("s", None, "*", Level::Deny), rule("s", None, "x", Level::Read)]
+        ));
     }
 }

@@ -26,7 +26,15 @@ impl Subject {
     /// The view of `caller`.
     #[must_use]
     pub fn of(caller: &Caller) -> Self {
-        let name = caller.to_string();
-        Self { principal: name.clone(), name, ..Self::default() }
+        let (name, principal) = (caller.name().to_owned(), caller.principal().to_owned());
+        let Some(identity) = caller.identity() else { return Self { name, principal, ..Self::default() } };
+        Self {
+            name,
+            principal,
+            team: identity.team.clone(),
+            organisation: identity.organisation.clone(),
+            agent: identity.agent.clone(),
+            claims: identity.claims.clone(),
+        }
     }
 }

@@ -76,7 +76,8 @@ fn settings(dice: &mut Dice) -> Settings {
         }),
     };
     let agents = |dice: &mut Dice| {
-        let agent = |name: &str, dice: &mut Dice| AgentTerms { name: name.into(), allow: set(dice), deny: set(dice) };
+        let agent =
+            |name: &str, dice: &mut Dice| AgentTerms { name: name.into(), allow: set(dice), deny: set(dice) };
         AgentRules {
             agents: vec![agent("red", dice), agent("default", dice)],
             deny_on_missing: dice.roll(2) == 0,
@@ -89,7 +90,8 @@ fn settings(dice: &mut Dice) -> Settings {
 }
 
 fn subject(dice: &mut Dice) -> Subject {
-    let word = |dice: &mut Dice| [None, Some("red".to_owned()), Some("blue".to_owned())][dice.roll(3)].clone();
+    let word =
+        |dice: &mut Dice| [None, Some("red".to_owned()), Some("blue".to_owned())][dice.roll(3)].clone();
     let values = dice.some(2, |dice| dice.one(&WORDS[..2]).to_owned());
     Subject {
         name: dice.one(&WORDS[..2]).into(),
@@ -120,12 +122,22 @@ mod reference {
         let plain = |text: &str| !text.contains(['*', '?']);
         let long = |text: &str| text.chars().filter(|c| !matches!(c, '*' | '?')).count();
         let about = policy.rules.iter().filter(|rule| {
-            like(&rule.server, o.server) && like(&rule.object, o.name) && rule.kind.is_none_or(|kind| kind == o.kind)
+            like(&rule.server, o.server)
+                && like(&rule.object, o.name)
+                && rule.kind.is_none_or(|kind| kind == o.kind)
         });
         let rank = |rule: &&RuleTerms| {
             let (server, object) = (&*rule.server, &*rule.object);
             let kind = rule.kind.is_some();
-            (rule.level == Level::Deny, plain(server), plain(object), long(server), long(object), kind, 9 - rule.level as u8)
+            (
+                rule.level == Level::Deny,
+                plain(server),
+                plain(object),
+                long(server),
+                long(object),
+                kind,
+                9 - rule.level as u8,
+            )
         };
         about.max_by_key(rank).map_or(policy.default, |rule| rule.level)
     }
@@ -142,7 +154,8 @@ mod reference {
         let (allow, deny) = (tools(&agent.allow), tools(&agent.deny));
         any(&agent.allow.servers, o.server)
             && !any(&agent.deny.servers, o.server)
-            && (o.kind != ObjectKind::Tool || !any(&deny, o.name) && (allow.is_empty() || any(&allow, o.name)))
+            && (o.kind != ObjectKind::Tool
+                || !any(&deny, o.name) && (allow.is_empty() || any(&allow, o.name)))
     }
 
     pub fn level(settings: &Settings, who: &Subject, o: &Object<'_>) -> Level {
@@ -152,7 +165,9 @@ mod reference {
             Whom::Team => is(&one.pattern, &who.team),
             Whom::Organisation => is(&one.pattern, &who.organisation),
             Whom::Agent => is(&one.pattern, &who.agent),
-            Whom::Claim(claim) => who.claims.get(claim).into_iter().flatten().any(|value| like(&one.pattern, value)),
+            Whom::Claim(claim) => {
+                who.claims.get(claim).into_iter().flatten().any(|value| like(&one.pattern, value))
+            }
         };
         let may = settings.rules.as_ref().is_none_or(|rules| agent(rules, who.agent.as_deref(), o));
         let of_agent = if may { Level::Admin } else { Level::Deny };
@@ -173,7 +188,8 @@ fn the_rules_are_those_of_the_model() {
         for _ in 0..10 {
             let subject = subject(&mut dice);
             let rights = access.rights(&subject);
-            let object = Object { kind: KINDS[dice.roll(3)], server: dice.one(&SERVERS), name: dice.one(&NAMES) };
+            let object =
+                Object { kind: KINDS[dice.roll(3)], server: dice.one(&SERVERS), name: dice.one(&NAMES) };
             let found = access.rulings(&rights, &object).map(|ruling| ruling.level()).min();
             let expected = reference::level(&settings, &subject, &object);
             let said = explain::explain(&settings, &subject, &object);
@@ -204,7 +220,9 @@ fn the_lower_right_to_either_form_of_a_uri_counts() {
         policy.permit(&Caller::Local, ObjectKind::Resource, &route).is_ok()
     };
     assert!(may("file:///public/a") && may("file:///public/a/../b"));
-    for uri in ["file:///public/../secret", "file:///public/%2e%2e/secret", "file:///public/..\\secret", "file:///x"] {
+    for uri in
+        ["file:///public/../secret", "file:///public/%2e%2e/secret", "file:///public/..\\secret", "file:///x"]
+    {
         assert!(!may(uri), "{uri}");
     }
 }

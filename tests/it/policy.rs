@@ -15,7 +15,8 @@ use serde_json::Value;
 use serde_json::json;
 
 /// A token for each role, in the order of [`ROLES`].
-pub const TOKENS: [&str; 4] = ["deny-token-aaaaaaaaaa", "read-token-aaaaaaaaaa", "exec-token-aaaaaaaaaa", "admn-token-aaaaaaaaaa"];
+pub const TOKENS: [&str; 4] =
+    ["deny-token-aaaaaaaaaa", "read-token-aaaaaaaaaa", "exec-token-aaaaaaaaaa", "admn-token-aaaaaaaaaa"];
 /// Levels, lowest first.
 pub const ROLES: [&str; 4] = ["deny", "read", "execute", "admin"];
 

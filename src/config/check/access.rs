@@ -49,14 +49,19 @@ pub fn warn_of_unknown(
 ) {
     let at = |key: &str| gateway.and_then(|node| node.get(key)).map_or(0, |member| member.at);
     let rules = settings.access.iter().flat_map(|access| &access.policies);
-    let in_policies = rules.flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule.server.as_str())));
+    let in_policies =
+        rules.flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule.server.as_str())));
     for (policy, server) in in_policies.filter(|(_, server)| is_unknown(server, named)) {
-        let text = format!("policy `{}` has a rule about server `{server}`, which is not in the file", policy.name);
+        let text =
+            format!("policy `{}` has a rule about server `{server}`, which is not in the file", policy.name);
         findings.warn(at("access"), text);
     }
     for agent in settings.rules.iter().flat_map(|rules| &rules.agents) {
         for server in named_servers(agent).filter(|server| is_unknown(server, named)) {
-            let text = format!("agent `{}` has a rule about server `{server}`, which is not in the file", agent.name);
+            let text = format!(
+                "agent `{}` has a rule about server `{server}`, which is not in the file",
+                agent.name
+            );
             findings.warn(at("rules"), text);
         }
     }
@@ -83,9 +88,12 @@ fn policy(path: &str, name: &str, node: &Node, findings: &mut Findings) -> Polic
     if let Some(node) = section.get("rules") {
         match &node.value {
             Value::List(items) => {
-                rules.extend(items.iter().enumerate().filter_map(|(at, item)| {
-                    rule(&format!("{path}.rules[{at}]"), item, findings)
-                }));
+                rules.extend(
+                    items
+                        .iter()
+                        .enumerate()
+                        .filter_map(|(at, item)| rule(&format!("{path}.rules[{at}]"), item, findings)),
+                );
             }
             _ => _ = wrong::<()>(&section.name("rules"), node, "a list of rules", findings),
         }
@@ -155,7 +163,8 @@ fn attach(path: &str, node: Option<&Node>, whom: &Whom, access: &mut Access, fin
         let place = |(name, at): (&str, usize)| {
             let known = access.policies.iter().position(|policy| policy.name == name);
             if known.is_none() {
-                let text = format!("`{path}` names policy `{name}`, which is not in `gateway.access.policies`");
+                let text =
+                    format!("`{path}` names policy `{name}`, which is not in `gateway.access.policies`");
                 let names = access.policies.iter().map(|policy| policy.name.as_str());
                 findings.error(at, text).hint = did_you_mean(name, names);
             }

@@ -5,6 +5,7 @@
 use crate::config::check::access;
 use crate::config::check::agents;
 use crate::config::check::duration::Bare;
+use crate::config::check::egress;
 use crate::config::check::life;
 use crate::config::check::life::Defaults;
 use crate::config::check::rates;
@@ -36,6 +37,7 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
     limits(section.inner("limits", findings), &mut settings.limits, findings);
     http(section.inner("http", findings), &mut settings.http, scope, findings);
     watch(section.inner("watch", findings), &mut settings.watch, findings);
+    egress::check(section.inner("egress", findings), &mut settings.egress, findings);
     breaker(section.inner("breaker", findings), &mut defaults.breaker, findings);
     settings.access = access::check(section.get("access"), findings);
     settings.rules = agents::check(section.get("rules"), scope, findings);

@@ -5,6 +5,7 @@
 use crate::config::file::access::Access;
 use crate::config::file::access::PathOrAgents;
 use crate::config::file::access::Rates;
+use crate::config::file::egress::Egress;
 use crate::config::file::value::TextOrFlag;
 use schemars::JsonSchema;
 
@@ -26,6 +27,8 @@ pub struct Gateway {
     pub rules: Option<PathOrAgents>,
     /// How often something may be called.
     pub rates: Option<Rates>,
+    /// Where requests may go whose address a server or a client has a say in.
+    pub egress: Option<Egress>,
     /// Longest wait of a first list for servers whose tools are not known yet. Default `"8s"`.
     pub list_timeout: Option<String>,
     /// Longest wait for calls in flight at shutdown, or on a removed server. Default `"10s"`.

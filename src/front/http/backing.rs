@@ -44,6 +44,8 @@ pub trait Backing: Send + Sync + 'static {
     fn is_ending(&self) -> bool;
     /// Why requests are better sent elsewhere; `None` while they are taken.
     fn unready(&self) -> Option<&'static str>;
+    /// True when `caller` may see how everything is.
+    fn is_admin(&self, caller: &Caller) -> bool;
     /// How everything is, for people and scripts.
     fn status(&self) -> serde_json::Value;
 }
@@ -97,6 +99,10 @@ impl Backing for Gateway {
 
     fn unready(&self) -> Option<&'static str> {
         Self::unready(self)
+    }
+
+    fn is_admin(&self, caller: &Caller) -> bool {
+        self.snapshot().policy.is_admin(caller)
     }
 
     fn status(&self) -> serde_json::Value {

@@ -76,9 +76,8 @@ pub(in crate::gateway) fn told(core: &Core, source: &Source<'_>, method: &str, p
     let Some((raw, own_id)) = params.and_then(|raw| Some((raw, ids::of(raw)?))) else { return };
     let snapshot = core.current();
     let mut heard = false;
-    let permitted = |task: &Task| {
-        snapshot.policy.permit(&task.holder.caller, ObjectKind::Tool, &task.route).is_ok()
-    };
+    let permitted =
+        |task: &Task| snapshot.policy.permit(&task.holder.caller, ObjectKind::Tool, &task.route).is_ok();
     core.subscribers.tell_task(source.server, &own_id, method, permitted, |task| {
         let shown = ids::replace(raw, Place::Top, |own| (*own == *task.own_id).then(|| task.id.clone()));
         if let Some(handle) = snapshot.server(source.server).filter(|_| !std::mem::replace(&mut heard, true))

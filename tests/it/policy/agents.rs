@@ -44,7 +44,13 @@ fn a_file_of_rules_is_taken_as_it_is_and_followed() {
     let client = Gateway::on(&conf).stdio().legacy();
     assert_eq!(tools(&client), ["db__echo"], "who has no agent gets the rules of `default`");
     assert_eq!(client.call("db__pid", json!({})).error_text(), "unknown tool `db__pid`");
-    assert!(client.request("prompts/get", json!({ "name": "db__greet", "arguments": {} })).json.get("error").is_none());
+    assert!(
+        client
+            .request("prompts/get", json!({ "name": "db__greet", "arguments": {} }))
+            .json
+            .get("error")
+            .is_none()
+    );
     std::fs::write(&file, rules(true).to_string()).expect("the folder is writable");
     eventually("the rules are read again", || tools(&client).is_empty());
 }
@@ -82,14 +88,18 @@ fn wrong_rules_are_no_rules_for_nobody() {
     std::fs::write(&file, unknown.to_string()).expect("the folder is writable");
     let output = Gateway::on(&conf).run(&["check"]);
     let shown = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && shown.contains("agent `default` has a rule about server `wbe`"), "{shown}");
+    assert!(
+        output.status.success() && shown.contains("agent `default` has a rule about server `wbe`"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn policies_and_agents_both_have_to_allow() {
     let conf = TempConf::new();
     let mut all = all_servers(&conf);
-    let policies = json!({ "lists": { "default": "read", "rules": [{ "server": "web", "level": "execute" }] } });
+    let policies =
+        json!({ "lists": { "default": "read", "rules": [{ "server": "web", "level": "execute" }] } });
     all["gateway"] = json!({
         "rules": rules(false),
         "access": { "policies": policies, "attach": { "callers": { "local": "lists" } } },
@@ -98,5 +108,5 @@ fn policies_and_agents_both_have_to_allow() {
     let (link, _) = Link::stdio(&conf, "2026-07-28");
     assert_eq!(link.request("tools/list", json!({})).tools(), ["db__echo"]);
     assert!(link.call("db__echo").error_text().contains("may be listed but not used"));
-    assert_eq!(link.call("web__echo").error_text(), "unknown tool `web__echo`");
+    assert!(link.call("web__echo").error_text().starts_with("unknown tool `web__echo`"));
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 fn conf() -> Arc<TempConf> {
     TempConf::with(|conf| {
         let mut all = servers([("s", conf.fake("s").tools(&["echo", "pid"]))]);
-        let rules = json!([{ "server": "s", "tool": "p*", "level": "deny" }, { "server": "s", "level": "execute" }]);
+        let rules =
+            json!([{ "server": "s", "tool": "p*", "level": "deny" }, { "server": "s", "level": "execute" }]);
         all["gateway"] = json!({ "access": {
             "default": "read",
             "policies": {
@@ -27,7 +28,8 @@ fn explained(conf: &Arc<TempConf>, args: &[&str]) -> Value {
     let args: Vec<&str> = ["policy", "explain", "--json"].iter().chain(args).copied().collect();
     let output = Gateway::on(conf).run(&args);
     let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
 #[test]
@@ -42,13 +44,15 @@ fn it_says_the_level_and_the_rule_that_decided() {
     assert_eq!(said["rulings"].as_array().map(Vec::len), Some(2));
     let said = explained(&conf, &["--caller", "ann", "--team", "blue", "--tool", "s/echo"]);
     assert_eq!(said["level"], "execute");
-    let said = explained(&conf, &["--caller", "ann", "--claim", "groups=ops", "--resource", "fake-s://item/0"]);
+    let said =
+        explained(&conf, &["--caller", "ann", "--claim", "groups=ops", "--resource", "fake-s://item/0"]);
     assert_eq!(said["level"], "admin");
     let said = explained(&conf, &["--caller", "ann", "--prompt", "s/greet"]);
     assert_eq!((&said["level"], &said["rulings"][0]["level"]), (&json!("read"), &json!("read")));
     let output = Gateway::on(&conf).run(&["policy", "explain", "--caller", "ann", "--tool", "nothing"]);
     assert_eq!(output.status.code(), Some(1));
-    let output = Gateway::on(&conf).run(&["policy", "explain", "--caller", "ann", "--team", "blue", "--tool", "s__pid"]);
+    let output = Gateway::on(&conf)
+        .run(&["policy", "explain", "--caller", "ann", "--team", "blue", "--tool", "s__pid"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.starts_with("deny: ") && text.contains("policy `all`"), "{text}");
 }

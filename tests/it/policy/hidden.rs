@@ -20,14 +20,16 @@ fn conf(hidden: Hidden) -> Arc<TempConf> {
     TempConf::with(|conf| {
         let mut all = servers([("v", conf.fake("v").tools(&["echo", "pid"]))]);
         if hidden != Hidden::Absent {
-            all["mcpServers"]["h"] = conf.fake("h").tools(&["echo", "log"]).args(&["--instructions", "Hidden."]).json();
+            all["mcpServers"]["h"] =
+                conf.fake("h").tools(&["echo", "log"]).args(&["--instructions", "Hidden."]).json();
             all["mcpServers"]["flat"] = conf.fake("flat").modern().tools(&["bare"]).set("prefix", "").json();
             all["mcpServers"][LONG] = conf.fake("long").tools(&["pid_of_the_process"]).json();
         }
         let deny = |server: &str| json!({ "server": server, "level": "deny" });
         let rules = json!([deny("h"), deny("flat"), deny("a-*")]);
         let policies = json!({ "few": { "default": "execute", "rules": rules } });
-        let attached = if hidden == Hidden::Shown { json!({}) } else { json!({ "callers": { "*": ["few"] } }) };
+        let attached =
+            if hidden == Hidden::Shown { json!({}) } else { json!({ "callers": { "*": ["few"] } }) };
         all["gateway"] = json!({ "access": { "policies": policies, "attach": attached } });
         all
     })
@@ -54,14 +56,22 @@ fn questions(names: &[String]) -> Vec<(&'static str, Value)> {
     for name in ["h__greet", "greet", "v__greet", "h__nothing"] {
         all.push(("prompts/get", json!({ "name": name, "arguments": {} })));
         let reference = json!({ "type": "ref/prompt", "name": name });
-        all.push(("completion/complete", json!({ "ref": reference, "argument": { "name": "n", "value": "" } })));
+        all.push((
+            "completion/complete",
+            json!({ "ref": reference, "argument": { "name": "n", "value": "" } }),
+        ));
     }
-    for uri in ["fake-h://item/0", "fake-h://by-name/x", "fake-h://other", "fake-v://item/0", "fake-flat://item/1"] {
+    for uri in
+        ["fake-h://item/0", "fake-h://by-name/x", "fake-h://other", "fake-v://item/0", "fake-flat://item/1"]
+    {
         for method in ["resources/read", "resources/subscribe", "resources/unsubscribe"] {
             all.push((method, json!({ "uri": uri })));
         }
         let reference = json!({ "type": "ref/resource", "uri": uri });
-        all.push(("completion/complete", json!({ "ref": reference, "argument": { "name": "n", "value": "" } })));
+        all.push((
+            "completion/complete",
+            json!({ "ref": reference, "argument": { "name": "n", "value": "" } }),
+        ));
     }
     let template = json!({ "type": "ref/resource", "uri": "fake-h://by-name/{name}" });
     all.push(("completion/complete", json!({ "ref": template, "argument": { "name": "n", "value": "" } })));
@@ -98,9 +108,10 @@ fn s4_what_is_denied_is_as_if_it_were_absent() {
             let hidden = &hidden;
             scope.spawn(move || {
                 let confs = [conf(Hidden::Denied), conf(Hidden::Absent)];
-                let gateways = confs.each_ref().map(|conf| {
-                    (transport == "http").then(|| Gateway::on(conf).http())
-                });
+                // With saved lists the handshakes do not depend on who came first.
+                confs.iter().for_each(|conf| drop(Gateway::on(conf).run(&["tools"])));
+                let gateways =
+                    confs.each_ref().map(|conf| (transport == "http").then(|| Gateway::on(conf).http()));
                 for version in VERSIONS {
                     let [denied, absent] = [0, 1].map(|at| match &gateways[at] {
                         Some(gateway) => Link::http(gateway, version, None),

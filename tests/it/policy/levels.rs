@@ -56,7 +56,8 @@ fn check(link: &Link, role: &str, what: &str) {
         match role {
             "deny" => assert!(!answer.error_text().contains("level"), "{what}: {}", answer.short()),
             "read" => {
-                let expected = format!("{named} may be listed but not used: this caller has the level `read` for it");
+                let expected =
+                    format!("{named} may be listed but not used: this caller has the level `read` for it");
                 assert_eq!(answer.error_text(), expected, "{what}");
             }
             _ => assert!(!answer.is_error(), "{what}, {method}: {}", answer.short()),
@@ -74,11 +75,17 @@ fn s4_a_level_is_the_same_in_every_revision_and_over_every_transport() {
             scope.spawn(move || {
                 let on_pipes = conf(role);
                 for version in VERSIONS {
-                    check(&Link::http(gateway, version, Some(token)).0, role, &format!("{role}, {version}, http"));
+                    check(
+                        &Link::http(gateway, version, Some(token)).0,
+                        role,
+                        &format!("{role}, {version}, http"),
+                    );
                     check(&Link::stdio(&on_pipes, version).0, role, &format!("{role}, {version}, stdio"));
                 }
                 if matches!(role, "deny" | "read") {
-                    assert!(on_pipes.ledger("call", "l").is_empty() && on_pipes.ledger("call", "m").is_empty());
+                    assert!(
+                        on_pipes.ledger("call", "l").is_empty() && on_pipes.ledger("call", "m").is_empty()
+                    );
                 }
             });
         }

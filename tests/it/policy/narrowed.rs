@@ -16,9 +16,11 @@ const CHANGED: &str = "notifications/tools/list_changed";
 
 /// A server, and rules for the client on pipes.
 fn config(conf: &TempConf, rules: &Value) -> Value {
-    let mut all = servers([("s", conf.fake("s").tools(&["echo", "pid"])), ("t", conf.fake("t").tools(&["echo"]))]);
+    let mut all =
+        servers([("s", conf.fake("s").tools(&["echo", "pid"])), ("t", conf.fake("t").tools(&["echo"]))]);
     let policies = json!({ "few": { "default": "execute", "rules": rules } });
-    all["gateway"] = json!({ "access": { "policies": policies, "attach": { "callers": { "local": "few" } } } });
+    all["gateway"] =
+        json!({ "access": { "policies": policies, "attach": { "callers": { "local": "few" } } } });
     all
 }
 
@@ -116,10 +118,12 @@ fn pages_are_cut_from_what_is_seen() {
 #[test]
 fn s10_lists_of_two_callers_never_mix() {
     let conf = TempConf::with(|conf| {
-        let mut all = servers([("s", conf.fake("s").tools(&["echo", "pid"])), ("t", conf.fake("t").tools(&["echo"]))]);
+        let mut all =
+            servers([("s", conf.fake("s").tools(&["echo", "pid"])), ("t", conf.fake("t").tools(&["echo"]))]);
         all["gateway"] = roles("deny");
         all["gateway"]["access"]["policies"]["read"]["rules"] = json!([{ "server": "s", "level": "deny" }]);
-        all["gateway"]["access"]["policies"]["execute"]["rules"] = json!([{ "server": "t", "level": "deny" }]);
+        all["gateway"]["access"]["policies"]["execute"]["rules"] =
+            json!([{ "server": "t", "level": "deny" }]);
         all
     });
     let gateway = Arc::new(Gateway::on(&conf).http());

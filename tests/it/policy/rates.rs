@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 fn conf(rates: &Value) -> Arc<TempConf> {
     TempConf::with(|conf| {
-        let mut all = servers([("s", conf.fake("s").tools(&["echo"])), ("t", conf.fake("t").tools(&["echo"]))]);
+        let mut all =
+            servers([("s", conf.fake("s").tools(&["echo"])), ("t", conf.fake("t").tools(&["echo"]))]);
         all["gateway"] = roles("execute");
         all["gateway"]["rates"] = rates.clone();
         all
@@ -21,7 +22,8 @@ fn conf(rates: &Value) -> Arc<TempConf> {
 
 #[test]
 fn a_caller_who_calls_too_often_is_told_when_to_come_back() {
-    let conf = conf(&json!({ "perCaller": { "rate": "2/1h", "burst": 3 }, "callers": { "token-4": "100/1m" } }));
+    let conf =
+        conf(&json!({ "perCaller": { "rate": "2/1h", "burst": 3 }, "callers": { "token-4": "100/1m" } }));
     let gateway = Gateway::on(&conf).http();
     let (link, _) = Link::http(&gateway, "2025-11-25", Some(TOKENS[2]));
     for _ in 0..3 {
@@ -29,7 +31,10 @@ fn a_caller_who_calls_too_often_is_told_when_to_come_back() {
     }
     let refused = link.call("t__echo");
     let text = refused.error_text();
-    assert!(text.starts_with("caller `token-3` may make 2 calls in 3600 s; try again in "), "{text}");
+    assert!(
+        text.starts_with("caller `token-3` has had 2 calls in 3600 s (`gateway.rates`); try again in "),
+        "{text}"
+    );
     let after = refused.json["error"]["data"]["retryAfter"].as_u64().expect("seconds");
     assert!((1..=1800).contains(&after) && text.ends_with(&format!("{after} s")), "{text}");
     // Lists and prompts that do not exist are no calls.
@@ -56,7 +61,7 @@ fn a_quota_of_a_server_is_for_everybody_together() {
         assert!(!link.call("s__echo").is_error());
     }
     let refused = links[1].call("s__echo");
-    assert!(refused.error_text().starts_with("server `s` may make 3 calls a day") || refused.error_text().starts_with("server `s` may be called"), "{}", refused.short());
+    assert!(refused.error_text().starts_with("server `s` has had 3 calls a day"), "{}", refused.short());
     assert!(!links[1].call("t__echo").is_error());
 }
 

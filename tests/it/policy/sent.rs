@@ -86,7 +86,7 @@ fn s5_what_a_header_says_gives_no_right() {
     let (Link::Http(client), _) = Link::http(&gateway, "2025-11-25", None) else { panic!("it is over HTTP") };
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"s__pid","arguments":{}}}"#;
     let headers = [("mcp-name", "s__params"), ("mcp-method", "tools/list")];
-    assert_eq!(client.post(body, &headers).answer().error_text(), "unknown tool `s__pid`");
+    assert!(client.post(body, &headers).answer().error_text().starts_with("unknown tool `s__pid`"));
     let (Link::Http(modern), _) = Link::http(&gateway, "2026-07-28", None) else { panic!("it is over HTTP") };
     let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"rig","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}"#;
     let body = body.replace("\"arguments\":{}", &format!("\"arguments\":{{}},\"_meta\":{meta}"));
@@ -112,7 +112,7 @@ fn s5_a_name_at_the_end_of_a_huge_request_counts() {
         let denied = client.exchange(&body("s__pid", size), &json!(size));
         assert!(denied.is_error(), "{size}");
         if size < limit - 1000 {
-            assert_eq!(denied.error_text(), "unknown tool `s__pid`");
+            assert!(denied.error_text().starts_with("unknown tool `s__pid`"));
             assert!(!client.exchange(&body("s__params", size + 1), &json!(size + 1)).is_error(), "{size}");
         }
     }
