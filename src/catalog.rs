@@ -33,6 +33,8 @@ use crate::catalog::render::CursorError;
 use crate::catalog::render::Frame;
 use crate::catalog::route::Route;
 use crate::catalog::shown::Shown;
+use crate::catalog::shown::exposed_after;
+use crate::catalog::shown::owned_after;
 use crate::catalog::uri_owner::UriError;
 use crate::catalog::uri_owner::UriOwners;
 use crate::config::model::Settings;
@@ -41,7 +43,6 @@ use crate::name::ServerName;
 use crate::protocol::param_header;
 use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
-use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -291,44 +292,14 @@ impl Catalog {
         shows: impl Fn(ListKind, &ServerName, &str) -> bool,
         may_show: impl Fn(&ServerName) -> bool,
     ) -> Shown {
-        let routed = |kind, list: &[Exposed]| {
-            list.iter().map(|one| shows(kind, &one.route.server, &one.route.own_name)).collect()
-        };
-        let owned =
-            |kind, list: &[Owned]| list.iter().map(|one| shows(kind, &one.server, &one.uri)).collect();
-        let items = [
-            routed(ListKind::Tools, &self.merged.tools),
-            routed(ListKind::Prompts, &self.merged.prompts),
-            owned(ListKind::Resources, &self.merged.resources),
-            owned(ListKind::Templates, &self.merged.templates),
-        ];
-        Shown { items, missing: self.missing().iter().filter(|server| may_show(server)).cloned().collect() }
+        Shown::new(&self.merged, shows, may_show)
     }
 
     /// Numbers that are the same as long as the lists are (to somebody to whom only a part is shown), in the order of
     /// [`ListKind::ALL`].
     #[must_use]
     pub fn prints(&self, shown: Option<&Shown>) -> [u64; 4] {
-        let lists = &self.merged;
-        let items = |kind| shown.map(|shown| shown.of(kind));
-        [
-            shown::print(
-                lists.tools.iter().map(|tool| (tool.name.as_str(), &*tool.raw)),
-                items(ListKind::Tools),
-            ),
-            shown::print(
-                lists.prompts.iter().map(|one| (one.name.as_str(), &*one.raw)),
-                items(ListKind::Prompts),
-            ),
-            shown::print(
-                lists.resources.iter().map(|one| (&*one.uri, &*one.raw)),
-                items(ListKind::Resources),
-            ),
-            shown::print(
-                lists.templates.iter().map(|one| (&*one.uri, &*one.raw)),
-                items(ListKind::Templates),
-            ),
-        ]
+        shown::prints(&self.merged, shown)
     }
 
     fn first_page(&self, kind: ListKind, era: Era, page_size: usize) -> Arc<[u8]> {
@@ -359,28 +330,6 @@ impl Catalog {
         };
         page.into()
     }
-}
-
-fn exposed_after<'c>(
-    list: &'c [Exposed],
-    after: &str,
-    shown: Option<&'c [bool]>,
-) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
-    let start = list.partition_point(|item| item.name.as_str() <= after);
-    let rest =
-        list.iter().enumerate().skip(start).filter(move |(at, _)| shown.is_none_or(|shown| shown[*at]));
-    rest.map(|(_, item)| (item.name.as_str(), &*item.raw))
-}
-
-fn owned_after<'c>(
-    list: &'c [Owned],
-    after: &str,
-    shown: Option<&'c [bool]>,
-) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
-    let start = list.partition_point(|item| item.uri.as_str() <= after);
-    let rest =
-        list.iter().enumerate().skip(start).filter(move |(at, _)| shown.is_none_or(|shown| shown[*at]));
-    rest.map(|(_, item)| (item.uri.as_str(), &*item.raw))
 }
 
 /// The annotated arguments of the tools that have any.

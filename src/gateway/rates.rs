@@ -190,3 +190,88 @@ impl Count {
         rate_over && since.is_none_or(|since| since >= DAY)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::caller::Identity;
+    use std::num::NonZeroU32;
+
+    fn rate(calls: u32, secs: u64, burst: u32) -> RateTerms {
+        let number = |number| NonZeroU32::new(number).expect("more than none");
+        let rate = Rate { calls: number(calls), within: Duration::from_secs(secs), burst: number(burst) };
+        RateTerms { rate: Some(rate), ..RateTerms::default() }
+    }
+
+    fn each(terms: RateTerms) -> RateTable {
+        RateTable { each: Some(terms), named: Vec::new() }
+    }
+
+    fn member(team: &str, name: &str) -> Caller {
+        let identity = Identity::new(format!("key:{name}"), name);
+        Caller::from(Identity { team: Some(team.into()), ..identity })
+    }
+
+    fn counted(meter: &Meter, rates: &Rates, caller: &Caller, server: &str) -> Result<(), u64> {
+        let server = ServerName::new(server).expect("a name");
+        let refused = meter.count(rates, caller, &server).map_err(|failure| failure.data);
+        refused.map_err(|data| data.expect("more for programs")["retryAfter"].as_u64().expect("seconds"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_and_then_as_the_rate_says() {
+        let (meter, ann) = (Meter::default(), member("blue", "ann"));
+        let rates = Rates { callers: each(rate(60, 60, 2)), ..Rates::default() };
+        let call = || counted(&meter, &rates, &ann, "s");
+        assert_eq!([call(), call(), call()], [Ok(()), Ok(()), Err(1)]);
+        tokio::time::advance(Duration::from_millis(999)).await;
+        assert_eq!(call(), Err(1));
+        tokio::time::advance(Duration::from_millis(2)).await;
+        assert_eq!([call(), call()], [Ok(()), Err(1)]);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!([call(), call(), call()], [Ok(()), Ok(()), Err(1)], "no more than the burst is saved up");
+        assert_eq!(counted(&meter, &rates, &member("blue", "bob"), "s"), Ok(()), "others are counted apart");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quota_lasts_a_day_and_other_terms_keep_it() {
+        let (meter, ann) = (Meter::default(), member("blue", "ann"));
+        let quota = |calls| {
+            let terms = RateTerms { per_day: Some(calls), ..RateTerms::default() };
+            Rates { callers: each(terms), ..Rates::default() }
+        };
+        let call = |calls| counted(&meter, &quota(calls), &ann, "s");
+        assert_eq!([call(2), call(2), call(2)], [Ok(()), Ok(()), Err(24 * 3600)]);
+        assert_eq!([call(3), call(3)], [Ok(()), Err(24 * 3600)]);
+        tokio::time::advance(DAY).await;
+        assert_eq!(call(3), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_refused_takes_nothing_from_the_team_and_the_server() {
+        let meter = Meter::default();
+        let day = |calls| RateTerms { per_day: Some(calls), ..RateTerms::default() };
+        let named = vec![("key:cid".to_owned(), day(9))];
+        let callers = RateTable { each: Some(day(1)), named };
+        let rates = Rates { callers, teams: each(day(3)), servers: each(day(4)) };
+        let [ann, bob, cid] = ["ann", "bob", "cid"].map(|name| member("blue", name));
+        let call = |caller: &Caller| counted(&meter, &rates, caller, "s").is_ok();
+        assert_eq!([call(&ann), call(&ann), call(&ann)], [true, false, false]);
+        assert_eq!([call(&bob), call(&cid), call(&cid)], [true, true, false], "three of the team");
+        let eve = member("red", "eve");
+        assert!(call(&eve), "three of four were used of the server");
+        assert!(!call(&member("red", "fay")) && counted(&meter, &rates, &member("red", "gil"), "t").is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_names_is_bounded() {
+        let counts = Counts::default();
+        let ticks = Ticks(Instant::now());
+        let terms = rate(1, 1, 1);
+        for n in 0..MOST + 10 {
+            let _ = counts.of(&n.to_string(), terms, ticks).take(ticks);
+        }
+        let known = counts.0.lock().expect("nobody panicked").len();
+        assert!(known <= MOST + 1, "{known}");
+    }
+}

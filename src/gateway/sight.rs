@@ -13,7 +13,9 @@ use crate::config::model::access::ObjectKind;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
 use crate::name::ServerName;
-use crate::policy::access::MOST_CALLERS;
+use crate::policy::access::Access;
+use crate::policy::access::MOST_RIGHTS;
+use crate::policy::access::RightsKey;
 use crate::policy::lately::Lately;
 use crate::policy::object::Object;
 use crate::protocol::version::Era;
@@ -21,13 +23,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-/// The sights of the callers who asked last.
+/// What is seen with the rights that were asked about last; callers with the same rights see the same.
 #[derive(Debug)]
-pub struct Sights(Lately<Caller, Arc<OnceLock<Sight>>>);
+pub struct Sights(Lately<RightsKey, Arc<OnceLock<Sight>>>);
 
 impl Default for Sights {
     fn default() -> Self {
-        Self(Lately::new(MOST_CALLERS))
+        Self(Lately::new(MOST_RIGHTS))
     }
 }
 
@@ -45,10 +47,16 @@ pub struct Sight {
 }
 
 impl Sights {
-    /// Runs `then` with what `caller` sees of `snapshot`, whose these are.
-    pub(super) fn with<T>(&self, snapshot: &Snapshot, caller: &Caller, then: impl FnOnce(&Sight) -> T) -> T {
-        // Making one takes a while with many tools: nobody else waits for it.
-        let sight = self.0.get(caller, Arc::default);
+    /// Runs `then` with what `caller` sees of `snapshot`, whose these are, by the rules of `access`.
+    pub(super) fn with<T>(
+        &self,
+        snapshot: &Snapshot,
+        access: &Access,
+        caller: &Caller,
+        then: impl FnOnce(&Sight) -> T,
+    ) -> T {
+        // Making one takes a while with many tools: those with other rights do not wait for it.
+        let sight = self.0.get(&access.rights_of(caller).key(), Arc::default);
         then(sight.get_or_init(|| Sight::new(snapshot, caller)))
     }
 }

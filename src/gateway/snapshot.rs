@@ -87,10 +87,10 @@ impl Snapshot {
 
     /// Runs `then` with what `caller` sees; with nothing when there are no rules, so that everybody sees everything.
     pub(super) fn sight<T>(&self, caller: &Caller, then: impl FnOnce(Option<&Sight>) -> T) -> T {
-        if self.policy.is_open() {
-            return then(None);
+        match self.policy.access() {
+            None => then(None),
+            Some(access) => self.sights.with(self, access, caller, |sight| then(Some(sight))),
         }
-        self.sights.with(self, caller, |sight| then(Some(sight)))
     }
 
     /// The numbers of the lists as `caller` sees them.

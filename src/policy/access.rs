@@ -24,7 +24,9 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 /// Callers whose rights are remembered.
-pub const MOST_CALLERS: usize = 256;
+const MOST_CALLERS: usize = 4096;
+/// Different rights that are remembered.
+pub const MOST_RIGHTS: usize = 256;
 /// Decisions remembered for one caller.
 const MOST_DECISIONS: usize = 4096;
 
@@ -36,6 +38,8 @@ pub struct Access {
     attached: Vec<Attached>,
     agents: Option<Agents>,
     known: Lately<Caller, Arc<Rights>>,
+    /// Callers to whom the same applies have the same rights.
+    rights: Lately<RightsKey, Arc<Rights>>,
 }
 
 #[derive(Debug)]
@@ -53,6 +57,18 @@ pub struct Rights {
     /// Whose rules hold, when there are rules for agents.
     pub agent: Option<AgentPlace>,
     decided: Mutex<[Decided; 2]>,
+}
+
+/// What tells rights apart: places of policies, and whose rules hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RightsKey(Vec<usize>, Option<AgentPlace>);
+
+impl Rights {
+    /// What tells them from other ones.
+    #[must_use]
+    pub fn key(&self) -> RightsKey {
+        RightsKey(self.policies.iter().map(|(place, _)| *place).collect(), self.agent)
+    }
 }
 
 /// By server and own name.
@@ -101,6 +117,7 @@ impl Access {
             attached: access.iter().flat_map(|access| &access.attached).map(attached).collect(),
             agents,
             known: Lately::new(MOST_CALLERS),
+            rights: Lately::new(MOST_RIGHTS),
         })
     }
 
@@ -204,8 +221,13 @@ impl Access {
         other.map_or(level, |name| level.min(lowest(&Object { name: &name, ..*object })))
     }
 
-    fn rights_of(&self, caller: &Caller) -> Arc<Rights> {
-        self.known.get(caller, || Arc::new(self.rights(&Subject::of(caller))))
+    /// What applies to `caller`.
+    #[must_use]
+    pub fn rights_of(&self, caller: &Caller) -> Arc<Rights> {
+        self.known.get(caller, || {
+            let rights = self.rights(&Subject::of(caller));
+            self.rights.get(&rights.key(), || Arc::new(rights))
+        })
     }
 }
 

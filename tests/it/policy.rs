@@ -3,6 +3,7 @@
 //! The rules themselves are compared with a model in `src/policy/tests.rs`; who a caller is, is tested elsewhere.
 
 mod agents;
+mod asked;
 mod explain;
 mod hidden;
 mod levels;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// Long enough for its tools to have shortened names.
 const LONG: &str = "a-server-with-quite-a-long-name-for-its-tools";
 /// Names of tools that lead to the hidden servers where they are shown, and some that lead nowhere.
-const TOOLS: [&str; 6] = ["h__echo", "bare", "h__nothing", "nothing", "v__echo", "H__echo"];
+const TOOLS: [&str; 8] =
+    ["h__echo", "look", "app__look", "bare", "h__nothing", "nothing", "v__echo", "H__echo"];
 
 /// A visible server, and three hidden ones: with a prefix, without, and with shortened names. `hidden` is how they are.
 fn conf(hidden: Hidden) -> Arc<TempConf> {
@@ -23,16 +24,29 @@ fn conf(hidden: Hidden) -> Arc<TempConf> {
             all["mcpServers"]["h"] =
                 conf.fake("h").tools(&["echo", "log"]).args(&["--instructions", "Hidden."]).json();
             all["mcpServers"]["flat"] = conf.fake("flat").modern().tools(&["bare"]).set("prefix", "").json();
+            // A view of an MCP App calls the tool by its own name.
+            all["mcpServers"]["app"] = app(conf);
             all["mcpServers"][LONG] = conf.fake("long").tools(&["pid_of_the_process"]).json();
         }
         let deny = |server: &str| json!({ "server": server, "level": "deny" });
-        let rules = json!([deny("h"), deny("flat"), deny("a-*")]);
+        let rules = json!([deny("h"), deny("flat"), deny("a-*"), deny("app")]);
         let policies = json!({ "few": { "default": "execute", "rules": rules } });
         let attached =
             if hidden == Hidden::Shown { json!({}) } else { json!({ "callers": { "*": ["few"] } }) };
-        all["gateway"] = json!({ "access": { "policies": policies, "attach": attached } });
+        all["gateway"] =
+            json!({ "listTimeout": "60s", "access": { "policies": policies, "attach": attached } });
         all
     })
+}
+
+/// A server with a view.
+fn app(conf: &TempConf) -> Value {
+    let tool =
+        r#"{"name":"look","inputSchema":{"type":"object"},"_meta":{"ui":{"resourceUri":"ui://app/view"}}}"#;
+    let script = conf.dir().join("app.script");
+    let answers = json!({ "tools/list": format!(r#""result":{{"tools":[{tool}]}}"#) });
+    std::fs::write(&script, answers.to_string()).expect("the folder is writable");
+    conf.fake("app").args(&["--script", &script.display().to_string()]).json()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,9 +75,14 @@ fn questions(names: &[String]) -> Vec<(&'static str, Value)> {
             json!({ "ref": reference, "argument": { "name": "n", "value": "" } }),
         ));
     }
-    for uri in
-        ["fake-h://item/0", "fake-h://by-name/x", "fake-h://other", "fake-v://item/0", "fake-flat://item/1"]
-    {
+    for uri in [
+        "fake-h://item/0",
+        "fake-h://by-name/x",
+        "fake-h://other",
+        "ui://app/view",
+        "fake-v://item/0",
+        "fake-flat://item/1",
+    ] {
         for method in ["resources/read", "resources/subscribe", "resources/unsubscribe"] {
             all.push((method, json!({ "uri": uri })));
         }
@@ -102,7 +121,7 @@ fn s4_what_is_denied_is_as_if_it_were_absent() {
     let (owner, _) = Link::stdio(&shown, "2025-11-25");
     let names = owner.request("tools/list", json!({})).tools();
     let hidden: Vec<String> = names.into_iter().filter(|name| !name.starts_with("v__")).collect();
-    assert_eq!(hidden.len(), 4, "{hidden:?}");
+    assert_eq!(hidden.len(), 5, "{hidden:?}");
     std::thread::scope(|scope| {
         for transport in ["stdio", "http"] {
             let hidden = &hidden;

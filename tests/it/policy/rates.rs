@@ -42,6 +42,10 @@ fn a_caller_who_calls_too_often_is_told_when_to_come_back() {
         assert_eq!(link.request("tools/list", json!({})).tools().len(), 2);
         assert!(!link.request("ping", json!({})).is_error());
     }
+    let Link::Http(client) = &link else { panic!("it is over HTTP") };
+    let reply = client.begin("tools/call", json!({ "name": "s__echo", "arguments": {} })).head();
+    let header = reply.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok());
+    assert!(header.is_some_and(|seconds| seconds >= 1), "{header:?}");
     // Another session of the same caller, in the other era, is the same caller; others are not.
     let (again, _) = Link::http(&gateway, "2026-07-28", Some(TOKENS[2]));
     assert!(again.call("s__echo").error_text().contains("try again in"));
