@@ -14,6 +14,8 @@ use crate::config::syntax::is_commented_out;
 use crate::name::ServerName;
 use std::sync::Arc;
 
+pub mod access;
+pub mod agents;
 pub mod command;
 pub mod duration;
 pub mod egress;
@@ -26,6 +28,7 @@ pub mod outbound;
 pub mod pass;
 pub mod plain;
 pub mod process;
+pub mod rates;
 pub mod read;
 pub mod remote;
 pub mod section;
@@ -55,6 +58,8 @@ pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) 
         }
     }
     config.passed = passed(&config);
+    let named = |name: &str| found.entries.iter().any(|raw| raw.name == name);
+    access::warn_of_unknown(&config.settings, &named, found.gateway, findings);
     usable.then_some(config)
 }
 

@@ -4,6 +4,7 @@ use super::TOKENS;
 use super::caller;
 use super::config;
 use crate::support::gateway::Gateway;
+use crate::support::gateway::HttpGateway;
 use crate::support::http_client::HttpClient;
 use crate::support::tempconf::TempConf;
 use serde_json::Value;
@@ -19,6 +20,32 @@ fn posts(client: &HttpClient, bodies: &[Value]) {
         // Whatever is answered: nothing may be started.
         let _ =
             client.start("POST", &[("mcp-method", method), ("mcp-name", name)], &body.to_string()).try_head();
+    }
+}
+
+/// Nobody can name a command: not as a tool, not as an argument, not as a setting, not to any page.
+fn name_commands(gateway: &HttpGateway, client: &HttpClient) {
+    let evil = json!({ "command": "touch", "args": ["x"], "mcpServers": { "x": { "command": "touch" } } });
+    let bodies: Vec<Value> = ["tools/call", "prompts/get", "resources/read", "servers/add", "config/set", "initialize"]
+        .into_iter()
+        .flat_map(|method| {
+            let evil = evil.clone();
+            (0..20).map(move |id| {
+                let params = json!({ "name": "touch x", "uri": "file:///x", "command": "touch", "arguments": evil, "_meta": evil });
+                json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+            })
+        })
+        .collect();
+    posts(client, &bodies);
+    posts(&gateway.modern(), &bodies);
+    for path in ["/config", "/servers", "/reload", "/status", "/mcp/servers", "/admin"] {
+        let text = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{evil}",
+            gateway.addr(),
+            TOKENS[0],
+            evil.to_string().len()
+        );
+        let _ = gateway.client().raw(text.as_bytes()).try_head();
     }
 }
 
@@ -38,29 +65,7 @@ fn s12_only_the_file_starts_processes() {
     let gateway = Gateway::on(&conf).env("PASSED", "on").env("AMBIENT_SECRET", "sesame-ours").http();
     let client = caller(&gateway, 0);
 
-    // Nobody can name a command: not as a tool, not as an argument, not as a setting, not to any page.
-    let evil = json!({ "command": "touch", "args": ["x"], "mcpServers": { "x": { "command": "touch" } } });
-    let bodies: Vec<Value> = ["tools/call", "prompts/get", "resources/read", "servers/add", "config/set", "initialize"]
-        .into_iter()
-        .flat_map(|method| {
-            let evil = evil.clone();
-            (0..20).map(move |id| {
-                let params = json!({ "name": "touch x", "uri": "file:///x", "command": "touch", "arguments": evil, "_meta": evil });
-                json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
-            })
-        })
-        .collect();
-    posts(&client, &bodies);
-    posts(&gateway.modern(), &bodies);
-    for path in ["/config", "/servers", "/reload", "/status", "/mcp/servers", "/admin"] {
-        let text = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{evil}",
-            gateway.addr(),
-            TOKENS[0],
-            evil.to_string().len()
-        );
-        let _ = gateway.client().raw(text.as_bytes()).try_head();
-    }
+    name_commands(&gateway, &client);
     client.request("tools/list", json!({})).result();
     let (one, two) = (client.call("one__env", json!({})), client.call("two__env", json!({})));
     assert_eq!((conf.spawns("one"), conf.spawns("two")), (1, 1), "the two of the file");

@@ -143,6 +143,10 @@ fn what_cannot_be_meant_is_told() {
     ] {
         assert_eq!(auth(text).unwrap_err(), told, "{text}");
     }
+}
+
+#[test]
+fn what_does_not_fit_the_rest_of_an_entry_is_told() {
     for (text, told) in [
         (
             r#"{"url": "https://h", "headers": {"Authorization": "x"}, "auth": {"type": "bearer", "token": "t"}}"#,
