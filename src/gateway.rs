@@ -58,7 +58,6 @@ use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
 use crate::gateway::updates::Subscriber;
 use crate::protocol::version::Era;
-use crate::secret::Secret;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
 use crate::wire::batch::Gathering;
@@ -191,18 +190,7 @@ impl Gateway {
 
     /// Keeps of `headers`, which came with the request that made `session`, what a server may be passed.
     pub fn note_headers(&self, session: &Session, headers: &HeaderMap) {
-        let snapshot = self.core.current();
-        let names = &snapshot.config.passed;
-        if names.is_empty() {
-            return;
-        }
-        let one = |name: &String| {
-            let mut values = headers.get_all(name.as_str()).iter();
-            // Of several nobody could say which counts.
-            let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
-            Some((name.clone(), Secret::new(value)))
-        };
-        session.note_passed(names.iter().filter_map(one).collect());
+        session.passed.keep(&self.core.current().config.passed, headers);
     }
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.

@@ -10,8 +10,11 @@ pub mod http;
 pub mod outbound;
 pub mod rates;
 pub mod terms;
+pub mod text;
 
 pub use crate::config::model::http::HttpSettings;
+pub use crate::config::model::text::EnvValue;
+pub use crate::config::model::text::Expanded;
 
 use crate::config::model::access::Access;
 use crate::config::model::access::AgentRules;
@@ -52,32 +55,6 @@ pub struct LeftOut {
     pub name: String,
     /// Why, in words for a person: `disabled`, or the first problem.
     pub reason: String,
-}
-
-/// A text of the file after expansion, with the text as it was written.
-///
-/// `written` may be shown and digested (`${TOKEN}` stays as it is); `value` may hold secrets and may not.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Expanded {
-    /// The text with every variable replaced.
-    pub value: String,
-    /// The text as it stands in the file.
-    pub written: String,
-}
-
-impl Expanded {
-    /// A text without variables.
-    #[must_use]
-    pub fn plain(text: impl Into<String>) -> Self {
-        let value = text.into();
-        Self { written: value.clone(), value }
-    }
-}
-
-impl std::fmt::Debug for Expanded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Debug::fmt(&self.written, f)
-    }
 }
 
 /// One entry of the file, ready to be started or connected.
@@ -191,16 +168,6 @@ pub struct Stdio {
     pub env: Vec<(String, EnvValue)>,
     /// Working directory, absolute.
     pub cwd: Option<PathBuf>,
-}
-
-/// One variable of a child's environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvValue {
-    /// The value.
-    pub value: Secret,
-    /// True when the entry names this variable; false when it is only passed on from our own environment.
-    /// Only the former belong to the identity of the entry.
-    pub declared: bool,
 }
 
 /// An endpoint in the network.

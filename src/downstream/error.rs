@@ -5,6 +5,8 @@
 use crate::auth::outbound::changing::CredentialError;
 use crate::downstream::process::SpawnError;
 use crate::name::ServerName;
+use crate::wire::pending::Lost;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A server did not become ready.
@@ -85,6 +87,15 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// What those hear who waited for the start; `reason` is its text.
+    #[must_use]
+    pub fn lost(&self, reason: Arc<str>) -> Lost {
+        match self {
+            Self::Unauthorized { .. } | Self::NoCredential { .. } => Lost::Unauthorized(reason),
+            _ => Lost::NotStarted(reason),
+        }
+    }
+
     /// The end of the stderr of a child that was started.
     #[must_use]
     pub fn last_words(&self) -> &[String] {

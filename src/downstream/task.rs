@@ -194,12 +194,7 @@ impl ServerTask {
         let reason: Arc<str> = Veil::of(&self.entry()).hide(error.to_string()).into();
         self.shared.history.failed(error.last_words());
         event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
-        let lost = match error {
-            StartError::Unauthorized { .. } | StartError::NoCredential { .. } => {
-                Lost::Unauthorized(Arc::clone(&reason))
-            }
-            _ => Lost::NotStarted(Arc::clone(&reason)),
-        };
+        let lost = error.lost(Arc::clone(&reason));
         let failed = State::Failed { lost: lost.clone(), reason, until: Instant::now() + pause };
         let before = self.shared.set(failed);
         self.shared.updates.refuse_awaited(&error.to_string());

@@ -2,16 +2,17 @@
 //!
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
+pub mod passed;
 pub mod presence;
 pub mod reply;
 
 use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
-use crate::config::model::outbound::Headers;
 use crate::downstream::handle::ServerHandle;
 use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
 use crate::gateway::reply::Failure;
+use crate::gateway::session::passed::Passed;
 use crate::gateway::session::presence::Presence;
 use crate::gateway::session::reply::OVER;
 use crate::gateway::session::reply::Reply;
@@ -61,7 +62,7 @@ pub struct Session {
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
     /// What is passed on of the headers of its client.
-    passed: OnceLock<Headers>,
+    pub passed: Passed,
     /// Every call of a legacy client looks at it.
     log_level: LeastLevel,
     state: Mutex<State>,
@@ -96,8 +97,7 @@ impl Session {
     #[must_use]
     pub fn lone(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        let (relayable, passed, log_level) = (OnceLock::new(), OnceLock::new(), LeastLevel::default());
-        let state = Mutex::default();
+        let (relayable, passed, log_level, state) = Default::default();
         Self { key, caller, in_flight_limit, load, presence: None, relayable, passed, log_level, state }
     }
 
@@ -123,18 +123,6 @@ impl Session {
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
-    }
-
-    /// Notes headers of the request that made it, which may be passed on.
-    pub fn note_passed(&self, headers: Headers) {
-        let _ = self.passed.set(headers);
-    }
-
-    /// Headers of its client that may be passed on.
-    #[must_use]
-    pub fn passed(&self) -> &Headers {
-        const NONE: &Headers = &Headers::new();
-        self.passed.get().unwrap_or(NONE)
     }
 
     /// Notes what the client said in `initialize`, and what can be relayed of what it declared, as JSON text.
@@ -195,8 +183,7 @@ impl Session {
         self.log_level().map(|place| LEVELS[place])
     }
 
-    /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25: the server
-    /// decides).
+    /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25).
     #[must_use]
     pub fn wants_log(&self, level: &str) -> bool {
         severity(level) >= self.log_level().unwrap_or(0)

@@ -2,8 +2,8 @@
 //!
 //! What never changes stands in the headers of the entry already. Logins of people are `model/oauth.rs`.
 
-use crate::config::model::EnvValue;
-use crate::config::model::Expanded;
+use crate::config::model::text::EnvValue;
+use crate::config::model::text::Expanded;
 use crate::secret::Secret;
 use indexmap::IndexMap;
 use std::path::PathBuf;

@@ -28,7 +28,9 @@ fn runs(conf: &TempConf) -> usize {
 fn tell(conf: &Arc<TempConf>, entry: Value) -> String {
     conf.write(&json!({ "mcpServers": { "web": entry } }));
     let client = Gateway::on(conf).stdio().legacy();
-    client.request("tools/list", json!({})).raw.clone() + &client.stderr()
+    client.request("tools/list", json!({})).result();
+    crate::support::eventually::eventually("it is told", || client.stderr().contains("was not asked"));
+    client.stderr()
 }
 
 #[test]

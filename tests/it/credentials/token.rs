@@ -41,6 +41,12 @@ fn client(issuer: &Peer, server: &Peer, more: Value) -> StdioClient {
     client
 }
 
+/// Waits until the gateway says this on stderr; all it says.
+fn told(client: &StdioClient, text: &str) -> String {
+    crate::support::eventually::eventually(text, || client.stderr().contains(text));
+    client.stderr()
+}
+
 fn form(request: &Request) -> Vec<(String, String)> {
     let pairs = request.body.split('&').filter_map(|pair| pair.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
@@ -141,8 +147,10 @@ fn a_refusal_of_the_token_endpoint_is_told_and_names_the_server() {
         Peer::start(|_| Answer(401, json!({ "error": "invalid_client", "x": "hidden-text" }).to_string()));
     let server = Peer::mcp(|_| true);
     let client = client(&issuer, &server, json!({ "clientSecret": "never-shown" }));
-    let told = client.request("tools/list", json!({})).raw.clone() + &client.stderr();
-    assert!(told.contains("server `web` was not asked: there is no token for it: the token endpoint answered HTTP 401: invalid_client"), "{told}");
+    let told = told(
+        &client,
+        "server `web` was not asked: there is no token for it: the token endpoint answered HTTP 401: invalid_client",
+    );
     assert!(!told.contains("never-shown") && !told.contains("hidden-text"));
     assert_eq!(server.seen().len(), 0, "nothing is sent without it");
 }
@@ -154,7 +162,6 @@ fn a_token_endpoint_that_sends_elsewhere_is_not_followed() {
     let issuer = Peer::start(move |_| Answer(307, to.clone()));
     let server = Peer::mcp(|_| true);
     let client = client(&issuer, &server, json!({ "clientSecret": "s" }));
-    let told = client.request("tools/list", json!({})).raw.clone() + &client.stderr();
-    assert!(told.contains("a redirect that is not followed"), "{told}");
+    told(&client, "a redirect that is not followed");
     assert!(elsewhere.seen().is_empty() && server.seen().is_empty());
 }
