@@ -8,6 +8,7 @@ pub mod execution;
 pub mod hints;
 pub mod instructions;
 pub mod lists;
+pub mod lock;
 pub mod merge;
 pub mod name_budget;
 pub mod owners;
@@ -21,6 +22,7 @@ pub mod uri_template;
 use crate::catalog::apps::Apps;
 use crate::catalog::instructions::Line;
 use crate::catalog::lists::ListKind;
+use crate::catalog::lock::Lock;
 use crate::catalog::merge::Collision;
 use crate::catalog::merge::Exposed;
 use crate::catalog::merge::LeftOutItem;
@@ -63,6 +65,7 @@ pub struct Catalog {
     apps: Apps,
     uris: UriOwners,
     instructions: String,
+    lock: Lock,
     /// First pages, by kind and era.
     pages: [[OnceLock<FirstPage>; 2]; 4],
 }
@@ -74,8 +77,28 @@ impl Catalog {
     /// Merges the lists of `parts`, which stand in the order of the file.
     #[must_use]
     pub fn build(parts: &[Part<'_>], settings: &Settings, owners: &Owners) -> Self {
-        let merged = merge::merge(parts, &settings.naming, owners);
-        Self::new(parts, merged, settings.instructions.as_deref())
+        Self::after(parts, settings, owners, None)
+    }
+
+    /// As [`Catalog::build`]; what has not changed since `before` is not held against the lock file again.
+    #[must_use]
+    pub fn after(
+        parts: &[Part<'_>],
+        settings: &Settings,
+        owners: &Owners,
+        before: Option<&Self>,
+    ) -> Self {
+        let mut merged = merge::merge(parts, &settings.naming, owners);
+        let mut lock = Lock::of(parts, before.map(|before| &before.lock));
+        lock.hold(&mut merged);
+        let shown = lock.shown(parts);
+        Self { lock, ..Self::new(&shown, merged, settings.instructions.as_deref()) }
+    }
+
+    /// What is held back.
+    #[must_use]
+    pub fn lock(&self) -> &Lock {
+        &self.lock
     }
 
     /// The catalog of `merged`, which was made from `parts`; `own` stands at the head of its instructions.
@@ -91,6 +114,7 @@ impl Catalog {
             apps: Apps::new(parts, &merged),
             uris: UriOwners::new(parts, &merged),
             instructions,
+            lock: Lock::default(),
             pages: Default::default(),
             merged,
         }
@@ -154,6 +178,9 @@ impl Catalog {
     /// # Errors
     /// [`UriError`] when there is none, or more than one of the first that apply.
     pub fn owner_of_uri(&self, uri: &str) -> Result<&ServerName, UriError> {
+        if self.lock.by_uri(uri).is_some() {
+            return Err(UriError::NotFound);
+        }
         match self.merged.resources.binary_search_by(|owned| owned.uri.as_str().cmp(uri)) {
             Ok(at) => Ok(&self.merged.resources[at].server),
             Err(_) => self.apps.owner_of_view(uri).map_or_else(|| self.uris.find(uri), Ok),

@@ -9,6 +9,7 @@ pub mod demo_server;
 pub mod exit;
 #[cfg(unix)]
 pub mod hold;
+pub mod lock;
 #[cfg(unix)]
 pub mod meet;
 pub mod output;
@@ -72,6 +73,7 @@ async fn run(cli: Cli) -> Exit {
         None => serve::run(&global, serve).await,
         Some(Command::Serve(serve)) => serve::run(&global, serve).await,
         Some(Command::Check(check)) => check::run(&global, &check),
+        Some(Command::Lock(lock)) => lock::run(&global, &lock).await,
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&global, &status).await,

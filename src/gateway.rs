@@ -11,6 +11,7 @@ pub mod complete;
 pub mod core;
 pub mod exchange;
 mod greeting;
+mod held;
 pub mod incoming;
 pub mod isolation;
 pub mod lists;

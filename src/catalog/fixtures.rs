@@ -4,6 +4,7 @@ use crate::catalog::lists::Item;
 use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::merge::Part;
+use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
@@ -37,6 +38,7 @@ pub fn server(server: &str) -> Server {
         tool_terms: Vec::new(),
         stuck_after: None,
         breaker: BreakerTerms::default(),
+        pins: Pins::default(),
         start_timeout: defaults::START_TIMEOUT,
         list_timeout: defaults::LIST_TIMEOUT,
         idle_timeout: None,

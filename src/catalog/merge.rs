@@ -328,20 +328,10 @@ fn renamed(raw: &RawValue, spot: Range<usize>, name: &ExposedName) -> Box<RawVal
     RawValue::from_string(text).expect("a string in place of a string leaves valid JSON")
 }
 
-/// The kind of an item, as a word.
-fn word(kind: ListKind) -> &'static str {
-    match kind {
-        ListKind::Tools => "tool",
-        ListKind::Prompts => "prompt",
-        ListKind::Resources => "resource",
-        ListKind::Templates => "resource template",
-    }
-}
-
 impl fmt::Display for Collision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, name, kept, left_out } = self;
-        let kind = word(*kind);
+        let kind = kind.word();
         write!(
             f,
             "{kind} `{}` of server `{}` is left out: ",
@@ -356,7 +346,7 @@ impl fmt::Display for Collision {
 impl fmt::Display for LeftOutItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, route, reason } = self;
-        let kind = word(*kind);
+        let kind = kind.word();
         let own_name = route.own_name.escape_debug();
         write!(f, "{kind} `{own_name}` of server `{}` is left out: {reason}", route.server)
     }

@@ -19,6 +19,7 @@ pub mod filter;
 pub mod headers;
 pub mod kind;
 pub mod life;
+pub mod lock;
 pub mod process;
 pub mod read;
 pub mod remote;

@@ -9,6 +9,8 @@ pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
 
+use crate::config::lockfile::LockMode;
+use crate::config::lockfile::Pins;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -108,6 +110,8 @@ pub struct Server {
     pub stuck_after: Option<Duration>,
     /// When calls are refused because it keeps failing.
     pub breaker: BreakerTerms,
+    /// What was approved of it.
+    pub pins: Pins,
 }
 
 /// Who shares a connection to a server.
@@ -268,6 +272,8 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// How the file is followed.
     pub watch: WatchSettings,
+    /// What happens to definitions that are not in the lock file.
+    pub lock: LockMode,
 }
 
 impl Default for Settings {
@@ -283,6 +289,7 @@ impl Default for Settings {
             linger: Duration::from_secs(60),
             instructions: None,
             watch: WatchSettings::default(),
+            lock: LockMode::Off,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::auth::caller::Caller;
 use crate::catalog::Catalog;
 use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
+use crate::catalog::lock::judge::judge;
 use crate::catalog::merge::Part;
 use crate::catalog::owners::Owners;
 use crate::config::model::Config;
@@ -31,6 +32,7 @@ use crate::wire::pending::Owner;
 use crate::wire::tasks::Tasks;
 use indexmap::IndexMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -170,7 +172,7 @@ impl Core {
         let parts: Vec<_> =
             entries.iter().map(|(server, lists)| Part { server, lists: lists.clone() }).collect();
         let remembered = self.owners(&before.catalog);
-        let catalog = Catalog::build(&parts, &config.settings, &remembered);
+        let catalog = Catalog::after(&parts, &config.settings, &remembered, Some(&before.catalog));
         self.report(&before.catalog, &catalog);
         if let Some(memory) = self.memory.as_ref().filter(|_| *catalog.owners() != remembered) {
             memory.save_owners(catalog.owners());
@@ -182,7 +184,8 @@ impl Core {
         let parking = Arc::clone(&before.parking);
         let next =
             Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations, tasks };
-        for handle in next.servers.values() {
+        let startable = next.servers.values().filter(|handle| !handle.server().pins.hold_all());
+        for handle in startable {
             self.registry.ask(handle);
             let tasks = self.subscribers.tasks_of(&handle.server().name);
             tasks.iter().for_each(|task| handle.want_updates(&of_task(task)));
@@ -207,6 +210,10 @@ impl Core {
             let (kept, left_out) = (&collision.kept.server, &collision.left_out.server);
             event::collision(&self.around.metrics, &collision.name, kept, left_out);
         }
+        let known: HashSet<_> = before.lock().alarming().map(|old| (&old.server, &old.subject, &old.words)).collect();
+        for new in now.lock().alarming().filter(|new| !known.contains(&(&new.server, &new.subject, &new.words))) {
+            event::not_as_locked(&self.around.metrics, &new.server, new);
+        }
         for item in now.left_out().iter().filter(|new| !before.left_out().contains(new)) {
             tracing::warn!(server = %item.route.server, item = %item, "left out of the lists");
         }
@@ -220,6 +227,15 @@ impl Core {
             lock(&self.unsaved).push((Arc::clone(handle.server()), Arc::clone(lists)));
         }
         self.note_change();
+    }
+
+    /// What nobody approved is taken out of the lists before anything else happens.
+    pub(super) fn hold_at_once(&self, server: &ServerName, lists: &ServerLists) {
+        let current = self.current();
+        let entry = current.server(server).map(ServerHandle::server).filter(|entry| entry.pins.are_enforced());
+        if entry.is_some_and(|entry| judge(entry, Some(lists)).holds_any()) {
+            self.rebuild();
+        }
     }
 
     /// Lists of a server may have changed.

@@ -1,6 +1,8 @@
 //! `prompts/get`, the same way as a tool call.
 
+use crate::catalog::lists::ListKind;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::held;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
@@ -18,7 +20,12 @@ pub(super) fn get(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchan
         Err(failure) => return refuse(failure, exchange),
     };
     let failure = || Failure::unknown_prompt(&name);
-    let Some(route) = snapshot.catalog.resolve_prompt(&name) else { return unknown(failure(), exchange) };
+    let Some(route) = snapshot.catalog.resolve_prompt(&name) else {
+        return match held::named(snapshot, exchange.session().caller(), ListKind::Prompts, &name) {
+            Some(held) => refuse(held, exchange),
+            None => unknown(failure(), exchange),
+        };
+    };
     let own_name = quoted(&route.own_name);
     let passage = Passage {
         method: "prompts/get",

@@ -85,6 +85,12 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, format!("unknown prompt `{}`", shortened(name)))
     }
 
+    /// Something of `server` that nobody approved as it is now.
+    #[must_use]
+    pub fn held(server: &ServerName, denial: &str) -> Self {
+        Self::new(code::INVALID_PARAMS, denial).with(json!({"server": server.as_str(), "held": true}))
+    }
+
     /// A revision we do not speak.
     #[must_use]
     pub fn unsupported_version(requested: &str, supported: &[&str]) -> Self {

@@ -3,6 +3,7 @@
 use crate::catalog::route::Route;
 use crate::catalog::uri_owner::UriError;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::held;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
@@ -24,7 +25,12 @@ pub(super) fn read(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
     let era = exchange.era();
     let server = match snapshot.catalog.owner_of_uri(&uri) {
         Ok(server) => server.clone(),
-        Err(why) => return unknown(not_found(&uri, &why, era), exchange),
+        Err(why) => {
+            return match held::resource(snapshot, exchange.session().caller(), &uri) {
+                Some(held) => refuse(held, exchange),
+                None => unknown(not_found(&uri, &why, era), exchange),
+            };
+        }
     };
     let route = Route { server, own_name: uri.to_string() };
     let passage = Passage {

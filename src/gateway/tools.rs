@@ -1,6 +1,8 @@
 //! `tools/call`: the request, top to bottom.
 
+use crate::catalog::lists::ListKind;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::held;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
@@ -22,7 +24,12 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: E
         none if none.is_empty() => Failure::unknown_tool(&name, snapshot.catalog.suggest_tool(&name)),
         rivals => Failure::ambiguous_tool(&name, &rivals),
     };
-    let Some(route) = snapshot.catalog.resolve_tool(&name) else { return unknown(failure(), exchange) };
+    let Some(route) = snapshot.catalog.resolve_tool(&name) else {
+        return match held::named(snapshot, exchange.session().caller(), ListKind::Tools, &name) {
+            Some(held) => refuse(held, exchange),
+            None => unknown(failure(), exchange),
+        };
+    };
     if snapshot.catalog.is_hidden(&name, exchange.era()) {
         return refuse(Failure::only_as_task(&name), exchange);
     }

@@ -26,6 +26,7 @@ mod layering;
 mod lazy;
 mod limits;
 mod list;
+mod lock;
 mod matrix;
 mod modern_http;
 mod orphans;

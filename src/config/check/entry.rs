@@ -17,6 +17,7 @@ use crate::config::dialect::entry::Entry;
 use crate::config::dialect::entry::Raw;
 use crate::config::expand::Scope;
 use crate::config::finding::Findings;
+use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
@@ -102,6 +103,7 @@ fn server(
         sharing: sharing(entry, findings),
         stuck_after: life.stuck_after,
         breaker: defaults.breaker,
+        pins: Pins::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The laws of a diff, over random configurations.
 
 use super::*;
+use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
@@ -40,6 +41,7 @@ fn server() -> impl Strategy<Value = Server> {
             tool_terms: Vec::new(),
             stuck_after: None,
             breaker: BreakerTerms::default(),
+            pins: Pins::default(),
             start_timeout: defaults::START_TIMEOUT,
             list_timeout: defaults::LIST_TIMEOUT,
             idle_timeout: None,

@@ -23,6 +23,9 @@ pub struct Gateway {
     pub drain_timeout: Option<String>,
     /// Longest wait for a user who was asked something by a server. Default `"600s"`.
     pub answer_timeout: Option<String>,
+    /// What happens to servers, tools, prompts and resources that are not in the lock file beside this one
+    /// (`mcp.lock.json`, written by `mcp-manifold lock`) or changed since. Default `"off"`.
+    pub lock: Option<LockName>,
     /// Whether stdio clients of this file share one gateway. Default `true`.
     pub share: Option<bool>,
     /// How long a shared gateway stays after its last client. Default `"60s"`.
@@ -138,6 +141,18 @@ pub struct Breaker {
     pub pause: Option<String>,
     /// How long at most: the pause doubles with every try that fails. Default `"60s"`.
     pub max_pause: Option<String>,
+}
+
+/// What happens to what was not approved.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum LockName {
+    /// Nothing.
+    Off,
+    /// It is reported.
+    Warn,
+    /// It is reported, hidden, and cannot be called.
+    Enforce,
 }
 
 /// How this file is followed.

@@ -3,6 +3,7 @@
 //! It checks nothing by itself; it records what was sent.
 
 use crate::catalog::lists::ServerLists;
+use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
@@ -425,6 +426,7 @@ pub fn server(url: &str) -> Server {
         tool_terms: Vec::new(),
         stuck_after: None,
         breaker: BreakerTerms::default(),
+        pins: Pins::default(),
         start_timeout: Duration::from_secs(20),
         list_timeout: Duration::from_secs(20),
         idle_timeout: None,

@@ -1,0 +1,39 @@
+//! What a caller is told who asks for something that is held back, because nobody approved it as it is now.
+//!
+//! Only callers are told who could use it otherwise: to all others it does not exist. What is held is decided in
+//! `catalog/lock.rs`.
+
+use crate::auth::caller::Caller;
+use crate::catalog::lists::ListKind;
+use crate::catalog::lock::HeldItem;
+use crate::catalog::name_budget::looks_like;
+use crate::catalog::route::Route;
+use crate::gateway::reply::Failure;
+use crate::gateway::snapshot::Snapshot;
+
+/// Why the tool or prompt `name` is not there.
+pub(super) fn named(snapshot: &Snapshot, caller: &Caller, kind: ListKind, name: &str) -> Option<Failure> {
+    if let Some(held) = snapshot.catalog.lock().named(kind, name) {
+        return told(snapshot, caller, held);
+    }
+    let naming = &snapshot.config.settings.naming;
+    let held = snapshot.servers.values().map(|handle| handle.server()).filter(|server| {
+        server.pins.hold_all() && looks_like(&server.name, server.prefix.as_deref(), name, naming)
+    });
+    let denials = held.filter_map(|server| {
+        let route = Route { server: server.name.clone(), own_name: name.to_owned() };
+        let denial = snapshot.catalog.lock().denial_of_all(&server.name)?;
+        told(snapshot, caller, &HeldItem { route, denial })
+    });
+    denials.into_iter().next()
+}
+
+/// Why the resource `uri` is not there.
+pub(super) fn resource(snapshot: &Snapshot, caller: &Caller, uri: &str) -> Option<Failure> {
+    snapshot.catalog.lock().by_uri(uri).and_then(|held| told(snapshot, caller, held))
+}
+
+fn told(snapshot: &Snapshot, caller: &Caller, held: &HeldItem) -> Option<Failure> {
+    snapshot.policy.permit(caller, &held.route)?;
+    Some(Failure::held(&held.route.server, &held.denial))
+}
