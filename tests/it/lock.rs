@@ -64,7 +64,7 @@ fn tools(client: &StdioClient) -> Vec<String> {
 
 fn denial(client: &StdioClient) -> Option<String> {
     let answer = client.request("tools/call", json!({"name": "a__echo", "arguments": {}}));
-    answer.view.pointer("/error/message").and_then(Value::as_str).map(str::to_owned)
+    answer.json.pointer("/error/message").and_then(Value::as_str).map(str::to_owned)
 }
 
 #[test]
