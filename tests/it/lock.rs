@@ -89,7 +89,10 @@ fn s13_a_change_is_held_back_from_list_and_call_until_it_is_approved_or_reverted
     change();
     eventually("the call is denied", || denial(&client).is_some());
     let (code, said) = locked.command(&["lock", "--update", "a"]);
-    assert!(code == Some(0) && said.contains(r#"description changed: "Echoes" -> "Echoes loudly""#), "{said}");
+    assert!(
+        code == Some(0) && said.contains(r#"description changed: "Echoes" -> "Echoes loudly""#),
+        "{said}"
+    );
     eventually("the new lock file is used without a restart", || denial(&client).is_none());
     assert_eq!(tools(&client), ["a__echo", "a__notify_list_changed"]);
 }
@@ -114,7 +117,10 @@ fn s13_what_is_new_or_starts_something_else_is_not_even_started() {
     let (client, before) = (locked.client(), locked.conf.spawns("a"));
     assert_eq!(tools(&client), Vec::<String>::new());
     let text = denial(&client).expect("it is denied");
-    assert!(text.contains("server `a` is not in the lock file: run `mcp-manifold lock --update a`"), "{text}");
+    assert!(
+        text.contains("server `a` is not in the lock file: run `mcp-manifold lock --update a`"),
+        "{text}"
+    );
     assert_eq!((before, locked.conf.spawns("a")), (0, 0));
 
     locked.lock();
