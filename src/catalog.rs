@@ -82,12 +82,7 @@ impl Catalog {
 
     /// As [`Catalog::build`]; what has not changed since `before` is not held against the lock file again.
     #[must_use]
-    pub fn after(
-        parts: &[Part<'_>],
-        settings: &Settings,
-        owners: &Owners,
-        before: Option<&Self>,
-    ) -> Self {
+    pub fn after(parts: &[Part<'_>], settings: &Settings, owners: &Owners, before: Option<&Self>) -> Self {
         let mut merged = merge::merge(parts, &settings.naming, owners);
         let mut lock = Lock::of(parts, before.map(|before| &before.lock));
         lock.hold(&mut merged);

@@ -85,7 +85,9 @@ async fn compare_or_write(global: &Global, lock: &Lock) -> Result<Exit, Exit> {
         _ => {
             let exit = write(&place, &config, &offered, file, &wish)?;
             if !is_used {
-                output::note("hint: it takes effect with `\"gateway\": {\"lock\": \"warn\"}` or `\"enforce\"`");
+                output::note(
+                    "hint: it takes effect with `\"gateway\": {\"lock\": \"warn\"}` or `\"enforce\"`",
+                );
             }
             Ok(exit)
         }

@@ -238,7 +238,10 @@ mod tests {
         let back = LockFile::parse(&text).unwrap();
         let said = &back.servers["s"].instructions.as_ref().unwrap().definition;
         assert_eq!(serde_json::from_str::<String>(said.get()).unwrap(), "a\u{200b}b\u{e0041}\u{7f}");
-        assert!(matches!(LockFile::parse(r#"{"lockfileVersion":9,"servers":{}}"#), Err(LockFileError::OtherFormat(9))));
+        assert!(matches!(
+            LockFile::parse(r#"{"lockfileVersion":9,"servers":{}}"#),
+            Err(LockFileError::OtherFormat(9))
+        ));
         assert!(LockFile::parse("{").is_err());
     }
 }

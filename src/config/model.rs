@@ -258,7 +258,67 @@ impl Default for StopGrace {
 pub struct Settings {
     /// How exposed names are built.
     pub naming: Naming,
+    /// Sizes and counts that are refused beyond.
+    pub limits: Limits,
+    /// The HTTP front.
+    pub http: HttpSettings,
+    /// Longest wait of a first list for servers without a stored catalog.
+    pub list_timeout: Duration,
+    /// Longest wait for calls in flight at shutdown, or on a removed server.
+    pub drain_timeout: Duration,
+    /// Longest wait for a user who was asked something by a server.
+    pub answer_timeout: Duration,
+    /// Whether stdio clients of this file share one gateway.
+    pub share: bool,
+    /// How long a shared gateway stays after its last client.
+    pub linger: Duration,
+    /// Own text at the head of the merged instructions.
+    pub instructions: Option<String>,
     /// How the file is followed.
+    pub watch: WatchSettings,
+    /// What happens to definitions that are not in the lock file.
+    pub lock: LockMode,
+    /// Where requests may go whose address a server or a client has a say in.
+    pub egress: EgressSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            naming: Naming::default(),
+            limits: Limits::default(),
+            http: HttpSettings::default(),
+            list_timeout: Duration::from_secs(8),
+            drain_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(600),
+            share: true,
+            linger: Duration::from_secs(60),
+            instructions: None,
+            watch: WatchSettings::default(),
+            lock: LockMode::Off,
+            egress: EgressSettings::default(),
+        }
+    }
+}
+
+/// How exposed names are built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Naming {
+    /// Between prefix and own name; `[A-Za-z0-9_-]+`.
+    pub separator: String,
+    /// `{server}` and `{tool}` in any surroundings; wins over `separator` for servers without a `prefix` of their own.
+    pub template: Option<String>,
+    /// Longest exposed name, in bytes: 16–128.
+    pub max_length: usize,
+}
+
+impl Default for Naming {
+    fn default() -> Self {
+        Self { separator: "__".into(), template: None, max_length: 46 }
+    }
+}
+
+/// How the file is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchSettings {
     /// Quiet time after the last event before the file is read.

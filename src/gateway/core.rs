@@ -210,8 +210,11 @@ impl Core {
             let (kept, left_out) = (&collision.kept.server, &collision.left_out.server);
             event::collision(&self.around.metrics, &collision.name, kept, left_out);
         }
-        let known: HashSet<_> = before.lock().alarming().map(|old| (&old.server, &old.subject, &old.words)).collect();
-        for new in now.lock().alarming().filter(|new| !known.contains(&(&new.server, &new.subject, &new.words))) {
+        let known: HashSet<_> =
+            before.lock().alarming().map(|old| (&old.server, &old.subject, &old.words)).collect();
+        for new in
+            now.lock().alarming().filter(|new| !known.contains(&(&new.server, &new.subject, &new.words)))
+        {
             event::not_as_locked(&self.around.metrics, &new.server, new);
         }
         for item in now.left_out().iter().filter(|new| !before.left_out().contains(new)) {
@@ -232,7 +235,8 @@ impl Core {
     /// What nobody approved is taken out of the lists before anything else happens.
     pub(super) fn hold_at_once(&self, server: &ServerName, lists: &ServerLists) {
         let current = self.current();
-        let entry = current.server(server).map(ServerHandle::server).filter(|entry| entry.pins.are_enforced());
+        let entry =
+            current.server(server).map(ServerHandle::server).filter(|entry| entry.pins.are_enforced());
         if entry.is_some_and(|entry| judge(entry, Some(lists)).holds_any()) {
             self.rebuild();
         }

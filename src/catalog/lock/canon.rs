@@ -189,9 +189,11 @@ mod tests {
 
     #[test]
     fn s13_spelling_does_not_matter() {
-        let one = r#"{"b":[1.0, 1e2,-0,0.000001,1E-7,123456789012345678901234],"a":{"y":"\u00e9\/","x":null}}"#;
+        let one =
+            r#"{"b":[1.0, 1e2,-0,0.000001,1E-7,123456789012345678901234],"a":{"y":"\u00e9\/","x":null}}"#;
         let other = "{ \"a\" : {\"x\":null,\"y\":\"é/\"},\n \"b\":[1,100,0,1e-6,0.1e-6,1.23456789012345678901234e23]}";
-        let plain = "{\"a\":{\"x\":null,\"y\":\"é/\"},\"b\":[1,100,0,0.000001,1e-7,1.23456789012345678901234e+23]}";
+        let plain =
+            "{\"a\":{\"x\":null,\"y\":\"é/\"},\"b\":[1,100,0,0.000001,1e-7,1.23456789012345678901234e+23]}";
         assert_eq!(canonical(one), plain);
         assert_eq!(canonical(other), plain);
         assert_eq!(digest(one), digest(other));

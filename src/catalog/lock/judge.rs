@@ -250,7 +250,9 @@ impl Difference {
             (subject, Change::Changed) => {
                 format!("definition of {} changed since it was locked: {command}", Named(subject))
             }
-            (subject, _) => format!("{} of server `{server}` is not in the lock file: {command}", Named(subject)),
+            (subject, _) => {
+                format!("{} of server `{server}` is not in the lock file: {command}", Named(subject))
+            }
         }
     }
 }

@@ -31,7 +31,10 @@ fn lists(tool: &Value) -> ServerLists {
         tools: vec![Item { key: "read".into(), raw: raw(&tool.to_string()) }],
         prompts: vec![Item { key: "greet".into(), raw: raw(r#"{"name":"greet"}"#) }],
         resources: vec![Item { key: "x://a".into(), raw: raw(r#"{"uri":"x://a","name":"a"}"#) }],
-        templates: vec![Item { key: "x://t/{n}".into(), raw: raw(r#"{"uriTemplate":"x://t/{n}","name":"t"}"#) }],
+        templates: vec![Item {
+            key: "x://t/{n}".into(),
+            raw: raw(r#"{"uriTemplate":"x://t/{n}","name":"t"}"#),
+        }],
         asks: false,
         incomplete: false,
     }
@@ -146,7 +149,12 @@ fn s13_a_changed_entry_is_held_as_a_whole_and_its_lists_are_not_missed() {
     let unknown = Part { server: &a, lists: None };
     let unknown = Catalog::build(&[unknown], &Settings::default(), &Owners::default());
     assert!(unknown.missing().is_empty(), "nobody starts it for its lists");
-    assert!(unknown.lock().denial_of_all(&a.name).is_some_and(|text| text.contains("the entry of server `a` changed")));
+    assert!(
+        unknown
+            .lock()
+            .denial_of_all(&a.name)
+            .is_some_and(|text| text.contains("the entry of server `a` changed"))
+    );
 }
 
 #[test]

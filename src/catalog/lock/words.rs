@@ -23,7 +23,10 @@ pub fn words(was: &str, now: &str) -> Vec<String> {
         compare(&mut Vec::new(), &was, &now, &mut told);
     }
     if told.is_empty() {
-        told.push("it reads the same to some programs and not to others (a key that occurs twice, or a number)".into());
+        told.push(
+            "it reads the same to some programs and not to others (a key that occurs twice, or a number)"
+                .into(),
+        );
     }
     let more = told.len().saturating_sub(TOLD);
     if more > 0 {
