@@ -15,6 +15,7 @@ pub mod owners;
 pub mod render;
 pub mod route;
 pub mod store;
+pub mod suspicion;
 pub mod tool_filter;
 pub mod uri_owner;
 pub mod uri_template;

@@ -72,7 +72,7 @@ async fn run(cli: Cli) -> Exit {
     match command {
         None => serve::run(&global, serve).await,
         Some(Command::Serve(serve)) => serve::run(&global, serve).await,
-        Some(Command::Check(check)) => check::run(&global, &check),
+        Some(Command::Check(check)) => check::run(&global, &check).await,
         Some(Command::Lock(lock)) => lock::run(&global, &lock).await,
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,

@@ -95,7 +95,9 @@ pub enum Command {
     )]
     Serve(Serve),
     /// Say what is wrong in the file, without starting anything
-    #[command(after_help = "Examples:\n  mcp-manifold check\n  mcp-manifold check --config mcp.json --json")]
+    #[command(
+        after_help = "Examples:\n  mcp-manifold check\n  mcp-manifold check --deep\n  mcp-manifold check --config mcp.json --json"
+    )]
     Check(Check),
     /// Write down what the servers offer, or say what changed since
     #[command(
@@ -163,6 +165,9 @@ pub struct Check {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+    /// Start the servers too, and tell what in their definitions looks as if it were meant to mislead a model
+    #[arg(long)]
+    pub deep: bool,
     /// Show notes too: how things were read
     #[arg(long, short)]
     pub verbose: bool,
@@ -173,7 +178,6 @@ pub struct Check {
 pub struct Lock {
     /// Approve what is new or changed, of one server or of all
     #[arg(long, value_name = "SERVER", num_args = 0..=1)]
-    #[expect(clippy::option_option, reason = "not given, given for all, given for one")]
     pub update: Option<Option<String>>,
     /// Only compare, also when there is no lock file yet
     #[arg(long, conflicts_with = "update")]

@@ -4,6 +4,8 @@ use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
 use crate::protocol::code;
 use crate::protocol::input::Wanted;
+use crate::telemetry::clean::clean;
+use crate::telemetry::clean::clean_block;
 use crate::wire::message::Malformed;
 use crate::wire::pending::Lost;
 use serde_json::json;
@@ -36,9 +38,11 @@ impl Failure {
     /// The error object as JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
+        // It may quote what a client or server said.
+        let message = clean_block(&self.message);
         let object = match &self.data {
-            Some(data) => json!({"code": self.code, "message": self.message, "data": data}),
-            None => json!({"code": self.code, "message": self.message}),
+            Some(data) => json!({"code": self.code, "message": message, "data": data}),
+            None => json!({"code": self.code, "message": message}),
         };
         object.to_string()
     }
@@ -236,6 +240,7 @@ impl Failure {
 
 /// At most 200 characters of what somebody sent, for use inside a message.
 fn shortened(text: &str) -> String {
-    let clean: String = text.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().count() > 200 { format!("{clean}…") } else { clean }
+    let start: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let start = clean(&start, usize::MAX);
+    if text.chars().count() > 200 { format!("{start}…") } else { start }
 }

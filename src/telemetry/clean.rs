@@ -38,8 +38,10 @@ pub fn clean(text: &str, max: usize) -> String {
 /// As [`clean`], for text of several lines: line breaks and tabs stay.
 #[must_use]
 pub fn clean_block(text: &str) -> String {
-    let line = |line: &str| line.split('\t').map(|cell| clean_cell(cell)).collect::<Vec<_>>().join("\t");
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+    let line = |line: &str| line.split('\t').map(clean_cell).collect::<Vec<_>>().join("\t");
+    let mut out = text.lines().map(line).collect::<Vec<_>>().join("\n");
+    out.truncate(out.trim_end_matches('\n').len());
+    out
 }
 
 /// A part of a line: space at its end is no end of text.
