@@ -4,8 +4,8 @@ use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
 use crate::protocol::code;
 use crate::protocol::input::Wanted;
-use crate::telemetry::clean::clean;
 use crate::telemetry::clean::clean_block;
+use crate::telemetry::clean::is_hidden;
 use crate::wire::message::Malformed;
 use crate::wire::pending::Lost;
 use serde_json::json;
@@ -240,7 +240,7 @@ impl Failure {
 
 /// At most 200 characters of what somebody sent, for use inside a message.
 fn shortened(text: &str) -> String {
-    let start: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let start = clean(&start, usize::MAX);
+    let seen = |c: char| if c.is_control() || is_hidden(c) { '\u{fffd}' } else { c };
+    let start: String = text.chars().take(200).map(seen).collect();
     if text.chars().count() > 200 { format!("{start}…") } else { start }
 }
