@@ -3,10 +3,12 @@
 //! It holds no `Option` for something that has a default, and nothing that could still be invalid. What the user wrote
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
+pub mod access;
 pub mod defaults;
 pub mod egress;
 pub mod http;
 pub mod limits;
+pub mod rates;
 pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
@@ -14,7 +16,10 @@ pub use crate::config::model::limits::Limits;
 
 use crate::config::lockfile::LockMode;
 use crate::config::lockfile::Pins;
+use crate::config::model::access::Access;
+use crate::config::model::access::AgentRules;
 use crate::config::model::egress::EgressSettings;
+use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -278,6 +283,12 @@ pub struct Settings {
     pub watch: WatchSettings,
     /// What happens to definitions that are not in the lock file.
     pub lock: LockMode,
+    /// Policies, and to whom they apply; `None` without the section.
+    pub access: Option<Access>,
+    /// Rules of agents; `None` without them.
+    pub rules: Option<AgentRules>,
+    /// How often something may be called.
+    pub rates: Rates,
     /// Where requests may go whose address a server or a client has a say in.
     pub egress: EgressSettings,
 }
@@ -296,6 +307,9 @@ impl Default for Settings {
             instructions: None,
             watch: WatchSettings::default(),
             lock: LockMode::Off,
+            access: None,
+            rules: None,
+            rates: Rates::default(),
             egress: EgressSettings::default(),
         }
     }

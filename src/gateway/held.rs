@@ -8,13 +8,15 @@ use crate::catalog::lists::ListKind;
 use crate::catalog::lock::HeldItem;
 use crate::catalog::name_budget::looks_like;
 use crate::catalog::route::Route;
+use crate::config::model::access::ObjectKind;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
+use crate::policy::object::Object;
 
 /// Why the tool or prompt `name` is not there.
 pub(super) fn named(snapshot: &Snapshot, caller: &Caller, kind: ListKind, name: &str) -> Option<Failure> {
     if let Some(held) = snapshot.catalog.lock().named(kind, name) {
-        return told(snapshot, caller, held);
+        return told(snapshot, caller, object_kind(kind), held);
     }
     let naming = &snapshot.config.settings.naming;
     let held = snapshot.servers.values().map(|handle| handle.server()).filter(|server| {
@@ -23,17 +25,22 @@ pub(super) fn named(snapshot: &Snapshot, caller: &Caller, kind: ListKind, name: 
     let denials = held.filter_map(|server| {
         let route = Route { server: server.name.clone(), own_name: name.to_owned() };
         let denial = snapshot.catalog.lock().denial_of_all(&server.name)?;
-        told(snapshot, caller, &HeldItem { route, denial })
+        told(snapshot, caller, object_kind(kind), &HeldItem { route, denial })
     });
     denials.into_iter().next()
 }
 
 /// Why the resource `uri` is not there.
 pub(super) fn resource(snapshot: &Snapshot, caller: &Caller, uri: &str) -> Option<Failure> {
-    snapshot.catalog.lock().by_uri(uri).and_then(|held| told(snapshot, caller, held))
+    snapshot.catalog.lock().by_uri(uri).and_then(|held| told(snapshot, caller, ObjectKind::Resource, held))
 }
 
-fn told(snapshot: &Snapshot, caller: &Caller, held: &HeldItem) -> Option<Failure> {
-    snapshot.policy.permit(caller, &held.route)?;
-    Some(Failure::held(&held.route.server, &held.denial))
+fn object_kind(kind: ListKind) -> ObjectKind {
+    if kind == ListKind::Prompts { ObjectKind::Prompt } else { ObjectKind::Tool }
+}
+
+fn told(snapshot: &Snapshot, caller: &Caller, kind: ObjectKind, held: &HeldItem) -> Option<Failure> {
+    let object = Object { kind, server: held.route.server.as_str(), name: &held.route.own_name };
+    let is_shown = snapshot.policy.shows(caller, &object);
+    is_shown.then(|| Failure::held(&held.route.server, &held.denial))
 }
