@@ -4,6 +4,7 @@
 //! `policy`.
 
 pub mod apps;
+pub mod arguments;
 pub mod execution;
 pub mod hints;
 pub mod instructions;
@@ -21,6 +22,8 @@ pub mod uri_owner;
 pub mod uri_template;
 
 use crate::catalog::apps::Apps;
+use crate::catalog::arguments::Checker;
+use crate::catalog::arguments::Unusable;
 use crate::catalog::instructions::Line;
 use crate::catalog::lists::ListKind;
 use crate::catalog::lock::Lock;
@@ -67,6 +70,8 @@ pub struct Catalog {
     uris: UriOwners,
     instructions: String,
     lock: Lock,
+    /// Of each tool, made when it is first wanted; `None` when its schema cannot be used.
+    checkers: Box<[OnceLock<Option<Box<Checker>>>]>,
     /// First pages, by kind and era.
     pages: [[OnceLock<FirstPage>; 2]; 4],
 }
@@ -111,6 +116,7 @@ impl Catalog {
             uris: UriOwners::new(parts, &merged),
             instructions,
             lock: Lock::default(),
+            checkers: merged.tools.iter().map(|_| OnceLock::new()).collect(),
             pages: Default::default(),
             merged,
         }
@@ -128,6 +134,21 @@ impl Catalog {
     pub fn tool(&self, name: &str) -> Option<&Exposed> {
         let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name))?;
         self.merged.tools.get(at)
+    }
+
+    /// What arguments of the tool that a client calls `name` are held against. Once it is found out that there is nothing,
+    /// `tell` is told why.
+    pub fn checker(&self, name: &str, tell: impl FnOnce(&Unusable)) -> Option<&Checker> {
+        let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name))?;
+        let (tool, kept) = (self.merged.tools.get(at)?, self.checkers.get(at)?);
+        let made = kept.get_or_init(|| match Checker::of_tool(tool.raw.get()) {
+            Ok(checker) => Some(Box::new(checker)),
+            Err(why) => {
+                tell(&why);
+                None
+            }
+        });
+        made.as_deref()
     }
 
     /// What views of MCP Apps need.

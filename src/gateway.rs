@@ -5,8 +5,10 @@
 
 pub mod answer;
 pub mod ask;
+pub mod audit;
 pub mod awaited;
 pub mod batch;
+mod checks;
 pub mod complete;
 pub mod core;
 pub mod exchange;
@@ -160,6 +162,9 @@ impl Gateway {
         futures_util::future::join_all(ending.iter().map(ServerHandle::stopped)).await;
         self.core.save();
         self.core.tidy();
+        if let Some(audit) = &snapshot.audit {
+            audit.flush();
+        }
         if self.core.label.is_some() {
             // They would keep it alive.
             self.core.tasks.abort_all();
@@ -232,6 +237,13 @@ impl Gateway {
         })
     }
 
+    /// Writes down that a client over `front` did not show who it is, when that is written down.
+    pub fn refused_client(&self, front: &str, reason: &dyn std::fmt::Display) {
+        if let Some(audit) = &self.core.current().audit {
+            audit.refused(front, reason);
+        }
+    }
+
     /// Answers a message that could not be read.
     pub fn refuse(&self, malformed: &Malformed, sink: &Sink) {
         let failure = Failure::malformed(malformed);
@@ -270,7 +282,10 @@ impl Gateway {
         };
         let exchange = match Exchange::open(session, id, incoming.era(), sink) {
             Ok(exchange) => exchange,
-            Err(failure) => return exchange::send_failure(id, &failure, sink),
+            Err(failure) => {
+                audit::limited(&self.core.current(), session.caller(), &incoming, &failure);
+                return exchange::send_failure(id, &failure, sink);
+            }
         };
         if let Err(failure) = incoming.check_modern() {
             return exchange.fail(&failure);
@@ -285,6 +300,7 @@ impl Gateway {
     /// From method to family. `waited` says that missing lists were waited for already.
     fn dispatch(&self, incoming: &Incoming<'_>, exchange: Exchange, waited: bool) {
         let snapshot = self.core.current();
+        let Some(exchange) = audit::begin(&snapshot, incoming, exchange) else { return };
         let relayed = match (incoming.method, incoming.era()) {
             ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),

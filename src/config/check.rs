@@ -13,6 +13,8 @@ use crate::config::syntax::is_commented_out;
 use crate::name::ServerName;
 use std::sync::Arc;
 
+pub mod audit;
+pub mod checks;
 pub mod duration;
 pub mod egress;
 pub mod entry;

@@ -3,6 +3,8 @@
 //! It holds no `Option` for something that has a default, and nothing that could still be invalid. What the user wrote
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
+pub mod audit;
+pub mod checks;
 pub mod defaults;
 pub mod egress;
 pub mod http;
@@ -14,6 +16,8 @@ pub use crate::config::model::limits::Limits;
 
 use crate::config::lockfile::LockMode;
 use crate::config::lockfile::Pins;
+use crate::config::model::audit::AuditSettings;
+use crate::config::model::checks::Checks;
 use crate::config::model::egress::EgressSettings;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
@@ -116,6 +120,8 @@ pub struct Server {
     pub breaker: BreakerTerms,
     /// What was approved of it.
     pub pins: Pins,
+    /// What is checked of calls to it.
+    pub checks: Checks,
 }
 
 /// Who shares a connection to a server.
@@ -278,6 +284,8 @@ pub struct Settings {
     pub watch: WatchSettings,
     /// What happens to definitions that are not in the lock file.
     pub lock: LockMode,
+    /// Where calls and decisions are written down.
+    pub audit: Option<AuditSettings>,
     /// Where requests may go whose address a server or a client has a say in.
     pub egress: EgressSettings,
 }
@@ -296,6 +304,7 @@ impl Default for Settings {
             instructions: None,
             watch: WatchSettings::default(),
             lock: LockMode::Off,
+            audit: None,
             egress: EgressSettings::default(),
         }
     }

@@ -85,6 +85,7 @@ impl Core {
             policy: Policy::default(),
             parking: Arc::default(),
             generations: Generations::default(),
+            audit: None,
             tasks: Arc::default(),
         };
         Self {
@@ -182,8 +183,9 @@ impl Core {
         let policy = before.policy.clone();
         let tasks = Arc::clone(&before.tasks);
         let parking = Arc::clone(&before.parking);
-        let next =
-            Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations, tasks };
+        let audit = self.pool.audit(config.settings.audit.as_ref());
+        let catalog = Arc::new(catalog);
+        let next = Snapshot { config, servers, catalog, policy, parking, generations, audit, tasks };
         let startable = next.servers.values().filter(|handle| !handle.server().pins.hold_all());
         for handle in startable {
             self.registry.ask(handle);

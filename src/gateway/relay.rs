@@ -13,6 +13,7 @@ use crate::gateway::ask::held::HeldCall;
 use crate::gateway::awaited::Again;
 use crate::gateway::awaited::Next;
 use crate::gateway::awaited::Relay;
+use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::isolation;
@@ -66,6 +67,14 @@ pub(super) fn send(
     let (Some(permit), Some(handle)) = (permit, snapshot.server(&route.server)) else {
         return unknown(failure(), exchange);
     };
+    if let Some(entry) = exchange.entry_mut() {
+        entry.allowed(route);
+    }
+    if let Some(name) = passage.tool
+        && let Some(failure) = checks::arguments(snapshot, handle.server(), name, incoming, &exchange)
+    {
+        return checks::refuse_arguments(failure, exchange);
+    }
     let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
     exchange.listens(incoming.progress_token(), with_this);
     // A modern server is told with every call what a legacy client said once.

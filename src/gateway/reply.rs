@@ -4,8 +4,8 @@ use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
 use crate::protocol::code;
 use crate::protocol::input::Wanted;
-use crate::telemetry::clean::clean;
 use crate::telemetry::clean::clean_block;
+use crate::telemetry::clean::is_hidden;
 use crate::wire::message::Malformed;
 use crate::wire::pending::Lost;
 use serde_json::json;
@@ -93,6 +93,13 @@ impl Failure {
     #[must_use]
     pub fn held(server: &ServerName, denial: &str) -> Self {
         Self::new(code::INVALID_PARAMS, denial).with(json!({"server": server.as_str(), "held": true}))
+    }
+
+    /// Calls are to be written down, and cannot be.
+    #[must_use]
+    pub fn no_audit() -> Self {
+        let text = "the audit log cannot be written, and `gateway.audit.onFailure` is `refuse`: no call is made until it can";
+        Self::new(code::INTERNAL_ERROR, text)
     }
 
     /// A revision we do not speak.
@@ -240,7 +247,7 @@ impl Failure {
 
 /// At most 200 characters of what somebody sent, for use inside a message.
 fn shortened(text: &str) -> String {
-    let start: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let start = clean(&start, usize::MAX);
+    let seen = |c: char| if c.is_control() || is_hidden(c) { '\u{fffd}' } else { c };
+    let start: String = text.chars().take(200).map(seen).collect();
     if text.chars().count() > 200 { format!("{start}…") } else { start }
 }

@@ -7,6 +7,7 @@ use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::private::Key;
+use crate::gateway::audit::Audit;
 use crate::gateway::parking::Parking;
 use crate::gateway::tasks::table::TaskTable;
 use crate::name::ServerName;
@@ -57,6 +58,8 @@ pub struct Snapshot {
     pub parking: Arc<Parking>,
     /// How often the lists have changed up to here.
     pub generations: Generations,
+    /// Where calls are written down.
+    pub audit: Option<Arc<Audit>>,
     /// Tasks of all callers: the same in every snapshot.
     pub tasks: Arc<TaskTable>,
 }

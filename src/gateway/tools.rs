@@ -26,7 +26,7 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: E
     };
     let Some(route) = snapshot.catalog.resolve_tool(&name) else {
         return match held::named(snapshot, exchange.session().caller(), ListKind::Tools, &name) {
-            Some(held) => refuse(held, exchange),
+            Some(held) => held::refuse_held(held, exchange),
             None => unknown(failure(), exchange),
         };
     };

@@ -4,6 +4,7 @@ mod support;
 
 mod apps;
 mod ask;
+mod audit;
 mod batch;
 mod breaker;
 mod cache;
@@ -49,6 +50,7 @@ mod subscribe;
 mod tasks;
 mod trees;
 mod updates;
+mod validate;
 mod views;
 mod ws_behind;
 mod ws_front;
