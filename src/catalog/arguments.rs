@@ -75,9 +75,9 @@ impl Checker {
         }
         let schema = strict::parse(schema).map_err(Unusable::Unreadable)?;
         let bounds = Bounds::of(&schema).ok_or(Unusable::References)?;
-        let options = jsonschema::options().with_retriever(Nothing).with_pattern_options(
-            PatternOptions::regex().size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN),
-        );
+        let options = jsonschema::options()
+            .with_retriever(Nothing)
+            .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN));
         let validator = options.build(&schema).map_err(|_| Unusable::Invalid)?;
         Ok(Self { validator, bounds, known: Known::of(&schema) })
     }

@@ -18,16 +18,8 @@ const SAME: [&str; 7] = ["allOf", "anyOf", "oneOf", "not", "if", "then", "else"]
 const SAME_BY_NAME: [&str; 2] = ["dependentSchemas", "dependencies"];
 /// Keywords whose schemas apply to what is in the value.
 const BELOW: [&str; 10] = [
-    "items",
-    "prefixItems",
-    "additionalItems",
-    "contains",
-    "additionalProperties",
-    "propertyNames",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-    "contentSchema",
-    "extends",
+    "items", "prefixItems", "additionalItems", "contains", "additionalProperties", "propertyNames",
+    "unevaluatedItems", "unevaluatedProperties", "contentSchema", "extends",
 ];
 /// Those with a schema for each name.
 const BELOW_BY_NAME: [&str; 2] = ["properties", "patternProperties"];

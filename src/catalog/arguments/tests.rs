@@ -45,13 +45,9 @@ fn a_key_twice_is_refused_where_it_is_looked_at() {
 
 #[test]
 fn s18_nothing_is_fetched_for_a_schema() {
-    for reference in [
-        "file:///etc/passwd",
-        "http://127.0.0.1:1/s",
-        "other.json",
-        "https://json-schema.org/draft-07/schema#",
-        "#nowhere",
-    ] {
+    for reference in
+        ["file:///etc/passwd", "http://127.0.0.1:1/s", "other.json", "https://json-schema.org/draft-07/schema#", "#nowhere"]
+    {
         let schema = json!({"type": "object", "properties": {"a": {"$ref": reference}}});
         assert_eq!(checker(&schema).err(), Some(Unusable::References), "{reference}");
     }
@@ -99,9 +95,7 @@ fn a_usual_recursive_schema_is_checked() {
         }}},
         "type": "object", "properties": {"root": {"$ref": "#/$defs/node"}}
     });
-    assert!(
-        faults(&schema, r#"{"root":{"name":"a","children":[{"name":"b","children":[null]}]}}"#).is_empty()
-    );
+    assert!(faults(&schema, r#"{"root":{"name":"a","children":[{"name":"b","children":[null]}]}}"#).is_empty());
     assert_eq!(faults(&schema, r#"{"root":{"name":"a","children":[{"nam":"b"}]}}"#).len(), 1);
 }
 
@@ -117,8 +111,7 @@ fn patterns_are_matched_in_time_and_odd_ones_make_a_schema_unusable() {
 
 #[test]
 fn arguments_that_are_too_large_or_deep_pass_unchecked() {
-    let schema =
-        json!({"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "null"}]}});
+    let schema = json!({"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "null"}]}});
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
     assert_eq!(checker(&schema).unwrap().check(Some(&format!(r#"{{"a":{deep}}}"#))), Ok(()));
     let many = format!("[{}7]", "7,".repeat(1_000_000));
