@@ -164,7 +164,7 @@ mod tests {
         let mut file = appender(folder.path(), 8);
         add(&mut file, "1111\n2222\n3333\n");
         add(&mut file, "4\n5\n6666\n");
-        let expected = [("a.log", "6666\n"), ("a.log.1", "4\n5\n"), ("a.log.2", "3333\n")];
+        let expected = [("a.log", "5\n6666\n"), ("a.log.1", "3333\n4\n"), ("a.log.2", "2222\n")];
         let found = names(folder.path());
         assert_eq!(found, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
