@@ -4,6 +4,7 @@
 //! `policy`.
 
 pub mod apps;
+pub mod arguments;
 pub mod execution;
 pub mod hints;
 pub mod instructions;
@@ -22,6 +23,9 @@ pub mod uri_owner;
 pub mod uri_template;
 
 use crate::catalog::apps::Apps;
+use crate::catalog::arguments::Checker;
+use crate::catalog::arguments::Checkers;
+use crate::catalog::arguments::Unusable;
 use crate::catalog::instructions::Line;
 use crate::catalog::lists::ListKind;
 use crate::catalog::lock::Lock;
@@ -70,6 +74,7 @@ pub struct Catalog {
     uris: UriOwners,
     instructions: String,
     lock: Lock,
+    checkers: Checkers,
     /// First pages, by kind and era.
     pages: [[OnceLock<FirstPage>; 2]; 4],
 }
@@ -84,12 +89,11 @@ impl Catalog {
         Self::after(parts, settings, owners, None)
     }
 
-    /// As [`Catalog::build`]; what has not changed since `before` is not held against the lock file again.
+    /// As [`Catalog::build`]; what is as it was `before` is not held against the lock file again.
     #[must_use]
     pub fn after(parts: &[Part<'_>], settings: &Settings, owners: &Owners, before: Option<&Self>) -> Self {
         let mut merged = merge::merge(parts, &settings.naming, owners);
-        let mut lock = Lock::of(parts, before.map(|before| &before.lock));
-        lock.hold(&mut merged);
+        let lock = Lock::of(parts, before.map(|before| &before.lock)).hold(&mut merged);
         let shown = lock.shown(parts);
         Self { lock, ..Self::new(&shown, merged, settings.instructions.as_deref()) }
     }
@@ -114,6 +118,7 @@ impl Catalog {
             uris: UriOwners::new(parts, &merged),
             instructions,
             lock: Lock::default(),
+            checkers: Checkers::new(merged.tools.len()),
             pages: Default::default(),
             merged,
         }
@@ -131,6 +136,12 @@ impl Catalog {
     pub fn tool(&self, name: &str) -> Option<&Exposed> {
         let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name))?;
         self.merged.tools.get(at)
+    }
+
+    /// What arguments of the tool that a client calls `name` are held against; `tell` hears once why there is nothing.
+    pub fn checker(&self, name: &str, tell: impl FnOnce(&Unusable)) -> Option<&Checker> {
+        let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name))?;
+        self.checkers.of(at, self.merged.tools.get(at)?.raw.get(), tell)
     }
 
     /// What views of MCP Apps need.

@@ -65,9 +65,10 @@ impl Lock {
     }
 
     /// Takes what is held out of `merged`, and remembers it by the name that clients would use.
-    pub fn hold(&mut self, merged: &mut Merged) {
+    #[must_use]
+    pub fn hold(mut self, merged: &mut Merged) -> Self {
         if self.judged.is_empty() {
-            return;
+            return self;
         }
         for (kind, kept) in [(ListKind::Tools, &mut merged.tools), (ListKind::Prompts, &mut merged.prompts)] {
             let mut held = HashMap::new();
@@ -102,6 +103,7 @@ impl Lock {
             }
         }
         merged.missing.retain(|name| !self.holds_all(name));
+        self
     }
 
     /// `parts` without what is held.

@@ -66,6 +66,8 @@ fn refused(error: &RequestError) -> Exit {
                 code::INVALID_PARAMS if says("missing") && !message.contains("did you mean") => {
                     Exit::Unreachable
                 }
+                code::INVALID_PARAMS if says("arguments") => Exit::Usage,
+                code::INVALID_PARAMS if says("held") => Exit::Configuration,
                 code::INVALID_PARAMS if message.starts_with("unknown tool") => Exit::Usage,
                 _ => Exit::ToolError,
             }

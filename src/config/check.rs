@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 pub mod access;
 pub mod agents;
+pub mod audit;
+pub mod checks;
 pub mod duration;
 pub mod egress;
 pub mod entry;

@@ -99,6 +99,7 @@ fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("instructions", old.instructions != new.instructions),
         ("watch", old.watch != new.watch),
         ("lock", old.lock != new.lock),
+        ("audit", old.audit != new.audit),
     ];
     parts.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

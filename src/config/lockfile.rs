@@ -6,7 +6,7 @@
 use crate::config::digest::entry_digest;
 use crate::config::model::Config;
 use crate::config::model::Server;
-use crate::telemetry::clean::is_hidden;
+use crate::telemetry::clean::seen_json;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -133,20 +133,9 @@ impl LockFile {
     /// Its text: a definition to a line, with every hidden character to be seen.
     #[must_use]
     pub fn to_text(&self) -> String {
-        use std::fmt::Write;
-        let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        let mut out = String::with_capacity(text.len() + 1);
-        for c in text.chars() {
-            // Such a character can stand in a string only, where an escape means the same.
-            if is_hidden(c) || ('\u{7f}'..='\u{9f}').contains(&c) {
-                let mut units = [0; 2];
-                c.encode_utf16(&mut units).iter().for_each(|unit| _ = write!(out, "\\u{unit:04x}"));
-            } else {
-                out.push(c);
-            }
-        }
-        out.push('\n');
-        out
+        let mut text = seen_json(&serde_json::to_string_pretty(self).unwrap_or_default());
+        text.push('\n');
+        text
     }
 
     /// Puts it in place of the file at `path`, in one step.

@@ -4,6 +4,8 @@
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
 pub mod access;
+pub mod audit;
+pub mod checks;
 pub mod defaults;
 pub mod egress;
 pub mod http;
@@ -18,6 +20,8 @@ use crate::config::lockfile::LockMode;
 use crate::config::lockfile::Pins;
 use crate::config::model::access::Access;
 use crate::config::model::access::AgentRules;
+use crate::config::model::audit::AuditSettings;
+use crate::config::model::checks::Checks;
 use crate::config::model::egress::EgressSettings;
 use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
@@ -121,6 +125,8 @@ pub struct Server {
     pub breaker: BreakerTerms,
     /// What was approved of it.
     pub pins: Pins,
+    /// What is checked of calls to it.
+    pub checks: Checks,
 }
 
 /// Who shares a connection to a server.
@@ -289,6 +295,8 @@ pub struct Settings {
     pub rules: Option<AgentRules>,
     /// How often something may be called.
     pub rates: Rates,
+    /// Where calls and decisions are written down.
+    pub audit: Option<AuditSettings>,
     /// Where requests may go whose address a server or a client has a say in.
     pub egress: EgressSettings,
 }
@@ -310,6 +318,7 @@ impl Default for Settings {
             access: None,
             rules: None,
             rates: Rates::default(),
+            audit: None,
             egress: EgressSettings::default(),
         }
     }

@@ -89,6 +89,7 @@ impl Core {
             meter: None,
             parking: Arc::default(),
             generations: Generations::default(),
+            audit: None,
             tasks: Arc::default(),
         };
         Self {
@@ -190,6 +191,7 @@ impl Core {
         let (sights, present) = (Sights::default(), Arc::clone(&before.present));
         present.set(policy.clone());
         let catalog = Arc::new(catalog);
+        let audit = self.pool.audit(config.settings.audit.as_ref());
         let rates = &config.settings.rates;
         let meter = (!rates.is_empty()).then(|| Arc::clone(&self.pool.meter));
         if !same_rules {
@@ -206,6 +208,7 @@ impl Core {
             meter,
             parking,
             generations,
+            audit,
             tasks,
         };
         let startable = next.servers.values().filter(|handle| !handle.server().pins.hold_all());
@@ -313,6 +316,9 @@ impl Core {
 
     /// Removes saved catalogs that no entry of the file has used for a long time.
     pub fn tidy(&self) {
+        if let Some(audit) = &self.current().audit {
+            audit.flush();
+        }
         if let Some(memory) = &self.memory {
             memory.tidy(self.current().servers.values().map(|handle| &**handle.server()));
         }

@@ -9,6 +9,10 @@ use crate::catalog::lock::HeldItem;
 use crate::catalog::name_budget::looks_like;
 use crate::catalog::route::Route;
 use crate::config::model::access::ObjectKind;
+use crate::gateway::audit::Decision;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::relayed::Relayed;
+use crate::gateway::relayed::refuse;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 use crate::policy::object::Object;
@@ -33,6 +37,14 @@ pub(super) fn named(snapshot: &Snapshot, caller: &Caller, kind: ListKind, name: 
 /// Why the resource `uri` is not there.
 pub(super) fn resource(snapshot: &Snapshot, caller: &Caller, uri: &str) -> Option<Failure> {
     snapshot.catalog.lock().by_uri(uri).and_then(|held| told(snapshot, caller, ObjectKind::Resource, held))
+}
+
+/// Answers a request for it.
+pub(super) fn refuse_held(failure: Failure, mut exchange: Exchange) -> Relayed {
+    if let Some(entry) = exchange.entry_mut() {
+        entry.decided(Decision::Held);
+    }
+    refuse(failure, exchange)
 }
 
 fn object_kind(kind: ListKind) -> ObjectKind {

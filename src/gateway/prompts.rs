@@ -24,7 +24,7 @@ pub(super) fn get(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchan
     let failure = |_: &Exchange| Failure::unknown_prompt(&name);
     let Some(route) = snapshot.catalog.resolve_prompt(&name) else {
         return match held::named(snapshot, exchange.session().caller(), ListKind::Prompts, &name) {
-            Some(held) => refuse(held, exchange),
+            Some(held) => held::refuse_held(held, exchange),
             None => unknown(failure(&exchange), exchange),
         };
     };

@@ -113,6 +113,13 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, text)
     }
 
+    /// Calls are to be written down, and cannot be.
+    #[must_use]
+    pub fn no_audit() -> Self {
+        let text = "the audit log cannot be written, and `gateway.audit.onFailure` is `refuse`: no call is made until it can";
+        Self::new(code::INTERNAL_ERROR, text)
+    }
+
     /// A revision we do not speak.
     #[must_use]
     pub fn unsupported_version(requested: &str, supported: &[&str]) -> Self {

@@ -30,7 +30,7 @@ pub(super) fn read(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
         Ok(server) => server.clone(),
         Err(why) => {
             return match held::resource(snapshot, exchange.session().caller(), &uri) {
-                Some(held) => refuse(held, exchange),
+                Some(held) => held::refuse_held(held, exchange),
                 None => unknown(not_found(&uri, &why, era), exchange),
             };
         }

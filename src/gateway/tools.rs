@@ -27,7 +27,7 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
     let failure = |exchange: &Exchange| unknown_tool(snapshot, exchange.session().caller(), &name);
     let Some(route) = snapshot.catalog.resolve_tool(&name) else {
         return match held::named(snapshot, exchange.session().caller(), ListKind::Tools, &name) {
-            Some(held) => refuse(held, exchange),
+            Some(held) => held::refuse_held(held, exchange),
             None => unknown(failure(&exchange), exchange),
         };
     };

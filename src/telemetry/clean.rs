@@ -94,6 +94,22 @@ pub fn hidden_in(text: &str) -> impl Iterator<Item = char> {
     pairs.filter(odd).map(|(c, _)| c)
 }
 
+/// The JSON text `json` with every hidden character written as an escape, which means the same: such a character can stand
+/// in a string only.
+#[must_use]
+pub fn seen_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_hidden(c) || ('\u{7f}'..='\u{9f}').contains(&c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| _ = write!(out, "\\u{unit:04x}"));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Skips what follows ESC: a CSI sequence, a string up to BEL or ST, or one character.
 fn skip_sequence(chars: &mut std::str::Chars<'_>) {
     match chars.next() {

@@ -152,6 +152,11 @@ pub fn not_as_locked(metrics: &Metrics, server: &ServerName, what: &dyn Display)
     warn!(server = %server, what = %what, "not as it was locked");
 }
 
+/// Arguments of a tool cannot be checked; `why` is about its schema.
+pub fn schema_unusable(name: &ServerName, tool: &str, why: &dyn Display) {
+    warn!(server = %name, tool = clean(tool, FIELD), why = %why, "arguments are not checked, the schema cannot be used");
+}
+
 /// A client finished its handshake. `front` is `stdio` or `http`; `client` is what it calls itself.
 pub fn client_connected(metrics: &Metrics, front: &str, client: &str, version: &str) {
     metrics.clients.up();

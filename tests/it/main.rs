@@ -4,6 +4,7 @@ mod support;
 
 mod apps;
 mod ask;
+mod audit;
 mod batch;
 mod breaker;
 mod cache;
@@ -50,6 +51,7 @@ mod subscribe;
 mod tasks;
 mod trees;
 mod updates;
+mod validate;
 mod views;
 mod ws_behind;
 mod ws_front;

@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of the other entries.
 
+use crate::config::check::checks;
 use crate::config::check::filter;
 use crate::config::check::kind;
 use crate::config::check::kind::Kind;
@@ -104,6 +105,7 @@ fn server(
         stuck_after: life.stuck_after,
         breaker: defaults.breaker,
         pins: Pins::default(),
+        checks: checks::check(entry, findings),
     })
 }
 

@@ -11,6 +11,7 @@ use crate::config::model::Stdio;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
+use crate::config::model::checks::Checks;
 use crate::config::model::defaults;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::Retry;
@@ -42,6 +43,7 @@ fn server() -> impl Strategy<Value = Server> {
             stuck_after: None,
             breaker: BreakerTerms::default(),
             pins: Pins::default(),
+            checks: Checks::default(),
             start_timeout: defaults::START_TIMEOUT,
             list_timeout: defaults::LIST_TIMEOUT,
             idle_timeout: None,

@@ -71,7 +71,8 @@ async fn routed(
     if shows_pages && admin::is_open(path) {
         return page(site, &request);
     }
-    let caller = site.guard.caller(request.headers())?;
+    let caller = site.guard.caller(request.headers());
+    let caller = caller.inspect_err(|_| site.backing.refused_client("no credential that is good"))?;
     if shows_pages {
         if !site.backing.is_admin(&caller) {
             let why = "the state of the gateway is for callers with the level `admin` (`gateway.access`)";

@@ -12,6 +12,7 @@ use crate::config::model::Sharing;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
+use crate::config::model::checks::Checks;
 use crate::config::model::defaults;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::Retry;
@@ -427,6 +428,7 @@ pub fn server(url: &str) -> Server {
         stuck_after: None,
         breaker: BreakerTerms::default(),
         pins: Pins::default(),
+        checks: Checks::default(),
         start_timeout: Duration::from_secs(20),
         list_timeout: Duration::from_secs(20),
         idle_timeout: None,
