@@ -17,6 +17,7 @@ use crate::gateway::snapshot::Snapshot;
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::audit::time::rfc3339;
 use crate::telemetry::clean::seen_json;
+use crate::telemetry::clean::start;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Members;
 use serde::Serialize;
@@ -230,7 +231,7 @@ impl Entry {
             time: SystemTime::now(),
             caller: caller.clone(),
             method: incoming.method.to_owned(),
-            name: name.map(|name| cut(&name).to_owned()),
+            name: name.map(|name| start(&name, NAME).to_owned()),
             arguments: written,
             route: None,
             decision: Decision::Denied,
@@ -279,7 +280,7 @@ impl Entry {
             method: &self.method,
             name: self.name.as_deref(),
             server: self.route.as_ref().map(|route| route.server.as_str()),
-            tool: self.route.as_ref().map(|route| cut(&route.own_name)),
+            tool: self.route.as_ref().map(|route| start(&route.own_name, NAME)),
             decision: self.decision,
             outcome,
             code,
@@ -292,9 +293,4 @@ impl Entry {
 fn is_tool_error(result: &[u8]) -> bool {
     let members = std::str::from_utf8(result).ok().and_then(|text| Members::parse_with_duplicates(text).ok());
     members.is_some_and(|members| members.get("isError").is_some_and(|raw| raw.get() == "true"))
-}
-
-/// The beginning of a long name.
-fn cut(name: &str) -> &str {
-    &name[..name.floor_char_boundary(NAME)]
 }

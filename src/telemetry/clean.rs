@@ -94,6 +94,13 @@ pub fn hidden_in(text: &str) -> impl Iterator<Item = char> {
     pairs.filter(odd).map(|(c, _)| c)
 }
 
+/// The beginning of `text`, at most `max` bytes.
+#[must_use]
+pub fn start(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or_default()]
+}
+
 /// The JSON text `json` with every hidden character written as an escape, which means the same: such a character can stand
 /// in a string only.
 #[must_use]

@@ -3,7 +3,7 @@
 use super::*;
 use serde_json::json;
 use std::time::Duration;
-use std::time::Instant;
+use tokio::time::Instant;
 
 fn checker(schema: &Value) -> Result<Checker, Unusable> {
     Checker::of_tool(&json!({"name": "t", "inputSchema": schema}).to_string())

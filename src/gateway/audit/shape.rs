@@ -2,6 +2,7 @@
 //!
 //! It is bounded, whatever comes: what is left out shows as `…`.
 
+use crate::telemetry::clean::start;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -41,7 +42,7 @@ fn of(value: &Value, depth: usize) -> Value {
         Value::Object(members) => {
             let mut shapes = Map::new();
             for (name, value) in members.iter().take(NAMES) {
-                shapes.insert(name[..name.floor_char_boundary(NAME)].to_owned(), of(value, depth - 1));
+                shapes.insert(start(name, NAME).to_owned(), of(value, depth - 1));
             }
             if members.len() > NAMES {
                 shapes.insert("…".to_owned(), Value::from(members.len() - NAMES));
