@@ -3,11 +3,12 @@
 //! What stands in a line is not known here. Lines that cannot be written are counted, and a line says how many.
 
 mod file;
+pub mod place;
 pub mod time;
 
 use crate::telemetry::audit::file::Appender;
+use crate::telemetry::audit::place::Place;
 use crate::telemetry::audit::time::rfc3339;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -28,17 +29,6 @@ const HELD: usize = 4 << 20;
 const AGAIN: Duration = Duration::from_millis(500);
 /// Longest wait for what was written before.
 const FLUSH: Duration = Duration::from_secs(2);
-
-/// Where the lines go, and how large the file grows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file.
-    pub file: PathBuf,
-    /// It is put aside before it has more bytes than this.
-    pub rotate_bytes: u64,
-    /// So many files that were put aside are kept.
-    pub keep: usize,
-}
 
 /// The way to the file. The last one dropped ends the writer, after it has written what waits.
 #[derive(Debug)]

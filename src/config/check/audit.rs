@@ -8,7 +8,7 @@ use crate::config::expand::Scope;
 use crate::config::expand::Style;
 use crate::config::finding::Findings;
 use crate::config::model::audit::AuditSettings;
-use crate::telemetry::audit::Place;
+use crate::telemetry::audit::place::Place;
 
 /// Bytes after which the file is put aside, unless the user says otherwise.
 const ROTATE: usize = 64 << 20;

@@ -2,7 +2,7 @@
 //!
 //! It holds what the file says; `gateway/audit.rs` writes.
 
-use crate::telemetry::audit::Place;
+use crate::telemetry::audit::place::Place;
 
 /// What is written down, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

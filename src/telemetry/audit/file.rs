@@ -2,7 +2,7 @@
 //!
 //! Several processes may write to one file: a line is written in one step, and who finds the file put aside opens it anew.
 
-use crate::telemetry::audit::Place;
+use crate::telemetry::audit::place::Place;
 use std::ffi::OsString;
 use std::fs;
 use std::fs::File;
