@@ -13,10 +13,13 @@ use crate::config::syntax::is_commented_out;
 use crate::name::ServerName;
 use std::sync::Arc;
 
+pub mod auth;
+pub mod callers;
 pub mod duration;
 pub mod entry;
 pub mod filter;
 pub mod headers;
+pub mod issuer;
 pub mod kind;
 pub mod life;
 pub mod process;
@@ -26,6 +29,7 @@ pub mod section;
 pub mod settings;
 pub mod tool_terms;
 pub mod variables;
+pub mod weak;
 
 /// Checks all of the file; `None` when the `gateway` section cannot be used.
 pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Config> {

@@ -3,12 +3,15 @@
 //! It holds no `Option` for something that has a default, and nothing that could still be invalid. What the user wrote
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
+pub mod auth;
 pub mod defaults;
 pub mod http;
 pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
 
+use crate::config::model::auth::AuthSettings;
+use crate::config::model::auth::Callers;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -254,6 +257,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The HTTP front.
     pub http: HttpSettings,
+    /// Who may connect over HTTP.
+    pub auth: Arc<AuthSettings>,
+    /// Who the clients on stdio are.
+    pub callers: Callers,
     /// Longest wait of a first list for servers without a stored catalog.
     pub list_timeout: Duration,
     /// Longest wait for calls in flight at shutdown, or on a removed server.
@@ -276,6 +283,8 @@ impl Default for Settings {
             naming: Naming::default(),
             limits: Limits::default(),
             http: HttpSettings::default(),
+            auth: Arc::default(),
+            callers: Callers::default(),
             list_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(600),
