@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub mod auth;
 pub mod callers;
 pub mod duration;
+pub mod egress;
 pub mod entry;
 pub mod filter;
 pub mod headers;

@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod defaults;
+pub mod egress;
 pub mod http;
 pub mod terms;
 
@@ -12,6 +13,7 @@ pub use crate::config::model::http::HttpSettings;
 
 use crate::config::model::auth::AuthSettings;
 use crate::config::model::auth::Callers;
+use crate::config::model::egress::EgressSettings;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -275,6 +277,8 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// How the file is followed.
     pub watch: WatchSettings,
+    /// Where requests may go whose address a server or a client has a say in.
+    pub egress: EgressSettings,
 }
 
 impl Default for Settings {
@@ -292,6 +296,7 @@ impl Default for Settings {
             linger: Duration::from_secs(60),
             instructions: None,
             watch: WatchSettings::default(),
+            egress: EgressSettings::default(),
         }
     }
 }

@@ -5,6 +5,7 @@
 use crate::config::check::auth;
 use crate::config::check::callers;
 use crate::config::check::duration::Bare;
+use crate::config::check::egress;
 use crate::config::check::life;
 use crate::config::check::life::Defaults;
 use crate::config::check::read;
@@ -39,6 +40,7 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
     settings.auth = Arc::new(auth::check(section.inner("auth", findings), tokens, scope, findings));
     settings.callers = callers::check(&mut section, findings);
     watch(section.inner("watch", findings), &mut settings.watch, findings);
+    egress::check(section.inner("egress", findings), &mut settings.egress, findings);
     breaker(section.inner("breaker", findings), &mut defaults.breaker, findings);
     section.duration("listTimeout", &mut settings.list_timeout, MOMENT, findings);
     section.duration("answerTimeout", &mut settings.answer_timeout, MOMENT, findings);

@@ -4,6 +4,7 @@
 
 use crate::config::file::auth::Auth;
 use crate::config::file::auth::NamedCaller;
+use crate::config::file::egress::Egress;
 use crate::config::file::value::TextOrFlag;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -26,6 +27,8 @@ pub struct Gateway {
     pub default_caller: Option<String>,
     /// How this file is followed.
     pub watch: Option<Watch>,
+    /// Where requests may go whose address a server or a client has a say in.
+    pub egress: Option<Egress>,
     /// Longest wait of a first list for servers whose tools are not known yet. Default `"8s"`.
     pub list_timeout: Option<String>,
     /// Longest wait for calls in flight at shutdown, or on a removed server. Default `"10s"`.
