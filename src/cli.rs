@@ -9,6 +9,7 @@ pub mod demo_server;
 pub mod exit;
 #[cfg(unix)]
 pub mod hold;
+pub mod key;
 #[cfg(unix)]
 pub mod meet;
 pub mod output;
@@ -75,6 +76,7 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&global, &status).await,
+        Some(Command::Key(key)) => key::run(&global, &key),
         Some(Command::Schema) => schema::run(),
         #[cfg(unix)]
         Some(Command::Hold(hold)) => hold::run(&global, &hold).await,

@@ -12,6 +12,8 @@ use crate::config::model::auth::Holder;
 use crate::secret::Secret;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
 use sha2::Digest;
 use sha2::Sha256;
 use std::collections::HashSet;
@@ -31,6 +33,9 @@ pub struct KeyList {
     /// The keys, oldest first.
     #[serde(default)]
     pub keys: Vec<StoredKey>,
+    /// What is not known here stays.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 /// What the file knows of one key.
@@ -61,6 +66,9 @@ pub struct StoredKey {
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// What is not known here stays.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 /// A key that was just made.
@@ -115,11 +123,18 @@ impl KeyList {
 
 impl StoredKey {
     fn checked(&self) -> Result<ApiKey, &'static str> {
-        let names = [Some(&self.id), Some(&self.name), self.team.as_ref(), self.organisation.as_ref(), self.agent.as_ref()];
+        let names = [
+            Some(&self.id),
+            Some(&self.name),
+            self.team.as_ref(),
+            self.organisation.as_ref(),
+            self.agent.as_ref(),
+        ];
         if !names.into_iter().flatten().all(|name| is_plain(name)) {
             return Err("has a name that is empty, too long or cannot be shown");
         }
-        let digest = digest(&self.hash).ok_or("has a `hash` that is not `sha256:` and 64 hexadecimal digits")?;
+        let digest =
+            digest(&self.hash).ok_or("has a `hash` that is not `sha256:` and 64 hexadecimal digits")?;
         if weak::is_known(&digest) {
             return Err("is a placeholder that everybody knows");
         }
@@ -154,7 +169,8 @@ impl NewKey {
 /// True for a text that has the form of a key and its check digits. It says nothing about whether there is such a key.
 #[must_use]
 pub fn is_whole(text: &str) -> bool {
-    let Some(at) = text.len().checked_sub(CHECK).filter(|_| text.is_ascii() && text.starts_with(PREFIX)) else {
+    let Some(at) = text.len().checked_sub(CHECK).filter(|_| text.is_ascii() && text.starts_with(PREFIX))
+    else {
         return false;
     };
     let (body, check) = text.split_at(at);
@@ -183,9 +199,12 @@ mod tests {
 
     #[test]
     fn a_file_with_a_wrong_key_is_refused_as_a_whole() {
-        let file = |key: &str| KeyList::parse(format!(r#"{{"keys":[{key}]}}"#).as_bytes()).and_then(|list| list.keys());
+        let file = |key: &str| {
+            KeyList::parse(format!(r#"{{"keys":[{key}]}}"#).as_bytes()).and_then(|list| list.keys())
+        };
         let hash = NewKey::make().unwrap().hash;
-        let good = format!(r#"{{"id":"a","name":"ann","hash":"{hash}","team":"red","expires":"2030-01-01"}}"#);
+        let good =
+            format!(r#"{{"id":"a","name":"ann","hash":"{hash}","team":"red","expires":"2030-01-01"}}"#);
         let keys = file(&good).unwrap();
         assert_eq!((keys[0].holder.team.as_deref(), keys[0].expires.is_some()), (Some("red"), true));
         for wrong in [

@@ -41,7 +41,7 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         Err(error) => return alone(serve, &error.to_string()),
     };
     let door = meet::door(&place, &file, &environment, global, !serve.attach_only);
-    let found = match door.attach(me(&environment)) {
+    let found = match door.attach(me(&environment, serve)) {
         Ok(found) => found,
         Err(NoWay::Alone(why)) => return alone(serve, &why),
         Err(NoWay::Failed { code, notes }) => {
@@ -75,7 +75,7 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         Ok(found.line)
     };
     let (input, output) = (Patient(std::io::stdin()), &mut Patient(std::io::stdout()));
-    match pipe.run(found.line, input, output, || me(&environment), &mut find) {
+    match pipe.run(found.line, input, output, || me(&environment, serve), &mut find) {
         Ended::Done => Some(Exit::Ok),
         Ended::Cut => {
             output::note("this client was cut off: it did not read what it was sent");
@@ -87,9 +87,10 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
     }
 }
 
-fn me(environment: &Environment) -> Attach {
+fn me(environment: &Environment, serve: &Serve) -> Attach {
     let vars = environment.vars().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Attach { folder: environment.current_folder().to_owned(), vars, turn: 0, again: Vec::new() }
+    let (folder, caller) = (environment.current_folder().to_owned(), serve.caller.clone());
+    Attach { folder, vars, turn: 0, again: Vec::new(), caller }
 }
 
 /// `None`: serve it alone.

@@ -1,7 +1,10 @@
 //! Files that only their user may read or change.
 //!
-//! It looks at owner and permissions, never at content. Elsewhere than on Unix nothing is looked at.
+//! It checks and writes them, and knows nothing of their content. Elsewhere than on Unix permissions are not looked at.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Write;
 use std::path::Path;
 
 /// What others must not do with a file.
@@ -55,7 +58,51 @@ pub fn check(_: &Path, _: Option<u32>, _: Others) -> Result<(), Exposed> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+/// Makes the folder that the file at `path` is in, for its user alone, unless it is there.
+///
+/// # Errors
+/// What the system says.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Writes the file at `path` for its user alone: all of it or nothing. A link stays one.
+///
+/// # Errors
+/// What the system says.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let aside = Path::new(&name);
+    let mut options = OpenOptions::new();
+    // Left behind by a process of this number that was killed.
+    let _ = std::fs::remove_file(aside);
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(aside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        drop(file);
+        std::fs::rename(aside, &path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(aside);
+    }
+    written
+}
+
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
@@ -69,7 +116,9 @@ mod tests {
         std::fs::write(&path, "{}").unwrap();
         let user = path.metadata().unwrap().uid();
         let set = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        for (mode, nothing, read) in [(0o600, true, true), (0o400, true, true), (0o644, false, true), (0o620, false, false)] {
+        for (mode, nothing, read) in
+            [(0o600, true, true), (0o400, true, true), (0o644, false, true), (0o620, false, false)]
+        {
             set(mode);
             assert_eq!(check(&path, Some(user), Others::Nothing).is_ok(), nothing, "{mode:o}");
             assert_eq!(check(&path, None, Others::Read).is_ok(), read, "{mode:o}");

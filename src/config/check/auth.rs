@@ -50,7 +50,10 @@ pub fn check(
         keys_file,
         keys: keys_of(&keys, findings),
         basic: users_of(&basic, scope, findings),
-        jwt: jwt.iter().filter_map(|node| issuer::check(node, resource.as_deref(), scope, findings)).collect(),
+        jwt: jwt
+            .iter()
+            .filter_map(|node| issuer::check(node, resource.as_deref(), scope, findings))
+            .collect(),
         resource,
         failures_per_minute: failures,
     }
@@ -62,7 +65,8 @@ pub fn holder(section: &mut Section<'_>, name: String, findings: &mut Findings) 
         let node = section.text(key, findings)?;
         let text = node.text().filter(|text| is_plain(text));
         if text.is_none() {
-            findings.error(node.start, format!("`{}` must be a name of 1 to 200 characters", section.name(key)));
+            findings
+                .error(node.start, format!("`{}` must be a name of 1 to 200 characters", section.name(key)));
         }
         text.map(str::to_owned)
     };
@@ -111,7 +115,10 @@ fn keys_file(section: &mut Section<'_>, scope: &mut Scope<'_>, findings: &mut Fi
     let file = KeysFile { path, user, named: true };
     if !file.path.is_file() {
         findings
-            .error(node.start, format!("the file with keys `{}` is not there", file.path.display()))
+            .warn(
+                node.start,
+                format!("the file with keys `{}` is not there: nobody has one", file.path.display()),
+            )
             .hint("`mcp-manifold key create --name …` makes it");
     }
     private(&file, node.start, findings);
@@ -168,10 +175,10 @@ fn key_of(section: &mut Section<'_>, node: &Node, findings: &mut Findings) -> Op
     if weak::is_known(&digest) {
         findings.error(node.start, "the key with this `hash` is a placeholder that everybody knows");
     }
-    let id = section.text("id", findings).and_then(Node::text).map_or_else(
-        || digest[..6].iter().map(|byte| format!("{byte:02x}")).collect(),
-        str::to_owned,
-    );
+    let id = section
+        .text("id", findings)
+        .and_then(Node::text)
+        .map_or_else(|| digest[..6].iter().map(|byte| format!("{byte:02x}")).collect(), str::to_owned);
     let name = section.text("name", findings).and_then(Node::text).unwrap_or(&id).to_owned();
     if !is_plain(&id) || !is_plain(&name) {
         findings.error(node.start, "`id` and `name` of a key must be names of 1 to 200 characters");
@@ -223,7 +230,8 @@ fn password(
     let Some(text) = text else {
         let digest = hash.and_then(Node::text).and_then(digest).filter(|digest| !weak::is_known(digest));
         if digest.is_none() {
-            findings.error(node.start, "`hash` is not `sha256:` and 64 hexadecimal digits of a good password");
+            findings
+                .error(node.start, "`hash` is not `sha256:` and 64 hexadecimal digits of a good password");
         }
         return digest;
     };

@@ -29,7 +29,9 @@ pub fn check(gateway: &mut Section<'_>, findings: &mut Findings) -> Callers {
         section.finish(findings);
         callers.known.insert(member.key.clone(), holder);
     }
-    if let Some((node, name)) = gateway.text("defaultCaller", findings).and_then(|node| Some((node, node.text()?))) {
+    if let Some((node, name)) =
+        gateway.text("defaultCaller", findings).and_then(|node| Some((node, node.text()?)))
+    {
         if !callers.known.contains_key(name) {
             let finding = findings.error(node.start, format!("`gateway.callers` has no `{name}`"));
             finding.hint = did_you_mean(name, callers.known.keys().map(String::as_str));

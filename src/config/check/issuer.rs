@@ -120,7 +120,9 @@ fn audiences(
     let written: Vec<_> = match given.map(|node| &node.value) {
         Some(Value::Text(_)) => given.into_iter().collect(),
         Some(Value::List(items)) => items.iter().collect(),
-        Some(_) => given.and_then(|node| read::wrong("audience", node, "a string or a list", findings)).unwrap_or_default(),
+        Some(_) => given
+            .and_then(|node| read::wrong("audience", node, "a string or a list", findings))
+            .unwrap_or_default(),
         None => Vec::new(),
     };
     let texts = written.into_iter().filter_map(|item| Some((item.text()?, item.start)));

@@ -7,13 +7,38 @@ use sha2::Sha256;
 
 /// What stands in examples and default configurations.
 const PLACEHOLDERS: [&str; 17] = [
-    "changeme", "change-me", "change_me", "change this", "your-token", "your_token", "yourtoken", "your-api-key",
-    "your_api_key", "your-secret", "your_secret", "placeholder", "replace-me", "replace_me", "replaceme",
-    "password", "0123456789abcdef",
+    "changeme",
+    "change-me",
+    "change_me",
+    "change this",
+    "your-token",
+    "your_token",
+    "yourtoken",
+    "your-api-key",
+    "your_api_key",
+    "your-secret",
+    "your_secret",
+    "placeholder",
+    "replace-me",
+    "replace_me",
+    "replaceme",
+    "password",
+    "0123456789abcdef",
 ];
 /// Whole secrets that are known to be used.
 const WORDS: [&str; 12] = [
-    "", "admin", "administrator", "secret", "token", "test", "letmein", "qwerty", "mcp", "key", "default", "hunter2",
+    "",
+    "admin",
+    "administrator",
+    "secret",
+    "token",
+    "test",
+    "letmein",
+    "qwerty",
+    "mcp",
+    "key",
+    "default",
+    "hunter2",
 ];
 /// A secret with fewer different characters is none.
 const FEWEST: usize = 6;
@@ -50,8 +75,14 @@ mod tests {
     #[test]
     fn placeholders_and_short_secrets_are_refused() {
         for weak in [
-            "", "short", "changeme-changeme", "YOUR-TOKEN-here-please", "aaaaaaaaaaaaaaaaaaaa", "Password12345678",
-            "0123456789abcdef0123456789abcdef", "with a space in it x",
+            "",
+            "short",
+            "changeme-changeme",
+            "YOUR-TOKEN-here-please",
+            "aaaaaaaaaaaaaaaaaaaa",
+            "Password12345678",
+            "0123456789abcdef0123456789abcdef",
+            "with a space in it x",
         ] {
             assert!(fault(weak, 16).is_some(), "{weak}");
         }

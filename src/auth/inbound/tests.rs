@@ -1,0 +1,1 @@
+//! Which credentials let somebody in, and for how long.
