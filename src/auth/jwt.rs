@@ -7,6 +7,7 @@ use crate::auth::caller::Identity;
 use crate::auth::jwks::KeySet;
 use crate::auth::jwks::NoKeys;
 use crate::auth::signature::Algorithm;
+use crate::auth::signature::PublicKey;
 use crate::auth::signature::decode;
 use crate::config::model::auth::IssuerTerms;
 use crate::wire::members::Members;
@@ -94,9 +95,7 @@ impl Issuer {
             return Err(Refused::Wrong("its algorithm is not accepted"));
         }
         let keys = self.keys.for_token(parts.key.as_deref(), parts.algorithm).await?;
-        let verifies = |key: &crate::auth::signature::PublicKey| {
-            key.verifies(parts.algorithm, parts.message, &parts.signature)
-        };
+        let verifies = |key: &PublicKey| key.verifies(parts.algorithm, parts.message, &parts.signature);
         if !keys.that_fit(parts.key.as_deref(), parts.algorithm).any(verifies) {
             return Err(Refused::Wrong("its signature is not one of this issuer"));
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// `gateway.auth`, with `gateway.http.bearerTokens`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AuthSettings {
     /// Tokens of `gateway.http.bearerTokens`.
     pub tokens: Vec<Secret>,
@@ -132,6 +132,20 @@ pub struct Callers {
     pub known: IndexMap<String, Holder>,
     /// The one that a client is which names none.
     pub default: Option<String>,
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        Self {
+            tokens: Vec::new(),
+            keys_file: None,
+            keys: Vec::new(),
+            basic: Vec::new(),
+            jwt: Vec::new(),
+            resource: None,
+            failures_per_minute: Self::FAILURES_PER_MINUTE,
+        }
+    }
 }
 
 impl AuthSettings {
