@@ -3,6 +3,7 @@
 mod support;
 
 mod apps;
+mod access;
 mod ask;
 mod batch;
 mod breaker;
