@@ -3,10 +3,8 @@
 //! What the binary, the tests and programs that embed the gateway call. It installs nothing process-wide: no signal
 //! handler, no subscriber, no panic hook.
 
-#[cfg(unix)]
 pub mod hosts;
 
-#[cfg(unix)]
 use crate::app::hosts::House;
 use crate::auth::caller::Caller;
 use crate::auth::local;
@@ -20,9 +18,7 @@ use crate::config::problem::Problem;
 use crate::downstream::connect::Connect;
 use crate::downstream::connector::Connector;
 use crate::front;
-#[cfg(unix)]
 use crate::front::attached::Hosts;
-#[cfg(unix)]
 use crate::front::attached::Meeting;
 use crate::front::http::Bound;
 use crate::gateway::Gateway;
@@ -81,7 +77,6 @@ pub struct Fronts {
     /// A listener.
     pub http: Option<Bound>,
     /// A meeting place of clients that share the gateway. Its end is the end of the app.
-    #[cfg(unix)]
     pub attached: Option<(Meeting, Arc<dyn Hosts>)>,
 }
 
@@ -138,7 +133,6 @@ impl App {
     }
 
     /// The gateways, as clients that attach find them; `None` without a file.
-    #[cfg(unix)]
     #[must_use]
     pub fn house(&self) -> Option<House> {
         let views = self.views()?.clone();
@@ -160,10 +154,7 @@ impl App {
         if let Some(follower) = follower {
             tasks.spawn(follower.run(gateway.clone(), stop.clone()));
         }
-        #[cfg(unix)]
         let sole_stdio = fronts.http.is_none() && fronts.attached.is_none();
-        #[cfg(not(unix))]
-        let sole_stdio = fronts.http.is_none();
         if let Some((reader, writer)) = fronts.stdio {
             let (gateway, stop) = (gateway.clone(), stop.clone());
             let caller = fronts.caller.unwrap_or_else(|| local::usual(&gateway.config().settings.callers));
@@ -178,7 +169,6 @@ impl App {
         if let Some(bound) = fronts.http {
             tasks.spawn(bound.run(Arc::new(gateway.clone()), stop.clone()));
         }
-        #[cfg(unix)]
         if let Some((meeting, hosts)) = fronts.attached {
             let stop = stop.clone();
             tasks.spawn(async move {

@@ -2,8 +2,8 @@
 
 mod support;
 
-mod apps;
 mod access;
+mod apps;
 mod ask;
 mod batch;
 mod breaker;
@@ -33,6 +33,7 @@ mod orphans;
 mod panics;
 mod param_headers;
 mod patience;
+mod policy;
 mod progress;
 mod reload;
 mod renewal;

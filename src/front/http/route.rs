@@ -80,6 +80,10 @@ async fn routed(
     let lease = || site.door.lease(&pass);
     let caller = pass.caller.clone();
     if shows_pages {
+        if !site.backing.is_admin(&caller) {
+            let why = "the state of the gateway is for callers with the level `admin` (`gateway.access`)";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, why));
+        }
         return page(site, &request);
     }
     match request.uri().path() {

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use ring::rand::SystemRandom;
+use ring::rsa::PublicKeyComponents;
 use ring::signature;
 use ring::signature::EcdsaKeyPair;
 use ring::signature::Ed25519KeyPair;
@@ -49,16 +50,11 @@ impl Signer {
 
     /// Its public keys, called `rsa`, `p256` and `ed`.
     pub fn jwks(&self) -> Value {
-        let rsa = self.rsa.public();
-        let number = |bytes: &[u8]| {
-            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-            b64(&bytes[zeros..])
-        };
-        let (n, e): (Vec<u8>, Vec<u8>) =
-            (rsa.modulus().big_endian_without_leading_zero().into(), rsa.exponent().big_endian_without_leading_zero().into());
+        let rsa = PublicKeyComponents::<Vec<u8>>::from(self.rsa.public());
+        let number = |bytes: &[u8]| b64(&bytes[bytes.iter().take_while(|byte| **byte == 0).count()..]);
         let (x, y) = self.p256.public_key().as_ref()[1..].split_at(32);
         json!({ "keys": [
-            { "kty": "RSA", "kid": "rsa", "use": "sig", "n": number(&n), "e": number(&e) },
+            { "kty": "RSA", "kid": "rsa", "use": "sig", "n": number(&rsa.n), "e": number(&rsa.e) },
             { "kty": "EC", "kid": "p256", "crv": "P-256", "alg": "ES256", "x": b64(x), "y": b64(y) },
             { "kty": "OKP", "kid": "ed", "crv": "Ed25519", "x": b64(self.ed25519.public_key().as_ref()) },
         ]})
@@ -164,7 +160,10 @@ impl Issuer {
                     _ => None,
                 };
                 let (status, body) = body.map_or(("404 Not Found", String::new()), |body| ("200 OK", body));
-                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
                 let _ = (&stream).write_all((head + &body).as_bytes());
             }
         });

@@ -30,7 +30,9 @@ pub fn gateway(section: &Value) -> HttpGateway {
 
 pub fn start(conf: &Arc<TempConf>) -> HttpGateway {
     let gateway = Gateway::on(conf).http();
-    crate::support::eventually::eventually("the servers are listed", || gateway.stderr().contains(" servers"));
+    crate::support::eventually::eventually("the servers are listed", || {
+        gateway.stderr().contains(" servers")
+    });
     gateway
 }
 

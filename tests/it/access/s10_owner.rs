@@ -8,8 +8,8 @@ use crate::access::issuer::AUDIENCE;
 use crate::access::issuer::Issuer;
 use crate::access::rig::JSON;
 use crate::access::rig::ask;
-use crate::access::rig::begin;
 use crate::access::rig::bearer;
+use crate::access::rig::begin;
 use crate::access::rig::gateway;
 use crate::access::rig::session;
 use crate::support::gateway::HttpGateway;
@@ -61,7 +61,8 @@ fn s10_a_session_exists_for_its_caller_with_all_that_it_is() {
         token("blue", "x"),
         token("red", "y"),
     ];
-    let never = "mcp-session-id: 0123456789abcdef0123456789abcdef01234567\r\nmcp-protocol-version: 2025-11-25\r\n";
+    let never =
+        "mcp-session-id: 0123456789abcdef0123456789abcdef01234567\r\nmcp-protocol-version: 2025-11-25\r\n";
     for (mine, credential) in all.iter().enumerate() {
         let lines = session(&gateway, credential);
         for (other, credential) in all.iter().enumerate().filter(|(other, _)| *other != mine) {
@@ -90,7 +91,8 @@ fn s10_a_session_exists_for_its_caller_with_all_that_it_is() {
 fn s10_the_old_transport_and_resumed_streams_have_owners_too() {
     let tokens = ["a-token-of-alice-1234", "a-token-of-mallory-12"];
     let gateway = gateway(&json!({ "http": { "bearerTokens": tokens, "sse": true } }));
-    let mut stream = begin(&gateway, "GET", "/sse", &format!("{STREAM}{}", bearer(tokens[0])), "").head().expect(200);
+    let mut stream =
+        begin(&gateway, "GET", "/sse", &format!("{STREAM}{}", bearer(tokens[0])), "").head().expect(200);
     let (_, at) = stream.event().expect("the endpoint");
     let post = |at: &str, token: &str| {
         let reply = ask(&gateway, "POST", at, &format!("{JSON}{}", bearer(token)), PING);
@@ -104,8 +106,10 @@ fn s10_the_old_transport_and_resumed_streams_have_owners_too() {
     let lines = session(&gateway, &bearer(tokens[0]));
     let call = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {
         "name": "a__slow_progress", "arguments": { "n": 2, "ms": 1 }, "_meta": { "progressToken": "t" } } });
-    let reply = ask(&gateway, "POST", "/mcp", &format!("{JSON}{}{lines}", bearer(tokens[0])), &call.to_string());
-    let ids: Vec<String> = reply.expect(200).events().into_iter().map(|(id, _)| id).filter(|id| !id.is_empty()).collect();
+    let reply =
+        ask(&gateway, "POST", "/mcp", &format!("{JSON}{}{lines}", bearer(tokens[0])), &call.to_string());
+    let ids: Vec<String> =
+        reply.expect(200).events().into_iter().map(|(id, _)| id).filter(|id| !id.is_empty()).collect();
     let last = format!("last-event-id: {}\r\n", ids.first().expect("events have ids"));
     let resumed = |token: &str| {
         let headers = format!("{STREAM}{}{lines}{last}", bearer(token));

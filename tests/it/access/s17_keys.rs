@@ -3,8 +3,8 @@
 use crate::access::rig::JSON;
 use crate::access::rig::MODERN;
 use crate::access::rig::ask;
-use crate::access::rig::begin;
 use crate::access::rig::bearer;
+use crate::access::rig::begin;
 use crate::access::rig::folder;
 use crate::access::rig::listed;
 use crate::access::rig::modern;
@@ -47,7 +47,8 @@ fn keyed() -> Arc<TempConf> {
 #[test]
 fn s17_only_the_digest_of_a_key_is_kept() {
     let conf = keyed();
-    let (id, key) = create(&conf, &["--team", "data", "--org", "acme", "--agent", "reporter", "--expires", "90d"]);
+    let (id, key) =
+        create(&conf, &["--team", "data", "--org", "acme", "--agent", "reporter", "--expires", "90d"]);
     assert!(keys::is_whole(&key) && key.starts_with(&format!("mmk_{id}_")), "{key}");
     assert!(key.len() - id.len() >= 64, "256 random bits in hexadecimal");
     let file = conf.dir().join("keys.json");
@@ -55,8 +56,14 @@ fn s17_only_the_digest_of_a_key_is_kept() {
     let secret = key.rsplit('_').next().expect("a secret");
     assert!(!text.contains(secret) && text.contains("sha256:"), "{text}");
     assert_eq!(file.metadata().expect("a file").permissions().mode() & 0o777, 0o600);
-    let left: Vec<_> = std::fs::read_dir(conf.dir()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().contains(".lock") || name.to_string_lossy().contains(".new")), "{left:?}");
+    let left: Vec<_> =
+        std::fs::read_dir(conf.dir()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    assert!(
+        !left
+            .iter()
+            .any(|name| name.to_string_lossy().contains(".lock") || name.to_string_lossy().contains(".new")),
+        "{left:?}"
+    );
     let (_, shown, _) = run(&conf, &["key", "list"]);
     for word in [id.as_str(), "ann", "data", "acme", "reporter", "valid"] {
         assert!(shown.contains(word), "{shown}");
@@ -138,8 +145,10 @@ fn s17_streams_end_with_the_key_that_opened_them() {
     let listen = json!({ "notifications": { "toolsListChanged": true } });
     let headers = format!("{JSON}{MODERN}mcp-method: subscriptions/listen\r\n");
     let body = modern("subscriptions/listen", listen);
-    let listening = begin(&gateway, "POST", "/mcp", &format!("{headers}{credential}"), &body).head().expect(200);
-    let stays = begin(&gateway, "POST", "/mcp", &format!("{headers}{}", bearer(&other)), &body).head().expect(200);
+    let listening =
+        begin(&gateway, "POST", "/mcp", &format!("{headers}{credential}"), &body).head().expect(200);
+    let stays =
+        begin(&gateway, "POST", "/mcp", &format!("{headers}{}", bearer(&other)), &body).head().expect(200);
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let mut socket = TcpStream::connect(gateway.addr()).expect("the gateway accepts connections");
     socket.set_read_timeout(Some(crate::support::eventually::patience())).expect("a socket has a time limit");

@@ -48,7 +48,9 @@ fn s1_every_path_needs_a_credential() {
         format!("authorization: {KEY}\r\n"),
         format!("authorization: Basic {KEY}\r\n"),
         format!("{}{}", bearer(KEY), bearer(KEY)),
-        format!("x-authorization: Bearer {KEY}\r\nproxy-authorization: Bearer {KEY}\r\ncookie: token={KEY}\r\n"),
+        format!(
+            "x-authorization: Bearer {KEY}\r\nproxy-authorization: Bearer {KEY}\r\ncookie: token={KEY}\r\n"
+        ),
         basic("ann:wrong"),
         basic(&format!("bob:{PASSWORD}")),
         bearer(&issuer.signer.token("EdDSA", json!({}), &expired)),
@@ -69,7 +71,11 @@ fn s1_every_path_needs_a_credential() {
         "/mcp?access_token=a-token-of-its-own-kind",
         "/message?sessionId=x&token=a-token-of-its-own-kind",
     ];
-    let eras = ["", "mcp-protocol-version: 2024-11-05\r\n", "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/list\r\n"];
+    let eras = [
+        "",
+        "mcp-protocol-version: 2024-11-05\r\n",
+        "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/list\r\n",
+    ];
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
     for path in paths {
         for method in ["GET", "POST", "DELETE", "PUT", "OPTIONS"] {
@@ -101,7 +107,8 @@ fn s1_taking_the_last_credential_away_opens_nothing() {
     let conf = folder(&json!({ "http": { "bearerTokens": [KEY] } }));
     let gateway = start(&conf);
     assert_eq!(status(&gateway, &bearer(KEY)), 200);
-    let mut open = serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(conf.file()).unwrap()).unwrap();
+    let mut open =
+        serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(conf.file()).unwrap()).unwrap();
     open["gateway"] = json!({});
     conf.write(&open);
     eventually("the token is not accepted any more", || status(&gateway, &bearer(KEY)) == 401);

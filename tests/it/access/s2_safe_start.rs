@@ -82,7 +82,11 @@ fn s2_files_that_others_may_read_do_not_start() {
     for (section, name, mode) in [
         (json!({ "auth": { "keysFile": "my-keys.json" } }), "my-keys.json", 0o644),
         (json!({ "auth": { "keysFile": "my-keys.json" } }), "my-keys.json", 0o620),
-        (json!({ "auth": { "jwt": [{ "issuer": "https://login.example.com", "audience": "x", "jwksFile": "my-jwks.json" }] } }), "my-jwks.json", 0o666),
+        (
+            json!({ "auth": { "jwt": [{ "issuer": "https://login.example.com", "audience": "x", "jwksFile": "my-jwks.json" }] } }),
+            "my-jwks.json",
+            0o666,
+        ),
         (json!({}), ".config/mcp-manifold/keys.json", 0o640),
     ] {
         let conf = folder(&section);
@@ -91,7 +95,8 @@ fn s2_files_that_others_may_read_do_not_start() {
         write_private(&file, r#"{"keys":[]}"#);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("a mode");
         let own = conf.file().display().to_string();
-        let output = Gateway::on(&conf).run(&["serve", "--config", &own, "--no-cache", "--http", "127.0.0.1:0"]);
+        let output =
+            Gateway::on(&conf).run(&["serve", "--config", &own, "--no-cache", "--http", "127.0.0.1:0"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!said.contains("listening on") && output.status.code() == Some(2), "{section}: {said}");
         assert!(said.contains("chmod") && said.contains(&format!("{mode:03o}")), "{said}");

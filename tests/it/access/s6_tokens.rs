@@ -115,7 +115,12 @@ fn odd(signer: &Signer, stranger: &Signer, good: &Value) -> Vec<String> {
         rows.push(signer.token("EdDSA", more, good));
     }
     let own = stranger.jwks()["keys"][2].clone();
-    for more in [json!({}), json!({ "jwk": own }), json!({ "jku": "http://127.0.0.1:1/keys" }), json!({ "kid": null })] {
+    for more in [
+        json!({}),
+        json!({ "jwk": own }),
+        json!({ "jku": "http://127.0.0.1:1/keys" }),
+        json!({ "kid": null }),
+    ] {
         rows.push(stranger.token("EdDSA", more, good));
     }
     let token = signer.token("EdDSA", json!({}), good);
@@ -209,7 +214,10 @@ fn s6_every_other_token_is_refused() {
     for (row, token) in rows.iter().enumerate() {
         let reply = listed(&gateway, &bearer(token));
         assert_eq!(reply.status, 401, "row {row}: {token}");
-        assert!(reply.header("www-authenticate").is_some_and(|said| said.contains("invalid_token")), "row {row}");
+        assert!(
+            reply.header("www-authenticate").is_some_and(|said| said.contains("invalid_token")),
+            "row {row}"
+        );
     }
     let huge = issuer.signer.token("EdDSA", json!({ "x": "x".repeat(100_000) }), &good);
     assert_ne!(ask(&gateway, "GET", "/status", &bearer(&huge), "").status, 200);
@@ -272,10 +280,12 @@ fn s6_a_client_is_told_where_tokens_come_from_and_what_they_need() {
         assert_eq!(document["scopes_supported"], json!(["mcp"]));
     }
     ask(&gateway, "GET", "/.well-known/oauth-protected-resource/other", "", "").expect(401);
-    let narrow = issuer.signer.token("EdDSA", json!({}), &with(&issuer.claims(), json!({ "scope": "mcpx mc" })));
+    let narrow =
+        issuer.signer.token("EdDSA", json!({}), &with(&issuer.claims(), json!({ "scope": "mcpx mc" })));
     let reply = listed(&gateway, &bearer(&narrow)).expect(403);
     let said = reply.header("www-authenticate").expect("a challenge");
     assert!(said.contains("insufficient_scope") && said.contains("scope=\"mcp\""), "{said}");
-    let wide = issuer.signer.token("EdDSA", json!({}), &with(&issuer.claims(), json!({ "scope": "mcp other" })));
+    let wide =
+        issuer.signer.token("EdDSA", json!({}), &with(&issuer.claims(), json!({ "scope": "mcp other" })));
     assert_eq!(status(&gateway, &bearer(&wide)), 200);
 }
