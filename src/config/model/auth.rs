@@ -152,6 +152,17 @@ impl AuthSettings {
     /// Wrong credentials of one peer within a minute, when nothing else is said.
     pub const FAILURES_PER_MINUTE: usize = 60;
 
+    /// Keeps these claims of tokens, which policies look at.
+    pub fn keep<'c>(&mut self, claims: impl IntoIterator<Item = &'c str>) {
+        for claim in claims {
+            for terms in &mut self.jwt {
+                if !terms.claims.keep.iter().any(|kept| kept == claim) {
+                    terms.claims.keep.push(claim.to_owned());
+                }
+            }
+        }
+    }
+
     /// True when requests need a credential. A file of keys that is not named counts when it is there.
     #[must_use]
     pub fn asks_for_credentials(&self) -> bool {

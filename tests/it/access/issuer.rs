@@ -26,7 +26,7 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 /// A key of RSA that signs nothing but tokens of these tests: it takes long to make one.
-const RSA: &[u8] = include_bytes!("signer.pk8");
+const RSA: &[u8] = include_bytes!("signer.der");
 
 /// Private keys.
 pub struct Signer {
@@ -42,7 +42,7 @@ impl Signer {
         let p256 = EcdsaKeyPair::generate_pkcs8(kind, &random).expect("a key");
         let ed25519 = Ed25519KeyPair::generate_pkcs8(&random).expect("a key");
         Self {
-            rsa: RsaKeyPair::from_pkcs8(RSA).expect("a key"),
+            rsa: RsaKeyPair::from_der(RSA).expect("a key"),
             p256: EcdsaKeyPair::from_pkcs8(kind, p256.as_ref(), &random).expect("a key"),
             ed25519: Ed25519KeyPair::from_pkcs8(ed25519.as_ref()).expect("a key"),
         }
