@@ -24,6 +24,53 @@ use serde_json::json;
 
 const KEY: &str = "a-token-of-its-own-kind";
 const PASSWORD: &str = "corr3ct-horse-battery";
+const PATHS: [&str; 13] = [
+    route::MCP,
+    sse::PATH,
+    sse::MESSAGES,
+    switch::PATH,
+    admin::STATUS,
+    "/",
+    "/mcp/",
+    "//mcp",
+    "/MCP",
+    "/other",
+    "/.well-known/other",
+    "/mcp?access_token=a-token-of-its-own-kind",
+    "/message?sessionId=x&token=a-token-of-its-own-kind",
+];
+const ERAS: [&str; 3] = [
+    "",
+    "mcp-protocol-version: 2024-11-05\r\n",
+    "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/list\r\n",
+];
+const UPGRADE: &str =
+    "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+fn basic(text: &str) -> String {
+    format!("authorization: Basic {}\r\n", STANDARD.encode(text))
+}
+
+/// What gets nobody in.
+fn shown(issuer: &Issuer) -> Vec<String> {
+    let mut expired = issuer.claims();
+    expired["exp"] = json!(now() - 1000);
+    vec![
+        String::new(),
+        bearer("wrong"),
+        bearer(""),
+        format!("authorization: {KEY}\r\n"),
+        format!("authorization: Basic {KEY}\r\n"),
+        format!("{}{}", bearer(KEY), bearer(KEY)),
+        format!(
+            "x-authorization: Bearer {KEY}\r\nproxy-authorization: Bearer {KEY}\r\ncookie: token={KEY}\r\n"
+        ),
+        basic("ann:wrong"),
+        basic(&format!("bob:{PASSWORD}")),
+        bearer(&issuer.signer.token("EdDSA", json!({}), &expired)),
+        bearer(&issuer.signer.token("", json!({ "alg": "none" }), &issuer.claims())),
+    ]
+}
 
 #[test]
 fn s1_every_path_needs_a_credential() {
@@ -38,51 +85,13 @@ fn s1_every_path_needs_a_credential() {
     }));
     let gateway = start(&conf);
     let before = conf.ledger_lines();
-    let basic = |text: &str| format!("authorization: Basic {}\r\n", STANDARD.encode(text));
-    let mut expired = issuer.claims();
-    expired["exp"] = json!(now() - 1000);
-    let shown = [
-        String::new(),
-        bearer("wrong"),
-        bearer(""),
-        format!("authorization: {KEY}\r\n"),
-        format!("authorization: Basic {KEY}\r\n"),
-        format!("{}{}", bearer(KEY), bearer(KEY)),
-        format!(
-            "x-authorization: Bearer {KEY}\r\nproxy-authorization: Bearer {KEY}\r\ncookie: token={KEY}\r\n"
-        ),
-        basic("ann:wrong"),
-        basic(&format!("bob:{PASSWORD}")),
-        bearer(&issuer.signer.token("EdDSA", json!({}), &expired)),
-        bearer(&issuer.signer.token("", json!({ "alg": "none" }), &issuer.claims())),
-    ];
-    let paths = [
-        route::MCP,
-        sse::PATH,
-        sse::MESSAGES,
-        switch::PATH,
-        admin::STATUS,
-        "/",
-        "/mcp/",
-        "//mcp",
-        "/MCP",
-        "/other",
-        "/.well-known/other",
-        "/mcp?access_token=a-token-of-its-own-kind",
-        "/message?sessionId=x&token=a-token-of-its-own-kind",
-    ];
-    let eras = [
-        "",
-        "mcp-protocol-version: 2024-11-05\r\n",
-        "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/list\r\n",
-    ];
+    let shown = shown(&issuer);
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
-    for path in paths {
+    for path in PATHS {
         for method in ["GET", "POST", "DELETE", "PUT", "OPTIONS"] {
             for (row, credential) in shown.iter().enumerate() {
-                let era = eras[row % eras.len()];
-                let upgrade = "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-                let reply = ask(&gateway, method, path, &format!("{JSON}{era}{upgrade}{credential}"), body);
+                let era = ERAS[row % ERAS.len()];
+                let reply = ask(&gateway, method, path, &format!("{JSON}{era}{UPGRADE}{credential}"), body);
                 assert_eq!(reply.status, 401, "{method} {path}, row {row}");
                 assert!(reply.header("mcp-session-id").is_none());
                 assert_eq!(reply.headers.iter().filter(|(name, _)| name == "www-authenticate").count(), 2);

@@ -123,10 +123,16 @@ fn odd(signer: &Signer, stranger: &Signer, good: &Value) -> Vec<String> {
     ] {
         rows.push(stranger.token("EdDSA", more, good));
     }
+    rows
+}
+
+/// Rows of texts that are hardly tokens.
+fn broken(signer: &Signer, good: &Value) -> Vec<String> {
+    let claims = good.to_string();
     let token = signer.token("EdDSA", json!({}), good);
     let (message, signature) = token.rsplit_once('.').expect("three parts");
     let payload = message.split_once('.').expect("three parts").1;
-    rows.extend([
+    vec![
         message.to_owned(),
         format!("{message}."),
         format!("{message}.{}", &signature[..signature.len() - 4]),
@@ -139,8 +145,7 @@ fn odd(signer: &Signer, stranger: &Signer, good: &Value) -> Vec<String> {
         format!("{}.{payload}.{signature}", b64(b"\xff")),
         signer.raw("EdDSA", r#"{"alg":"EdDSA","alg":"none","kid":"ed"}"#, &claims),
         signer.raw("EdDSA", r#"{"alg":"EdDSA","kid":"p256","kid":"ed"}"#, &claims),
-    ]);
-    rows
+    ]
 }
 
 /// Rows of tokens with wrong claims, well signed.
@@ -209,6 +214,7 @@ fn s6_every_other_token_is_refused() {
     let issuer = Issuer::start();
     let (gateway, good) = (served(&issuer), issuer.claims());
     let mut rows = odd(&issuer.signer, &Signer::new(), &good);
+    rows.extend(broken(&issuer.signer, &good));
     rows.extend(wrong(&issuer.signer, &good));
     assert!(rows.len() >= 60, "{} rows", rows.len());
     for (row, token) in rows.iter().enumerate() {
