@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub mod check;
+pub mod date;
 pub mod dialect;
 pub mod diff;
 pub mod digest;
@@ -38,6 +39,7 @@ pub mod finding;
 pub mod locate;
 pub mod lockfile;
 pub mod model;
+pub mod private_file;
 pub mod problem;
 pub mod suggest;
 pub mod syntax;

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod auth;
 pub mod checks;
 pub mod defaults;
 pub mod egress;
@@ -21,6 +22,8 @@ use crate::config::lockfile::Pins;
 use crate::config::model::access::Access;
 use crate::config::model::access::AgentRules;
 use crate::config::model::audit::AuditSettings;
+use crate::config::model::auth::AuthSettings;
+use crate::config::model::auth::Callers;
 use crate::config::model::checks::Checks;
 use crate::config::model::egress::EgressSettings;
 use crate::config::model::rates::Rates;
@@ -273,6 +276,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The HTTP front.
     pub http: HttpSettings,
+    /// Who may connect over HTTP.
+    pub auth: Arc<AuthSettings>,
+    /// Who the clients on stdio are.
+    pub callers: Callers,
     /// Longest wait of a first list for servers without a stored catalog.
     pub list_timeout: Duration,
     /// Longest wait for calls in flight at shutdown, or on a removed server.
@@ -307,6 +314,8 @@ impl Default for Settings {
             naming: Naming::default(),
             limits: Limits::default(),
             http: HttpSettings::default(),
+            auth: Arc::default(),
+            callers: Callers::default(),
             list_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(600),

@@ -94,7 +94,15 @@ pub struct Entry {
 struct Line<'a> {
     time: String,
     request: String,
-    caller: String,
+    caller: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organisation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
     method: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
@@ -273,10 +281,15 @@ impl Entry {
 
     fn write(self, outcome: Ending, code: Option<i32>) {
         let ms = self.began.elapsed().as_millis();
+        let identity = self.caller.identity();
         self.audit.write(&Line {
             time: rfc3339(self.time),
             request: self.audit.number(),
-            caller: self.caller.to_string(),
+            caller: self.caller.name(),
+            principal: identity.map(|identity| &*identity.principal),
+            team: identity.and_then(|identity| identity.team.as_deref()),
+            organisation: identity.and_then(|identity| identity.organisation.as_deref()),
+            agent: identity.and_then(|identity| identity.agent.as_deref()),
             method: &self.method,
             name: self.name.as_deref(),
             server: self.route.as_ref().map(|route| route.server.as_str()),
