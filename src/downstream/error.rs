@@ -76,6 +76,14 @@ pub enum StartError {
         /// Why there is no credential.
         why: CredentialError,
     },
+    /// It shows something else than what was approved.
+    #[error("server `{server}` is held back: {why}")]
+    Held {
+        /// Which server.
+        server: ServerName,
+        /// What is not as it was approved, and what to do.
+        why: String,
+    },
     /// It cannot be reached.
     #[error("server `{server}` cannot be reached: {why}")]
     Unreachable {
@@ -106,6 +114,7 @@ impl StartError {
             | Self::Refused { .. }
             | Self::Unauthorized { .. }
             | Self::NoCredential { .. }
+            | Self::Held { .. }
             | Self::Unreachable { .. } => &[],
         }
     }

@@ -36,11 +36,13 @@ impl Personal {
         }
         let credential = match &outbound.identity {
             Identity::Gateway => None,
-            Identity::Caller(_) if matches!(outbound.source, Source::Command(_)) => match caller {
-                // A command could not tell one from the other.
-                Caller::Anonymous => return Err(Missing),
-                known => Some(principal(known)),
-            },
+            Identity::Caller(_) if matches!(outbound.source, Source::Command(_)) => {
+                match caller.is_anonymous() {
+                    // A command could not tell one from the other.
+                    true => return Err(Missing),
+                    false => Some(caller.principal().into()),
+                }
+            }
             Identity::Caller(callers) => {
                 let names = names(caller);
                 let found = names.iter().find(|name| callers.contains_key(&***name));
@@ -54,19 +56,33 @@ impl Personal {
     }
 }
 
-/// What tells `caller` from all others.
-fn principal(caller: &Caller) -> Arc<str> {
-    caller.principal().into()
+/// Under which names the credential of `caller` is looked for. A token of an issuer says its name itself, so that the name
+/// proves nothing there; and no name passes for a principal.
+fn names(caller: &Caller) -> Vec<Arc<str>> {
+    if caller.is_anonymous() {
+        return Vec::new();
+    }
+    let (principal, name) = (caller.principal(), caller.name());
+    let is_given = !principal.starts_with("jwt:") && !name.contains(':') && name != Caller::Local.name();
+    std::iter::once(principal.into()).chain(is_given.then(|| name.into())).collect()
 }
 
-/// Under which names the credential of `caller` is looked for. A token of an issuer says its name itself, so that the name
-/// proves nothing there.
-fn names(caller: &Caller) -> Vec<Arc<str>> {
-    let principal = principal(caller);
-    let named_by_others = principal.starts_with("jwt:") || *caller == Caller::Anonymous;
-    let name = (!named_by_others).then(|| caller.name().into());
-    match *caller == Caller::Anonymous {
-        true => Vec::new(),
-        false => std::iter::once(principal).chain(name).collect(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::caller::Identity;
+
+    #[test]
+    fn a_name_counts_only_where_the_configuration_gave_it() {
+        let found = |principal: &str, name: &str| {
+            let found = names(&Caller::from(Identity::new(principal, name)));
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(found("key:1", "ann"), ["key:1", "ann"]);
+        assert_eq!(found("jwt:i|s", "ann"), ["jwt:i|s"]);
+        assert_eq!(found("basic:x", "key:1"), ["basic:x"]);
+        assert_eq!(found("key:1", "local"), ["key:1"]);
+        assert_eq!(names(&Caller::Local), [Arc::from("local")]);
+        assert!(names(&Caller::Anonymous).is_empty() && found("anonymous", "anonymous").is_empty());
     }
 }
