@@ -2,6 +2,7 @@
 
 mod support;
 
+mod advisories;
 mod apps;
 mod ask;
 mod batch;
