@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::panic_log;
 use crate::cli::surroundings;
+use crate::config;
 use crate::config::LoadError;
 use crate::config::environment::Environment;
 use crate::config::locate::locate;
@@ -92,6 +93,16 @@ pub async fn app_in(global: &Global, environment: Environment) -> Result<App, Ex
         output::note(&problem.to_string());
     }
     Ok(app)
+}
+
+/// Looks whether a gateway could be started with the file.
+///
+/// # Errors
+/// The exit after the reason was shown.
+pub fn try_file(global: &Global) -> Result<(), Exit> {
+    let environment = surroundings::environment();
+    let path = find(global, &environment)?;
+    config::load(&path, &environment).map(|_| ()).map_err(|error| refused(&error))
 }
 
 /// Shows why the file cannot be used.
