@@ -41,7 +41,9 @@ pub fn detach() -> Exit {
     command.args(args).stdin(Stdio::null());
     match apart::start(command) {
         Ok(_) => Exit::Ok,
-        Err(why) => output::fail(Exit::Unreachable, &format!("{} cannot be started: {why}", binary.display())),
+        Err(why) => {
+            output::fail(Exit::Unreachable, &format!("{} cannot be started: {why}", binary.display()))
+        }
     }
 }
 

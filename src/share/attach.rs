@@ -249,7 +249,8 @@ fn broken(why: &io::Error) -> NoWay {
     NoWay::Broken(why.to_string())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::io::BufRead;

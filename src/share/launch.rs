@@ -151,7 +151,9 @@ impl Launch {
     fn explain(&self, why: &io::Error) -> io::Error {
         let path = self.binary.display();
         let text = match why.kind() {
-            io::ErrorKind::NotFound => format!("this program is no longer at {path}, where it was started from"),
+            io::ErrorKind::NotFound => {
+                format!("this program is no longer at {path}, where it was started from")
+            }
             _ => format!("{path} cannot be started: {why}"),
         };
         io::Error::new(why.kind(), text)

@@ -62,7 +62,11 @@ impl<R> Unframed<R> {
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Unframed<R> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let me = &mut *self;
         while to.remaining() > 0 {
             match &mut me.at {

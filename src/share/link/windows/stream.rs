@@ -170,11 +170,7 @@ impl Shared {
         self.wait(lock(&self.patience).write, write_all(&self.pipe, frame))
     }
 
-    fn wait<T>(
-        &self,
-        patience: Option<Duration>,
-        act: impl Future<Output = io::Result<T>>,
-    ) -> io::Result<T> {
+    fn wait<T>(&self, patience: Option<Duration>, act: impl Future<Output = io::Result<T>>) -> io::Result<T> {
         let act = async {
             tokio::select! {
                 done = act => done,
