@@ -52,6 +52,31 @@ pub fn go_to(folder: &Path) {
     let _ = std::env::set_current_dir(folder);
 }
 
+/// Whatever this process starts gets stdin, stdout and stderr, and nothing that this one was given besides.
+#[cfg(unix)]
+pub fn keep_only_the_usual_streams() {
+    close_fds::set_fds_cloexec(3, &[]);
+}
+
+/// Whatever this process starts gets stdin, stdout and stderr.
+#[cfg(windows)]
+pub fn keep_only_the_usual_streams() {}
+
+/// As many open files as the system allows: each client needs two, each server three.
+#[cfg(unix)]
+pub fn want_many_files() {
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    let Rlimit { current, maximum } = rustix::process::getrlimit(Resource::Nofile);
+    if current < maximum || maximum.is_none() {
+        let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+}
+
+/// There is no such bound here.
+#[cfg(windows)]
+pub fn want_many_files() {}
+
 /// The user's cache folder for this program.
 #[must_use]
 pub fn cache_folder() -> Option<PathBuf> {
@@ -83,7 +108,9 @@ pub fn runtime_folder() -> PathBuf {
 #[cfg(unix)]
 fn is_own(folder: &Path, user: u32) -> bool {
     use std::os::unix::fs::MetadataExt;
-    folder.symlink_metadata().is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0)
+    folder
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0)
 }
 
 #[cfg(unix)]

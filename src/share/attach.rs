@@ -264,7 +264,14 @@ mod tests {
         let place =
             Place::prepare(folder.path().join("runtime"), &folder.path().join("mcp.json"), user).unwrap();
         let listener = UnixListener::bind(place.socket()).unwrap();
-        let come = |pid| Welcome::Come { link: LINK, version: "1".into(), pid, log: None, token: "t".into(), drain_ms: 0 };
+        let come = |pid| Welcome::Come {
+            link: LINK,
+            version: "1".into(),
+            pid,
+            log: None,
+            token: "t".into(),
+            drain_ms: 0,
+        };
         let told = |text: &str| Welcome::Told { text: text.into() };
         // The second does not know whom the first let in.
         let answers =

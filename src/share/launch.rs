@@ -189,8 +189,12 @@ mod tests {
 
     #[test]
     fn a_program_that_is_gone_is_named() {
-        let launch =
-            Launch { binary: "/gone/mcp-manifold".into(), spare: None, args: Vec::new(), patience: Duration::ZERO };
+        let launch = Launch {
+            binary: "/gone/mcp-manifold".into(),
+            spare: None,
+            args: Vec::new(),
+            patience: Duration::ZERO,
+        };
         let why = launch.run(&|| false).unwrap_err().to_string();
         assert_eq!(why, "this program is no longer at /gone/mcp-manifold, where it was started from");
     }

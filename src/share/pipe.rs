@@ -11,6 +11,7 @@ use crate::share::hello::Word;
 use crate::share::journal::Journal;
 use crate::share::journal::Parting;
 use crate::share::link::Stream;
+use crate::share::refuse::farewell;
 use crate::share::refuse::refusals;
 use crate::share::trim::trim;
 use memchr::memrchr;
@@ -26,6 +27,8 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -42,11 +45,10 @@ const ENDINGS: usize = 5;
 const TROUBLED: Duration = Duration::from_secs(30);
 /// Shortest time between two times that memory is given back.
 const TRIM: Duration = Duration::from_secs(5);
+/// Beyond the drain of its calls.
+const LAST_WRITES: Duration = Duration::from_secs(3);
 /// How long a last word may come after the last byte.
 const LAST_WORD: Duration = Duration::from_secs(2);
-
-const LOST: &str = "the gateway that this user's clients share has ended while the call was in flight; it may have run and \
-                    is not made again";
 
 /// A link to a gateway.
 #[derive(Debug)]
@@ -79,6 +81,8 @@ pub struct Pipe(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// How long the gateway lets calls go on when it is told to end, in milliseconds.
+    drain_ms: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -133,7 +137,8 @@ impl Pipe {
                 let mut state = self.lock();
                 std::mem::take(&mut state.journal).part(last, state.ended)
             };
-            if tell(&parting, output).is_err() {
+            let words = farewell(&parting);
+            if output.write_all(words.as_bytes()).and_then(|()| output.flush()).is_err() {
                 return Ended::Done;
             }
             if why == Some(End::Cut) {
@@ -183,6 +188,17 @@ impl Pipe {
         self.0.changed.notify_all();
     }
 
+    /// The gateway lets calls go on for so long when the client leaves.
+    pub fn may_take(&self, drain: Duration) {
+        self.0.drain_ms.store(u64::try_from(drain.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long a client that has left may take to end.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.0.drain_ms.load(Ordering::Relaxed)).saturating_add(LAST_WRITES)
+    }
+
     /// True once [`Pipe::end_input`] was called, or the client has said its last.
     #[must_use]
     pub fn is_ended(&self) -> bool {
@@ -190,12 +206,7 @@ impl Pipe {
     }
 
     /// One gateway, from the first byte to the last. The error is that the client no longer reads.
-    fn link(
-        &self,
-        line: Line,
-        parting: &Parting,
-        output: &mut impl Write,
-    ) -> io::Result<Option<Last>> {
+    fn link(&self, line: Line, parting: &Parting, output: &mut impl Write) -> io::Result<Option<Last>> {
         let line = Arc::new(line);
         let words = self.listen(&line);
         // What it does not take is in the journal.
@@ -365,23 +376,6 @@ fn ask(state: &mut State, line: &Line) {
     if state.journal.is_long() {
         let _ = (&line.words).write_all(&[ASK]);
     }
-}
-
-/// The client is told what it will not hear of any more.
-fn tell(parting: &Parting, output: &mut impl Write) -> io::Result<()> {
-    let mut text = String::new();
-    for id in &parting.lost {
-        text.push_str(&format!(
-            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-32000,\"message\":\"{LOST}\"}}}}\n"
-        ));
-    }
-    for id in &parting.moot {
-        text.push_str(&format!(
-            "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id},\
-             \"reason\":\"the gateway that asked has ended\"}}}}\n"
-        ));
-    }
-    output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
 
 fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {

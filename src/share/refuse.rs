@@ -1,8 +1,9 @@
-//! Errors for what a client said while no gateway could be had.
+//! What a client is told when its gateway has ended: errors for what was in flight, and for what nobody could be given.
 //!
 //! It asks nobody: that nothing was run is what the caller knows.
 
 use crate::share::journal::DEPTH;
+use crate::share::journal::Parting;
 use crate::share::journal::each_line;
 use crate::wire::batch;
 use crate::wire::message;
@@ -10,6 +11,27 @@ use crate::wire::message::Message;
 
 /// The code of what went wrong between a client and its servers.
 const LOST: i32 = -32000;
+
+const ENDED: &str = "the gateway that this user's clients share has ended while the call was in flight; it may have run and \
+                     is not made again";
+
+/// What a client is told that it will not hear of any more.
+#[must_use]
+pub fn farewell(parting: &Parting) -> String {
+    let mut text = String::new();
+    for id in &parting.lost {
+        text.push_str(&format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{LOST},\"message\":\"{ENDED}\"}}}}\n"
+        ));
+    }
+    for id in &parting.moot {
+        text.push_str(&format!(
+            "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id},\
+             \"reason\":\"the gateway that asked has ended\"}}}}\n"
+        ));
+    }
+    text
+}
 
 /// An answer for each request in `lines`, a line each; those of a batch together.
 #[must_use]
@@ -60,7 +82,12 @@ mod tests {
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(answers.len(), 2);
         assert_eq!(answers[0]["id"], 1);
-        assert!(answers[0]["error"]["message"].as_str().unwrap().contains("it is \"away\"; the request was not run"));
+        assert!(
+            answers[0]["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("it is \"away\"; the request was not run")
+        );
         assert_eq!((&answers[1][0]["id"], &answers[1][1]["id"]), (&"a".into(), &"b".into()));
     }
 }
