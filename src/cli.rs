@@ -11,6 +11,7 @@ pub mod hold;
 pub mod meet;
 pub mod output;
 pub mod panic_log;
+pub mod policy;
 pub mod progress;
 pub mod schema;
 pub mod serve;
@@ -73,6 +74,7 @@ async fn run(cli: Cli, hearing: Option<Hearing>) -> Exit {
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&global, &status).await,
+        Some(Command::Policy(policy)) => policy::run(&global, &policy).await,
         Some(Command::Schema) => schema::run(),
         Some(Command::Hold(hold)) => hold::run(&global, &hold).await,
         Some(Command::Stop | Command::Restart(_) | Command::Reap) => Exit::Ok,

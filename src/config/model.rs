@@ -3,14 +3,19 @@
 //! It holds no `Option` for something that has a default, and nothing that could still be invalid. What the user wrote
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
+pub mod access;
 pub mod defaults;
 pub mod egress;
 pub mod http;
+pub mod rates;
 pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
 
+use crate::config::model::access::Access;
+use crate::config::model::access::AgentRules;
 use crate::config::model::egress::EgressSettings;
+use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -270,6 +275,12 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// How the file is followed.
     pub watch: WatchSettings,
+    /// Policies, and to whom they apply; `None` without the section.
+    pub access: Option<Access>,
+    /// Rules of agents; `None` without them.
+    pub rules: Option<AgentRules>,
+    /// How often something may be called.
+    pub rates: Rates,
     /// Where requests may go whose address a server or a client has a say in.
     pub egress: EgressSettings,
 }
@@ -287,6 +298,9 @@ impl Default for Settings {
             linger: Duration::from_secs(60),
             instructions: None,
             watch: WatchSettings::default(),
+            access: None,
+            rules: None,
+            rates: Rates::default(),
             egress: EgressSettings::default(),
         }
     }
