@@ -13,6 +13,7 @@ pub mod exchange;
 mod greeting;
 pub mod incoming;
 pub mod isolation;
+mod leaving;
 pub mod lists;
 pub mod load;
 pub mod logging;
@@ -56,7 +57,6 @@ use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
-use crate::gateway::updates::Subscriber;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
@@ -193,22 +193,12 @@ impl Gateway {
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.
     pub fn end_subscriptions(&self, session: &Session) {
-        let tasks = self.core.subscribers.end(Some(session));
-        tasks::followed::leave(&self.core, &tasks);
-        self.core.unsubscribe(|_, _, one| matches!(one, Subscriber::Listen(key, _) if *key == session.key()));
+        leaving::end_subscriptions(&self.core, session);
     }
 
     /// Ends a session: its calls are cancelled, its questions answered for it.
     pub fn close_session(&self, session: &Arc<Session>, why: &str) {
-        event::session_closed(self.metrics(), why);
-        self.core.forget(session);
-        self.end_subscriptions(session);
-        self.core.unsubscribe(|_, _, one| *one == Subscriber::Session(session.key()));
-        self.core.current().parking.end(Some(session.key()));
-        for (id, handle) in session.close() {
-            handle.cancel(session.key(), &id, Some("the client left"));
-        }
-        self.core.current().servers.values().for_each(|handle| handle.release(session.key(), Duration::ZERO));
+        leaving::close(&self.core, session, why);
     }
 
     /// Takes one message of a client. Every request gets exactly one answer in `sink`, now or later.
@@ -250,17 +240,7 @@ impl Gateway {
 
     /// Ends one call because its client is gone or no longer wants it.
     pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
-        if let Some(tasks) = self.core.subscribers.cancel(session, id) {
-            tasks::followed::leave(&self.core, &tasks);
-            let over = Subscriber::Listen(session.key(), id.into());
-            self.core.unsubscribe(|_, _, one| *one == over);
-            return;
-        }
-        if let Some(handle) = session.give_up(id)
-            && !handle.cancel(session.key(), id, Some(reason))
-        {
-            session.withdraw(id);
-        }
+        leaving::cancel(&self.core, session, id, reason);
     }
 
     fn request(
