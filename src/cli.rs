@@ -8,6 +8,8 @@ pub mod check;
 pub mod demo_server;
 pub mod exit;
 pub mod hold;
+pub mod key;
+pub mod lock;
 pub mod meet;
 pub mod output;
 pub mod panic_log;
@@ -70,10 +72,12 @@ async fn run(cli: Cli, hearing: Option<Hearing>) -> Exit {
     match command {
         None => serve::run(&global, serve, hearing).await,
         Some(Command::Serve(serve)) => serve::run(&global, serve, hearing).await,
-        Some(Command::Check(check)) => check::run(&global, &check),
+        Some(Command::Check(check)) => check::run(&global, &check).await,
+        Some(Command::Lock(lock)) => lock::run(&global, &lock).await,
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&global, &status).await,
+        Some(Command::Key(key)) => key::run(&global, &key),
         Some(Command::Policy(policy)) => policy::run(&global, &policy).await,
         Some(Command::Schema) => schema::run(),
         Some(Command::Hold(hold)) => hold::run(&global, &hold).await,

@@ -5,12 +5,15 @@
 
 pub mod answer;
 pub mod ask;
+pub mod audit;
 pub mod awaited;
 pub mod batch;
+mod checks;
 pub mod complete;
 pub mod core;
 pub mod exchange;
 mod greeting;
+mod held;
 pub mod incoming;
 pub mod isolation;
 mod leaving;
@@ -189,12 +192,12 @@ impl Gateway {
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.
     pub fn end_subscriptions(&self, session: &Session) {
-        leaving::end_subscriptions(&self.core, session);
+        self.core.end_subscriptions(session);
     }
 
     /// Ends a session: its calls are cancelled, its questions answered for it.
     pub fn close_session(&self, session: &Arc<Session>, why: &str) {
-        leaving::close(&self.core, session, why);
+        self.core.close_session(session, why);
     }
 
     /// Takes one message of a client. Every request gets exactly one answer in `sink`, now or later.
@@ -236,7 +239,7 @@ impl Gateway {
 
     /// Ends one call because its client is gone or no longer wants it.
     pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
-        leaving::cancel(&self.core, session, id, reason);
+        self.core.cancel(session, id, reason);
     }
 
     fn request(
@@ -256,7 +259,10 @@ impl Gateway {
         };
         let exchange = match Exchange::open(session, id, incoming.era(), sink) {
             Ok(exchange) => exchange,
-            Err(failure) => return exchange::send_failure(id, &failure, sink),
+            Err(failure) => {
+                self.core.limited(session.caller(), &incoming, &failure);
+                return exchange::send_failure(id, &failure, sink);
+            }
         };
         if let Err(failure) = incoming.check_modern() {
             return exchange.fail(&failure);
@@ -274,6 +280,7 @@ impl Gateway {
         if let Err(failure) = permission::check(&snapshot, incoming) {
             return exchange.fail(&failure);
         }
+        let Some(exchange) = audit::begin(&snapshot, incoming, exchange) else { return };
         let relayed = match (incoming.method, incoming.era()) {
             ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),

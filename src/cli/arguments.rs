@@ -1,5 +1,8 @@
 //! What may be typed. It is only parsed here; what it means stands with each command.
 
+pub mod key;
+
+use crate::cli::arguments::key::Key;
 use crate::cli::demo_server::Which;
 use clap::Args;
 use clap::Parser;
@@ -81,6 +84,9 @@ pub struct Serve {
     /// Share no gateway with other clients of this user
     #[arg(long)]
     pub standalone: bool,
+    /// Who the client on stdin and stdout is: one of `gateway.callers` [default: `gateway.defaultCaller`]
+    #[arg(long = "as", value_name = "NAME")]
+    pub caller: Option<String>,
     /// Only attach to a gateway that runs; start none
     #[arg(long, conflicts_with_all = ["standalone", "http"])]
     pub attach_only: bool,
@@ -95,8 +101,15 @@ pub enum Command {
     )]
     Serve(Serve),
     /// Say what is wrong in the file, without starting anything
-    #[command(after_help = "Examples:\n  mcp-manifold check\n  mcp-manifold check --config mcp.json --json")]
+    #[command(
+        after_help = "Examples:\n  mcp-manifold check\n  mcp-manifold check --deep\n  mcp-manifold check --config mcp.json --json"
+    )]
     Check(Check),
+    /// Write down what the servers offer, or say what changed since
+    #[command(
+        after_help = "Examples:\n  mcp-manifold lock                   write the lock file, or compare with it\n  mcp-manifold lock --update files    approve what the server `files` offers now\n  mcp-manifold lock --check           exit code 2 when anything changed"
+    )]
+    Lock(Lock),
     /// List the tools that clients see, with server and description
     #[command(after_help = "Examples:\n  mcp-manifold tools\n  mcp-manifold tools --json")]
     Tools(Tools),
@@ -110,6 +123,11 @@ pub enum Command {
         after_help = "Examples:\n  mcp-manifold status\n  mcp-manifold status http://127.0.0.1:8808 --json"
     )]
     Status(Status),
+    /// Make, list and revoke keys for clients over HTTP
+    #[command(
+        after_help = "Examples:\n  mcp-manifold key create --name ann --team data\n  mcp-manifold key list\n  mcp-manifold key revoke 3f9a1c2b7d10"
+    )]
+    Key(Key),
     /// Say what the rules of the file let a caller do
     #[command(subcommand)]
     Policy(Policy),
@@ -207,9 +225,23 @@ pub struct Check {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+    /// Start the servers too, and tell what in their definitions looks as if it were meant to mislead a model
+    #[arg(long)]
+    pub deep: bool,
     /// Show notes too: how things were read
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// Options of `lock`.
+#[derive(Debug, Clone, Args)]
+pub struct Lock {
+    /// Approve what is new or changed, of one server or of all
+    #[arg(long, value_name = "SERVER", num_args = 0..=1)]
+    pub update: Option<Option<String>>,
+    /// Only compare, also when there is no lock file yet
+    #[arg(long, conflicts_with = "update")]
+    pub check: bool,
 }
 
 /// Options of `tools`.

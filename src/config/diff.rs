@@ -82,7 +82,6 @@ fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("limits", old.limits != new.limits),
         ("http.allowedHosts", a.allowed_hosts != b.allowed_hosts),
         ("http.allowedOrigins", a.allowed_origins != b.allowed_origins),
-        ("http.bearerTokens", a.bearer_tokens != b.bearer_tokens),
         ("http.headerTimeout", a.header_timeout != b.header_timeout),
         ("http.bodyTimeout", a.body_timeout != b.body_timeout),
         ("http.sessionIdle", a.session_idle != b.session_idle),
@@ -92,12 +91,16 @@ fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("http.replayBytes", a.replay_bytes != b.replay_bytes),
         ("http.sse", a.sse != b.sse),
         ("http.websocket", a.websocket != b.websocket),
+        ("auth", old.auth != new.auth),
+        ("callers", old.callers != new.callers),
         ("listTimeout", old.list_timeout != new.list_timeout),
         ("drainTimeout", old.drain_timeout != new.drain_timeout),
         ("share", old.share != new.share),
         ("linger", old.linger != new.linger),
         ("instructions", old.instructions != new.instructions),
         ("watch", old.watch != new.watch),
+        ("lock", old.lock != new.lock),
+        ("audit", old.audit != new.audit),
     ];
     parts.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

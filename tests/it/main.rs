@@ -2,9 +2,11 @@
 
 mod support;
 
+mod access;
 mod advisories;
 mod apps;
 mod ask;
+mod audit;
 mod batch;
 mod breaker;
 mod cache;
@@ -27,6 +29,7 @@ mod layering;
 mod lazy;
 mod limits;
 mod list;
+mod lock;
 mod matrix;
 mod modern_http;
 mod orphans;
@@ -50,6 +53,7 @@ mod subscribe;
 mod tasks;
 mod trees;
 mod updates;
+mod validate;
 mod views;
 mod ws_behind;
 mod ws_front;

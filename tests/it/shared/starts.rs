@@ -117,10 +117,13 @@ fn a_file_that_cannot_be_read_refuses_a_restart_and_costs_no_client() {
     assert!(code == 2 && why.contains("mcp.json"), "{code} {why}");
     assert!(client.call("s0__echo", json!({ "message": "kept" })).text().contains("kept"));
     signal(pid, Signal::KILL);
-    eventually("the gateway has ended", || !is_alive(pid));
-    let refused = client.call("s0__echo", json!({ "message": "x" }));
-    assert!(refused.error_text().contains("was not run"), "{}", refused.raw);
-    assert!(refused.error_text().contains("mcp.json"), "{}", refused.raw);
+    // One that comes before the pipe has noticed the end may have run, for all it knows.
+    eventually("a call is refused with the reason", || {
+        let refused = client.call("s0__echo", json!({ "message": "x" }));
+        let text = refused.error_text();
+        assert!(text.contains("may have run") || text.contains("was not run"), "{text}");
+        text.contains("was not run") && text.contains("mcp.json")
+    });
     shared.conf().write_text(&good);
     assert!(client.call("s0__echo", json!({ "message": "again" })).text().contains("again"));
 }
