@@ -1,4 +1,6 @@
 //! Who asks, and with what we ask: callers in front, credentials behind.
 
 pub mod caller;
+pub mod egress;
 pub mod inbound;
+pub mod roots;

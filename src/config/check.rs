@@ -14,6 +14,7 @@ use crate::name::ServerName;
 use std::sync::Arc;
 
 pub mod duration;
+pub mod egress;
 pub mod entry;
 pub mod filter;
 pub mod headers;

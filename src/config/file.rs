@@ -14,6 +14,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
+pub mod egress;
 pub mod gateway;
 pub mod tool;
 pub mod value;

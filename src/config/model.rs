@@ -4,11 +4,13 @@
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
 pub mod defaults;
+pub mod egress;
 pub mod http;
 pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
 
+use crate::config::model::egress::EgressSettings;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -268,6 +270,8 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// How the file is followed.
     pub watch: WatchSettings,
+    /// Where requests may go whose address a server or a client has a say in.
+    pub egress: EgressSettings,
 }
 
 impl Default for Settings {
@@ -283,6 +287,7 @@ impl Default for Settings {
             linger: Duration::from_secs(60),
             instructions: None,
             watch: WatchSettings::default(),
+            egress: EgressSettings::default(),
         }
     }
 }

@@ -19,7 +19,6 @@ mod parcel;
 pub mod reply;
 mod response;
 mod resume;
-mod roots;
 mod session;
 pub mod sse;
 mod stale;

@@ -37,6 +37,7 @@ mod reload;
 mod renewal;
 mod rounds;
 mod saving;
+mod secrets;
 mod shared;
 mod sharing;
 mod shutdown;

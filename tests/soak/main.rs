@@ -32,3 +32,4 @@ mod restarts;
 mod slow;
 mod starts;
 mod steady;
+mod strangers;

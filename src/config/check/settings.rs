@@ -3,6 +3,7 @@
 //! An error here means that the file is not used: half a set of limits would be worse than the old one.
 
 use crate::config::check::duration::Bare;
+use crate::config::check::egress;
 use crate::config::check::life;
 use crate::config::check::life::Defaults;
 use crate::config::check::read;
@@ -33,6 +34,7 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
     limits(section.inner("limits", findings), &mut settings.limits, findings);
     http(section.inner("http", findings), &mut settings.http, scope, findings);
     watch(section.inner("watch", findings), &mut settings.watch, findings);
+    egress::check(section.inner("egress", findings), &mut settings.egress, findings);
     breaker(section.inner("breaker", findings), &mut defaults.breaker, findings);
     section.duration("listTimeout", &mut settings.list_timeout, MOMENT, findings);
     section.duration("answerTimeout", &mut settings.answer_timeout, MOMENT, findings);

@@ -2,6 +2,7 @@
 //!
 //! `check/settings.rs` is what reads it; a test keeps the two alike.
 
+use crate::config::file::egress::Egress;
 use crate::config::file::value::TextOrFlag;
 use schemars::JsonSchema;
 
@@ -17,6 +18,8 @@ pub struct Gateway {
     pub http: Option<Http>,
     /// How this file is followed.
     pub watch: Option<Watch>,
+    /// Where requests may go whose address a server or a client has a say in.
+    pub egress: Option<Egress>,
     /// Longest wait of a first list for servers whose tools are not known yet. Default `"8s"`.
     pub list_timeout: Option<String>,
     /// Longest wait for calls in flight at shutdown, or on a removed server. Default `"10s"`.

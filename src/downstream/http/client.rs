@@ -4,15 +4,14 @@
 //! No redirect is followed, because a redirect could carry credentials elsewhere; no answer has a deadline here,
 //! because calls have their own. It knows nothing of MCP.
 
+use crate::auth::roots;
 use crate::downstream::http::direct::Direct;
-use crate::downstream::http::roots::Roots;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Client;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
-use rustls::crypto::ring;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -69,13 +68,7 @@ impl HttpClient {
     /// # Errors
     /// [`HttpClientError`] when TLS or the client cannot be set up.
     pub fn new() -> Result<Self, HttpClientError> {
-        let provider = Arc::new(ring::default_provider());
-        let mut tls = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Roots::new(provider)))
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = roots::client_config()?;
         let builder = || {
             Client::builder()
                 .tls_backend_preconfigured(tls.clone())

@@ -2,6 +2,7 @@
 //!
 //! Reading them takes milliseconds that a gateway without such servers never spends. It brings no roots of its own.
 
+use rustls::ClientConfig;
 use rustls::DigitallySignedStruct;
 use rustls::Error;
 use rustls::SignatureScheme;
@@ -10,12 +11,28 @@ use rustls::client::danger::ServerCertVerified;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::UnixTime;
 use rustls_platform_verifier::Verifier;
 use std::sync::Arc;
 use std::sync::OnceLock;
+
+/// How servers are met over TLS: HTTP/1.1, certificates checked with [`Roots`], no certificate of our own.
+///
+/// # Errors
+/// The provider does not know the protocol versions.
+pub fn client_config() -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let mut tls = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Roots::new(provider)))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(tls)
+}
 
 /// The roots of the operating system, once they were needed.
 #[derive(Debug)]
