@@ -3,4 +3,5 @@
 pub mod caller;
 pub mod egress;
 pub mod inbound;
+pub mod oauth;
 pub mod roots;

@@ -20,6 +20,7 @@ pub mod filter;
 pub mod headers;
 pub mod kind;
 pub mod life;
+pub mod oauth;
 pub mod process;
 pub mod read;
 pub mod remote;

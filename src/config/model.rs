@@ -6,11 +6,13 @@
 pub mod defaults;
 pub mod egress;
 pub mod http;
+pub mod oauth;
 pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
 
 use crate::config::model::egress::EgressSettings;
+use crate::config::model::oauth::OAuth;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -197,6 +199,8 @@ pub struct Http {
     pub url: Expanded,
     /// Headers sent with every request, lower-case names, in file order; `authorization` included.
     pub headers: Vec<(String, Secret)>,
+    /// How somebody logs in there; `None` where nobody can.
+    pub oauth: Option<OAuth>,
 }
 
 /// What is spoken with an endpoint.

@@ -3,6 +3,8 @@
 //! It takes what belongs to the login and refuses everything else, so that no other page can end or disturb it. It does
 //! not judge the code.
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -19,6 +21,8 @@ const PATH: &str = "/callback";
 const LONGEST: usize = 16 * 1024;
 /// Longest time for one request.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Most requests at once.
+const VISITS: usize = 32;
 
 /// A page that waits for a browser.
 #[derive(Debug)]
@@ -49,17 +53,24 @@ impl Callback {
     /// # Errors
     /// When nothing can be accepted any more.
     pub async fn returned(&self, is_mine: impl Fn(&str) -> bool) -> io::Result<Url> {
+        // Browsers open connections that they may need, and say nothing on them.
+        let mut visits = FuturesUnordered::new();
         loop {
-            let (mut stream, _) = self.listener.accept().await?;
-            // One after the other, each for a short time: nobody else has a reason to come.
-            if let Ok(Some(url)) = timeout(PATIENCE, self.visit(&mut stream, &is_mine)).await {
-                return Ok(url);
+            tokio::select! {
+                accepted = self.listener.accept(), if visits.len() < VISITS => {
+                    visits.push(timeout(PATIENCE, self.visit(accepted?.0, &is_mine)));
+                }
+                Some(visit) = visits.next() => {
+                    if let Ok(Some(url)) = visit {
+                        return Ok(url);
+                    }
+                }
             }
         }
     }
 
-    async fn visit(&self, stream: &mut TcpStream, is_mine: &impl Fn(&str) -> bool) -> Option<Url> {
-        let head = head(stream).await?;
+    async fn visit(&self, mut stream: TcpStream, is_mine: &impl Fn(&str) -> bool) -> Option<Url> {
+        let head = head(&mut stream).await?;
         let found = self.read(&head).filter(|url| is_mine(url.query().unwrap_or_default()));
         let (status, text) = match &found {
             Some(url) if url.query_pairs().any(|(key, _)| key == "error") => {

@@ -86,7 +86,8 @@ async fn begin_unlogged(
     let secret = wish.settings.client_secret.as_ref().filter(|_| client.known_by == KnownBy::Entry);
     let mut request =
         AuthorizationRequest::new(wish.redirect.clone()).with_preregistered_client(client.id.clone());
-    request = request.with_scopes(scopes);
+    // Without scopes rmcp would take all that the authorization server has.
+    request = request.with_initial_scope_selection().with_scopes(scopes);
     if let Some(secret) = secret.or(client.secret.as_ref()) {
         request = request.with_client_secret(secret.expose());
     }
@@ -98,9 +99,9 @@ async fn begin_unlogged(
         return Err(LoginError::BadAddress { what: "authorization endpoint", why: "it changed" });
     }
     let asked = |name: &str| {
-        let mut pairs = address.query_pairs().filter(|(key, _)| key == name);
-        // The first is the endpoint's own if there are two.
-        pairs.next_back().map(|(_, value)| value.into_owned()).unwrap_or_default()
+        let pairs = address.query_pairs().filter(|(key, _)| key == name);
+        // Of two the first stands in the endpoint itself.
+        pairs.last().map(|(_, value)| value.into_owned()).unwrap_or_default()
     };
     let (state, resource) = (asked("state"), asked("resource"));
     let scopes = asked("scope").split_ascii_whitespace().map(str::to_owned).collect();

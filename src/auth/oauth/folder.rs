@@ -6,7 +6,7 @@ use crate::auth::oauth::login::FORMAT;
 use crate::auth::oauth::login::Key;
 use crate::auth::oauth::login::Login;
 use crate::auth::oauth::turn;
-use crate::auth::oauth::turn::Turn;
+pub use crate::auth::oauth::turn::Turn;
 use std::fs;
 use std::fs::OpenOptions;
 use std::io;
@@ -27,6 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// A folder of logins. It is made with the first of them.
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
+
+/// A login, with the name of its file.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    id: String,
+    /// The login.
+    pub login: Login,
+}
 
 /// What changes when a login is kept, replaced or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,20 +64,13 @@ impl Folder {
         self.replace(&self.file(key), login)
     }
 
-    /// Removes the login `key`; `false` when there is none.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn remove(&self, key: &Key) -> io::Result<bool> {
-        gone(fs::remove_file(self.file(key)))
-    }
-
     /// Waits until nobody else renews the login `key`.
     ///
     /// # Errors
-    /// When the folder cannot be written, or somebody renews it for too long.
-    pub(super) async fn turn(&self, key: &Key) -> io::Result<Turn> {
-        turn::wait(&self.0.join(format!("{}.lock", key.id())), PATIENCE).await
+    /// When the folder cannot be made or written, or somebody renews it for too long.
+    pub async fn turn(&self, key: &Key) -> io::Result<Turn> {
+        make_private(&self.0)?;
+        turn::wait(&self.lock(key.id()), PATIENCE).await
     }
 
     /// Whether the login `key` is the one that was seen: one look at the folder, nothing is read.
@@ -80,25 +81,52 @@ impl Folder {
         }))
     }
 
-    /// The gateway of the configuration file `user` keeps using only the logins whose ids `keeps` knows: it lets go of
-    /// others, and those that nobody uses any more are removed. Returns how many that were.
+    /// All logins that can be read.
     ///
     /// # Errors
-    /// When the folder cannot be read. A file that cannot be read stays.
-    pub fn let_go(&self, user: &str, keeps: impl Fn(&Login, &str) -> bool) -> io::Result<usize> {
+    /// When the folder cannot be read.
+    pub fn all(&self) -> io::Result<Vec<Kept>> {
         let files = match fs::read_dir(&self.0) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             files => files?,
         };
-        let mut removed = 0;
+        let mut all = Vec::new();
         for file in files {
             let path = file?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let Some(id) = name.strip_suffix(ENDING) else { continue };
-            let Ok(Some(mut login)) = read(&path) else { continue };
-            if !login.used_by.iter().any(|one| one == user) || keeps(&login, id) {
+            if let Ok(Some(login)) = read(&path) {
+                all.push(Kept { id: id.to_owned(), login });
+            }
+        }
+        all.sort_by(|one, other| one.login.server.cmp(&other.login.server));
+        Ok(all)
+    }
+
+    /// Removes `kept`, when nobody renews it.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn forget(&self, kept: &Kept) -> io::Result<bool> {
+        let _turn = turn::wait(&self.lock(&kept.id), PATIENCE).await?;
+        gone(fs::remove_file(self.named(&kept.id)))
+    }
+
+    /// The gateway of the configuration file `user` uses only the logins that it `keeps`: it lets go of others, and those
+    /// that nobody uses any more are removed. Returns how many that were.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written. A login that cannot be read stays.
+    pub async fn let_go(&self, user: &str, keeps: impl Fn(&Login) -> bool) -> io::Result<usize> {
+        let mut removed = 0;
+        let needless = |login: &Login| login.used_by.iter().any(|one| one == user) && !keeps(login);
+        for Kept { id, login } in self.all()? {
+            if !needless(&login) {
                 continue;
             }
+            let _turn = turn::wait(&self.lock(&id), PATIENCE).await?;
+            let path = self.named(&id);
+            let Some(mut login) = read(&path)?.filter(needless) else { continue };
             login.used_by.retain(|one| one != user);
             if login.used_by.is_empty() {
                 removed += usize::from(gone(fs::remove_file(&path))?);
@@ -109,8 +137,16 @@ impl Folder {
         Ok(removed)
     }
 
+    fn named(&self, id: &str) -> PathBuf {
+        self.0.join(format!("{id}{ENDING}"))
+    }
+
+    fn lock(&self, id: &str) -> PathBuf {
+        self.0.join(format!("{id}.lock"))
+    }
+
     fn file(&self, key: &Key) -> PathBuf {
-        self.0.join(format!("{}{ENDING}", key.id()))
+        self.named(key.id())
     }
 
     /// A reader sees the old file or the new one.
@@ -244,18 +280,20 @@ mod tests {
         Key::new(&ServerName::new("a").unwrap(), url, GATEWAY)
     }
 
-    #[test]
-    fn a_login_is_kept_replaced_and_removed_and_that_shows() {
+    #[tokio::test]
+    async fn a_login_is_kept_replaced_and_removed_and_that_shows() {
         let dir = tempfile::tempdir().unwrap();
         let (folder, key) = (Folder::within(dir.path()), key("https://h/mcp"));
-        assert!(folder.load(&key).unwrap().is_none() && !folder.remove(&key).unwrap());
+        assert!(folder.load(&key).unwrap().is_none() && folder.all().unwrap().is_empty());
         let none = folder.stamp(&key);
         folder.save(&key, &login(&["x"])).unwrap();
         let first = folder.stamp(&key);
         assert_eq!(folder.load(&key).unwrap().unwrap(), login(&["x"]));
         folder.save(&key, &login(&["x"])).unwrap();
         assert!(none != first && folder.stamp(&key) != first, "the same content in another file");
-        assert!(folder.remove(&key).unwrap() && folder.stamp(&key) == none);
+        let kept = folder.all().unwrap();
+        assert!(folder.forget(&kept[0]).await.unwrap() && folder.stamp(&key) == none);
+        assert!(!folder.forget(&kept[0]).await.unwrap());
     }
 
     #[cfg(unix)]
@@ -284,18 +322,18 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_left_every_file_is_removed() {
+    #[tokio::test]
+    async fn what_left_every_file_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::within(dir.path());
-        assert_eq!(folder.let_go("one", |_, _| false).unwrap(), 0, "there is no folder yet");
+        assert_eq!(folder.let_go("one", |_| false).await.unwrap(), 0, "there is no folder yet");
         let (shared, own, others) = (key("https://shared"), key("https://own"), key("https://others"));
         folder.save(&shared, &login(&["one", "two"])).unwrap();
-        folder.save(&own, &login(&["one"])).unwrap();
+        folder.save(&own, &Login { resource: "own".into(), ..login(&["one"]) }).unwrap();
         folder.save(&others, &login(&["two"])).unwrap();
-        assert_eq!(folder.let_go("one", |_, id| id == own.id()).unwrap(), 0);
+        assert_eq!(folder.let_go("one", |login| login.resource == "own").await.unwrap(), 0);
         assert_eq!(folder.load(&shared).unwrap().unwrap().used_by, ["two"]);
-        assert_eq!(folder.let_go("one", |_, _| false).unwrap(), 1);
+        assert_eq!(folder.let_go("one", |_| false).await.unwrap(), 1);
         assert!(folder.load(&own).unwrap().is_none() && folder.load(&others).unwrap().is_some());
     }
 }

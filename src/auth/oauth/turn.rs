@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 
 /// A turn that is held until it is dropped. Its file is removed then.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub struct Turn {
     file: File,
     path: PathBuf,
 }
