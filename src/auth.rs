@@ -5,3 +5,5 @@ pub mod egress;
 pub mod inbound;
 pub mod oauth;
 pub mod roots;
+pub mod signature;
+pub mod signing;

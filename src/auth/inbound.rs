@@ -39,7 +39,7 @@ impl Inbound {
         let shown = digest(token.trim());
         // All are compared, whichever matches.
         let place = |found, (place, known)| if same(known, &shown) { Some(place) } else { found };
-        self.digests.iter().enumerate().fold(None, place).map(Caller::Bearer)
+        self.digests.iter().enumerate().fold(None, place).map(Caller::token)
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn only_a_configured_token_is_a_caller() {
         let inbound = Inbound::new(&[Secret::new("first-token-aaaa"), Secret::new("second-token-bbb")]);
-        assert_eq!(inbound.caller(Some("Bearer second-token-bbb")), Some(Caller::Bearer(1)));
+        assert_eq!(inbound.caller(Some("Bearer second-token-bbb")), Some(Caller::token(1)));
         for refused in
             [None, Some("Bearer "), Some("Bearer first-token-aaa"), Some("Basic first-token-aaaa"), Some("")]
         {

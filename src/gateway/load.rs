@@ -133,15 +133,15 @@ mod tests {
     #[test]
     fn a_known_caller_is_counted_over_all_sessions_and_everybody_in_all() {
         let loads = Loads::new(3, 2, Arc::default());
-        let (one, again) = (loads.of(&Caller::Bearer(0)), loads.of(&Caller::Bearer(0)));
+        let (one, again) = (loads.of(&Caller::token(0)), loads.of(&Caller::token(0)));
         assert!(one.enter().is_ok() && again.enter().is_ok());
         assert!(one.enter().is_err_and(|failure| failure.message.contains("this caller")));
         assert_eq!(loads.in_flight(), 2, "what was refused is not counted");
         assert!(loads.of(&Caller::Anonymous).enter().is_ok());
-        let refused = loads.of(&Caller::Bearer(1)).enter();
+        let refused = loads.of(&Caller::token(1)).enter();
         assert!(refused.is_err_and(|failure| failure.message.contains("`gateway.limits.inFlightTotal`")));
         again.leave();
-        assert!(loads.of(&Caller::Bearer(1)).enter().is_ok());
+        assert!(loads.of(&Caller::token(1)).enter().is_ok());
         assert_eq!(loads.in_flight(), 3);
     }
 }

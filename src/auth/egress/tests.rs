@@ -318,7 +318,7 @@ async fn s11_ssrf_plain_http_is_for_this_machine_only() {
     let answer = ask(&egress(only_one(), &names), Method::POST, &format!("http://{}/a?b=c", peer.at)).await;
     assert_eq!(answer.unwrap().body(), "ok");
     let heard = peer.heard().concat();
-    assert!(heard.starts_with(&format!("POST /a?b=c HTTP/1.1\r\n")), "{heard}");
+    assert!(heard.starts_with("POST /a?b=c HTTP/1.1\r\n"), "{heard}");
     assert!(heard.contains(&format!("host: {}\r\n", peer.at)) && heard.ends_with("canary"), "{heard}");
 }
 

@@ -87,13 +87,13 @@ async fn forgotten_sessions_make_room() {
 #[tokio::test(start_paused = true)]
 async fn a_known_caller_has_a_bound_of_their_own() {
     let rig = rig();
-    let (opening, _) = rig.sessions.open(Caller::Bearer(0)).unwrap();
+    let (opening, _) = rig.sessions.open(Caller::token(0)).unwrap();
     let _id = opening.keep();
     rig.sessions.clear();
-    let (opening, _) = rig.sessions.open(Caller::Bearer(0)).unwrap();
+    let (opening, _) = rig.sessions.open(Caller::token(0)).unwrap();
     let _id = opening.keep();
-    assert_eq!(rig.sessions.open(Caller::Bearer(0)).err(), Some(NoSession::FullForCaller(1)));
-    assert!(rig.sessions.open(Caller::Bearer(1)).is_ok());
+    assert_eq!(rig.sessions.open(Caller::token(0)).err(), Some(NoSession::FullForCaller(1)));
+    assert!(rig.sessions.open(Caller::token(1)).is_ok());
 }
 
 #[tokio::test]
