@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::app::Options;
+use crate::auth::oauth::logins::Logins;
 use crate::cli::arguments::Global;
 use crate::cli::exit::Exit;
 use crate::cli::output;
@@ -85,13 +86,23 @@ pub async fn app_in(global: &Global, environment: Environment) -> Result<App, Ex
     if let Some(reaper) = reaper.clone() {
         keep_reaping(move |process| reaper.knows(process));
     }
-    let connector = reaper.map_or_else(Connector::default, Connector::with_reaper);
+    let mut connector = reaper.map_or_else(Connector::default, Connector::with_reaper);
+    if let Some(folder) = state_folder(global) {
+        let file = environment.current_folder().join(&path);
+        connector = connector.with_logins(Logins::new(&folder, &file));
+    }
     let options = Options { cache, connector: Arc::new(connector) };
     let app = App::from_file(&path, environment, options).await.map_err(|error| refused(&error))?;
     for problem in app.problems().iter().filter(|problem| problem.severity > Severity::Note) {
         output::note(&problem.to_string());
     }
     Ok(app)
+}
+
+/// Where logins are kept.
+#[must_use]
+pub fn state_folder(global: &Global) -> Option<PathBuf> {
+    global.state_dir.clone().or_else(surroundings::state_folder)
 }
 
 /// Shows why the file cannot be used.

@@ -56,16 +56,19 @@ pub async fn discover(
     headers: &[(String, Secret)],
     settings: &OAuth,
 ) -> Result<Found, LoginError> {
-    let challenge = challenge(egress, url, headers).await?;
+    let (status, challenge) = challenge(egress, url, headers).await?;
     let unclear = |error: &AuthError| LoginError::Discovery(in_words(error));
     let courier = Arc::new(Courier(Arc::clone(egress)));
     let client = AuthorizationManager::new_with_oauth_http_client(url.as_str(), courier).await;
     let mut client = client.map_err(|error| unclear(&error))?;
     let found = client.resolve_metadata_from_challenge(challenge.as_deref()).await;
     let found = found.map_err(|error| unclear(&error))?;
+    if !found.source.is_discovered() && status.is_success() {
+        return Err(LoginError::NotNeeded(status.as_u16()));
+    }
     if !found.source.is_discovered() {
-        let nothing = "it answers 401 and publishes no metadata of an authorization server";
-        return Err(LoginError::Discovery(nothing.into()));
+        let nothing = "and publishes no metadata of an authorization server";
+        return Err(LoginError::Discovery(format!("it answers HTTP {} {nothing}", status.as_u16())));
     }
     let checked = check(&found.metadata, url, settings)?;
     let (issuer, authorization, token) = checked;
@@ -79,12 +82,13 @@ pub async fn discover(
     Ok(Found { client, issuer, authorization, token, registers, reads_documents, secret_in_body })
 }
 
-/// The `WWW-Authenticate` of the server, if it has one.
+/// What the server answers to somebody who is not logged in: its status, and its `WWW-Authenticate`. Servers of the old
+/// transport take no POST there, and are asked again by GET.
 async fn challenge(
     egress: &Egress,
     url: &Url,
     headers: &[(String, Secret)],
-) -> Result<Option<String>, LoginError> {
+) -> Result<(StatusCode, Option<String>), LoginError> {
     let mut request = Request::post(url.as_str())
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json, text/event-stream");
@@ -96,13 +100,7 @@ async fn challenge(
     let answer = egress.send(request).await.map_err(LoginError::Unreachable)?;
     let said = answer.headers().get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let said = said.collect::<Vec<_>>().join(", ");
-    match answer.status() {
-        StatusCode::UNAUTHORIZED => Ok(Some(said).filter(|said| !said.is_empty())),
-        // Servers of the old transport take no POST at their address, and are asked again by GET.
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::FORBIDDEN => Ok(None),
-        status if status.is_success() => Err(LoginError::NotNeeded(status.as_u16())),
-        _ => Ok(None),
-    }
+    Ok((answer.status(), Some(said).filter(|said| !said.is_empty())))
 }
 
 fn check(
