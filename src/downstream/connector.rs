@@ -55,10 +55,8 @@ impl Connector {
 /// The login of `server`, if somebody can log in there.
 async fn login(logins: Option<&Arc<Logins>>, server: &Server) -> Result<Option<Login>, StartError> {
     let Some(logins) = logins else { return Ok(None) };
-    let unusable = |error: EgressError| StartError::Unreachable {
-        server: server.name.clone(),
-        why: error.to_string(),
-    };
+    let unusable =
+        |error: EgressError| StartError::Unreachable { server: server.name.clone(), why: error.to_string() };
     let Some(bearer) = logins.bearer(server).map_err(unusable)? else { return Ok(None) };
     if let Err(error) = bearer.adopt().await {
         tracing::warn!(server = %server.name, %error, "its login cannot be used");

@@ -12,19 +12,21 @@ pub struct Lack {
     server: ServerName,
     /// What its login would have to allow besides; `None` when there is no login.
     scopes: Option<Vec<String>>,
+    /// It does not say where to log in: it may want a token of another kind.
+    vague: bool,
 }
 
 impl Lack {
-    /// Nobody is logged in, or the login has ended.
+    /// Nobody is logged in, or the login has ended. A `vague` server does not say where to log in.
     #[must_use]
-    pub fn login(server: &ServerName) -> Self {
-        Self { server: server.clone(), scopes: None }
+    pub fn login(server: &ServerName, vague: bool) -> Self {
+        Self { server: server.clone(), scopes: None, vague }
     }
 
     /// The login does not allow these scopes.
     #[must_use]
     pub fn scopes(server: &ServerName, scopes: Vec<String>) -> Self {
-        Self { server: server.clone(), scopes: Some(scopes) }
+        Self { server: server.clone(), scopes: Some(scopes), vague: false }
     }
 
     /// The command that a person runs.
@@ -50,6 +52,10 @@ impl fmt::Display for Lack {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (server, command) = (&self.server, self.command());
         match &self.scopes {
+            None if self.vague => write!(
+                out,
+                "server `{server}` needs a login: run `{command}`, or give a token in `headers` (it answered 401)"
+            ),
             None => write!(out, "server `{server}` needs a login: run `{command}`"),
             Some(_) => write!(out, "server `{server}` wants more than its login allows: run `{command}`"),
         }
@@ -64,9 +70,12 @@ mod tests {
     fn the_command_can_be_copied() {
         let name = |text: &str| ServerName::new(text).unwrap();
         let scopes = |list: &[&str]| list.iter().map(|scope| (*scope).to_owned()).collect();
-        let lack = Lack::login(&name("my-server.1"));
-        assert_eq!(lack.to_string(), "server `my-server.1` needs a login: run `mcp-manifold auth login my-server.1`");
-        assert_eq!(Lack::login(&name("a b")).command(), "mcp-manifold auth login 'a b'");
+        let lack = Lack::login(&name("my-server.1"), false);
+        assert_eq!(
+            lack.to_string(),
+            "server `my-server.1` needs a login: run `mcp-manifold auth login my-server.1`"
+        );
+        assert_eq!(Lack::login(&name("a b"), true).command(), "mcp-manifold auth login 'a b'");
         let lack = Lack::scopes(&name("x"), scopes(&["a:b", "c"]));
         assert!(lack.to_string().ends_with("allows: run `mcp-manifold auth login x --scope \"a:b c\"`"));
         let lack = Lack::scopes(&name("x"), scopes(&["$(calc)"]));

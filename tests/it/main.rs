@@ -28,6 +28,7 @@ mod limits;
 mod list;
 mod matrix;
 mod modern_http;
+mod oauth;
 mod orphans;
 mod panics;
 mod param_headers;

@@ -192,7 +192,10 @@ impl Inner {
     fn tokens(&self, now: bool) -> Option<Tokens> {
         let tokens = self.look(now)?.tokens.clone()?;
         let held = self.lock();
-        let refused = held.refused.as_ref().is_some_and(|(token, at)| *token == tokens.access && at.elapsed() < REFUSED_FOR);
+        let refused = held
+            .refused
+            .as_ref()
+            .is_some_and(|(token, at)| *token == tokens.access && at.elapsed() < REFUSED_FOR);
         (!refused).then_some(tokens)
     }
 

@@ -31,7 +31,8 @@ impl Browser for SystemBrowser {
 /// True for what a browser may be given.
 #[must_use]
 pub fn is_web(url: &Url) -> bool {
-    let plain = url.as_str().bytes().all(|byte| matches!(byte, 0x21..=0x7e) && !b"\"'`<>\\^{|}".contains(&byte));
+    let plain =
+        url.as_str().bytes().all(|byte| matches!(byte, 0x21..=0x7e) && !b"\"'`<>\\^{|}".contains(&byte));
     matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty()) && plain
 }
 

@@ -157,7 +157,10 @@ mod tests {
                 ("GET /callback?state=mine&code=c", "evil.example"),
                 ("GET /callback?state=mine&code=c", &format!("{host}\r\nHost: {host}")),
             ] {
-                assert!(ask(&callback, &request(line, host)).await.starts_with("HTTP/1.1 404"), "{line} {host}");
+                assert!(
+                    ask(&callback, &request(line, host)).await.starts_with("HTTP/1.1 404"),
+                    "{line} {host}"
+                );
             }
             ask(&callback, &request("GET /callback?state=mine&code=c%20d", &host)).await
         };

@@ -18,7 +18,9 @@ impl OAuthHttpClient for Courier {
     fn execute(&self, asked: OAuthHttpRequest) -> OAuthHttpClientFuture<'_> {
         Box::pin(async move {
             let answer = self.0.send(asked.request.map(Bytes::from)).await;
-            answer.map(|answer| answer.map(Vec::from)).map_err(|error| Box::new(error) as OAuthHttpClientError)
+            answer
+                .map(|answer| answer.map(Vec::from))
+                .map_err(|error| Box::new(error) as OAuthHttpClientError)
         })
     }
 }

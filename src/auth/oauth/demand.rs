@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn what_a_shell_would_obey_is_not_shown() {
-        let shown = |scopes: &[&str]| copyable(&scopes.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
+        let shown =
+            |scopes: &[&str]| copyable(&scopes.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
         assert_eq!(shown(&["files:read", "https://h/x.y"]).as_deref(), Some("files:read https://h/x.y"));
         for bad in ["$(calc)", "`x`", "a\"b", "a;b", "-rf", "a\u{1b}[0m", "é"] {
             assert_eq!(shown(&["ok", bad]), None, "{bad}");

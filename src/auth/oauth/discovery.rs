@@ -75,7 +75,8 @@ pub async fn discover(
     let says = |key: &str| found.metadata.additional_fields.get(key);
     let methods = says("token_endpoint_auth_methods_supported").and_then(serde_json::Value::as_array);
     let takes = |way: &str| methods.is_some_and(|methods| methods.iter().any(|method| method == way));
-    let reads_documents = says("client_id_metadata_document_supported") == Some(&serde_json::Value::Bool(true));
+    let reads_documents =
+        says("client_id_metadata_document_supported") == Some(&serde_json::Value::Bool(true));
     let secret_in_body = takes("client_secret_post") && !takes("client_secret_basic");
     let registers = found.metadata.registration_endpoint.is_some();
     client.set_metadata(found.metadata);
@@ -96,9 +97,11 @@ async fn challenge(
         request = request.header(name, value.expose());
     }
     let request = request.body(Bytes::from_static(ASKED.as_bytes()));
-    let request = request.map_err(|_| LoginError::Discovery("a header of its entry cannot be sent".into()))?;
+    let request =
+        request.map_err(|_| LoginError::Discovery("a header of its entry cannot be sent".into()))?;
     let answer = egress.send(request).await.map_err(LoginError::Unreachable)?;
-    let said = answer.headers().get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let said =
+        answer.headers().get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let said = said.collect::<Vec<_>>().join(", ");
     Ok((answer.status(), Some(said).filter(|said| !said.is_empty())))
 }

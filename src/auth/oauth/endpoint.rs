@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn an_address_is_https_or_on_this_machine() {
-        let (far, near) = ("https://mcp.example/mcp".parse().unwrap(), "http://127.0.0.1:1/".parse().unwrap());
+        let (far, near) =
+            ("https://mcp.example/mcp".parse().unwrap(), "http://127.0.0.1:1/".parse().unwrap());
         let ok = |text: &str, base: &Url| usable("address", text, base).is_ok();
         assert!(ok("https://as.example/authorize?a=b", &far) && ok("https://as.example/", &near));
         assert!(ok("http://localhost:9/authorize", &near) && ok("http://[::1]:9/a", &near));

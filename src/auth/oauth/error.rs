@@ -18,7 +18,9 @@ pub enum LoginError {
     #[error("does not say properly where to log in: {0}")]
     Discovery(String),
     /// The authorization server has no PKCE with S256.
-    #[error("cannot be logged in to safely: the authorization server `{issuer}` does not say that it knows PKCE with S256")]
+    #[error(
+        "cannot be logged in to safely: the authorization server `{issuer}` does not say that it knows PKCE with S256"
+    )]
     NoPkce {
         /// Which one.
         issuer: String,
@@ -32,13 +34,17 @@ pub enum LoginError {
         wanted: String,
     },
     /// The secret of the entry would go where only the server says that it belongs.
-    #[error("names the authorization server `{issuer}`, which would get `clientSecret`: if that is right, add `\"issuer\": \"{issuer}\"` to `auth`")]
+    #[error(
+        "names the authorization server `{issuer}`, which would get `clientSecret`: if that is right, add `\"issuer\": \"{issuer}\"` to `auth`"
+    )]
     SecretNotBound {
         /// Who would get it.
         issuer: String,
     },
     /// There is no client id, and none can be had.
-    #[error("has an authorization server that takes no registrations (`{issuer}`): register there and put `clientId` into `auth`")]
+    #[error(
+        "has an authorization server that takes no registrations (`{issuer}`): register there and put `clientId` into `auth`"
+    )]
     NoRegistration {
         /// Which one.
         issuer: String,

@@ -149,7 +149,8 @@ async fn client(
         return Ok(made(document, None, KnownBy::Document));
     }
     let known = before.map(|before| &before.client);
-    if let Some(known) = known.filter(|one| one.known_by == KnownBy::Registration && one.redirect == redirect) {
+    if let Some(known) = known.filter(|one| one.known_by == KnownBy::Registration && one.redirect == redirect)
+    {
         return Ok(Client { secret_in_body, ..known.clone() });
     }
     let issuer = || discovery::shown(&found.issuer);
@@ -158,8 +159,10 @@ async fn client(
     }
     let wanted: Vec<&str> = scopes.iter().map(String::as_str).collect();
     let registered = found.client.register_client(CLIENT_NAME, &wish.redirect, &wanted).await;
-    let registered = registered
-        .map_err(|error| LoginError::Registration { issuer: discovery::shown(&found.issuer), why: in_words(&error) })?;
+    let registered = registered.map_err(|error| LoginError::Registration {
+        issuer: discovery::shown(&found.issuer),
+        why: in_words(&error),
+    })?;
     Ok(made(&registered.client_id, registered.client_secret.map(Secret::new), KnownBy::Registration))
 }
 
@@ -169,7 +172,9 @@ impl Begun {
     pub fn is_mine(&self, query: &str) -> bool {
         let mut states = url::form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "state");
         let state = states.next();
-        !self.state.is_empty() && state.is_some_and(|(_, state)| state == self.state) && states.next().is_none()
+        !self.state.is_empty()
+            && state.is_some_and(|(_, state)| state == self.state)
+            && states.next().is_none()
     }
 
     /// Exchanges what the browser came back with, the whole address, for the login.

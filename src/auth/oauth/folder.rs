@@ -76,9 +76,11 @@ impl Folder {
     /// Whether the login `key` is the one that was seen: one look at the folder, nothing is read.
     #[must_use]
     pub fn stamp(&self, key: &Key) -> Stamp {
-        Stamp(fs::metadata(self.file(key)).ok().map(|found| {
-            (found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len(), number(&found))
-        }))
+        Stamp(
+            fs::metadata(self.file(key)).ok().map(|found| {
+                (found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len(), number(&found))
+            }),
+        )
     }
 
     /// All logins that can be read.
@@ -174,8 +176,9 @@ fn read(path: &Path) -> io::Result<Option<Login>> {
     };
     let wrong = |why: String| io::Error::new(ErrorKind::InvalidData, why);
     check_private(path)?;
-    let login: Login = serde_json::from_slice(&text)
-        .map_err(|error| wrong(format!("`{}` is no kept login: {}", path.display(), error.classify_in_words())))?;
+    let login: Login = serde_json::from_slice(&text).map_err(|error| {
+        wrong(format!("`{}` is no kept login: {}", path.display(), error.classify_in_words()))
+    })?;
     match login.format {
         FORMAT => Ok(Some(login)),
         other => Err(wrong(format!("`{}` has format {other}, this release reads {FORMAT}", path.display()))),
@@ -223,7 +226,11 @@ fn make_private(folder: &Path) -> io::Result<()> {
         let text = format!("`{}` is not a folder of this user", folder.display());
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
-    if known.mode() & 0o077 == 0 { Ok(()) } else { fs::set_permissions(folder, fs::Permissions::from_mode(0o700)) }
+    if known.mode() & 0o077 == 0 {
+        Ok(())
+    } else {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+    }
 }
 
 #[cfg(not(unix))]
@@ -238,7 +245,10 @@ fn check_private(path: &Path) -> io::Result<()> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    let text = format!("`{}` is open to other users (mode {mode:03o}): `chmod 600` it, or log in again", path.display());
+    let text = format!(
+        "`{}` is open to other users (mode {mode:03o}): `chmod 600` it, or log in again",
+        path.display()
+    );
     Err(io::Error::new(ErrorKind::PermissionDenied, text))
 }
 

@@ -50,7 +50,13 @@ impl Logins {
         let Some((key, url, settings)) = login_of(server) else { return Ok(None) };
         let egress = self.egress.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let egress = Egress::new(Allowed::new(&egress).and_host_of(&url))?;
-        let own = Own { key, settings: settings.clone(), folder: self.folder.clone(), user: self.user.clone(), egress };
+        let own = Own {
+            key,
+            settings: settings.clone(),
+            folder: self.folder.clone(),
+            user: self.user.clone(),
+            egress,
+        };
         Ok(Some(Bearer::new(own)))
     }
 
@@ -69,7 +75,9 @@ impl Logins {
             match folder.let_go(&user, |login| names.contains(&login.server)).await {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "logins of servers that left the file are removed"),
-                Err(error) => tracing::warn!(%error, "logins of servers that left the file cannot be removed"),
+                Err(error) => {
+                    tracing::warn!(%error, "logins of servers that left the file cannot be removed")
+                }
             }
         });
     }

@@ -48,7 +48,8 @@ impl TokenAnswer {
             return Err("it is no bearer token");
         }
         // It goes into a header.
-        if self.access_token.is_empty() || !self.access_token.bytes().all(|byte| matches!(byte, 0x21..=0x7e)) {
+        if self.access_token.is_empty() || !self.access_token.bytes().all(|byte| matches!(byte, 0x21..=0x7e))
+        {
             return Err("it is empty or holds characters that no token has");
         }
         let said = |scope: String| scope.split_ascii_whitespace().map(str::to_owned).collect();
@@ -65,7 +66,11 @@ impl TokenAnswer {
 ///
 /// # Errors
 /// [`RefreshError`].
-pub async fn refresh(egress: &Egress, login: &Login, secret: Option<&Secret>) -> Result<Tokens, RefreshError> {
+pub async fn refresh(
+    egress: &Egress,
+    login: &Login,
+    secret: Option<&Secret>,
+) -> Result<Tokens, RefreshError> {
     let failed = |why: &str| RefreshError::Failed(why.to_owned());
     let tokens = login.tokens.as_ref().ok_or_else(|| RefreshError::Rejected("no tokens".into()))?;
     let token = tokens.refresh.clone().ok_or_else(|| RefreshError::Rejected("no refresh token".into()))?;
@@ -83,7 +88,9 @@ pub async fn refresh(egress: &Egress, login: &Login, secret: Option<&Secret>) ->
         Ok(error @ ("invalid_grant" | "invalid_client" | "unauthorized_client" | "invalid_target")) => {
             Err(RefreshError::Rejected(error.to_owned()))
         }
-        Ok(error) => Err(failed(&format!("the authorization server answered HTTP {}: `{error}`", status.as_u16()))),
+        Ok(error) => {
+            Err(failed(&format!("the authorization server answered HTTP {}: `{error}`", status.as_u16())))
+        }
         Err(_) => Err(failed(&format!("the authorization server answered HTTP {}", status.as_u16()))),
     }
 }
@@ -160,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_request_says_who_asks_for_what() {
-        let common = "grant_type=refresh_token&refresh_token=rt%26%3D&resource=https%3A%2F%2Fh%2Fmcp&scope=a+b";
+        let common =
+            "grant_type=refresh_token&refresh_token=rt%26%3D&resource=https%3A%2F%2Fh%2Fmcp&scope=a+b";
         assert_eq!(sent(false, None), (format!("{common}&client_id=c%3A1"), None));
         let basic = STANDARD.encode("c%3A1:s%2F");
         assert_eq!(sent(false, Some("s/")), (common.to_owned(), Some(format!("Basic {basic}"))));
@@ -173,8 +181,13 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<TokenAnswer>(text).unwrap();
         let kept = read(r#"{"access_token":"x","token_type":"bearer"}"#);
         let tokens = kept.tokens(Some(Secret::new("rt")), vec!["a".into()]).unwrap();
-        assert_eq!((tokens.refresh.unwrap().expose(), &*tokens.scopes[0], tokens.expires_at), ("rt", "a", None));
-        let new = read(r#"{"access_token":"x","token_type":"Bearer","refresh_token":"n","scope":"b c","expires_in":60}"#);
+        assert_eq!(
+            (tokens.refresh.unwrap().expose(), &*tokens.scopes[0], tokens.expires_at),
+            ("rt", "a", None)
+        );
+        let new = read(
+            r#"{"access_token":"x","token_type":"Bearer","refresh_token":"n","scope":"b c","expires_in":60}"#,
+        );
         let tokens = new.tokens(Some(Secret::new("rt")), vec!["a".into()]).unwrap();
         assert_eq!((tokens.refresh.unwrap().expose(), tokens.scopes.len()), ("n", 2));
         assert!(tokens.expires_at.unwrap() >= now() + 59);

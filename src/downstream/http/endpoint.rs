@@ -112,9 +112,7 @@ impl Endpoint {
     pub fn unauthorized(&self, refusal: &Refusal) -> StartError {
         match self.lack(refusal) {
             Some(lack) => StartError::NeedsLogin(lack),
-            None => {
-                StartError::Unauthorized { server: self.server.clone(), status: refusal.status.as_u16() }
-            }
+            None => StartError::Unauthorized { server: self.server.clone(), status: refusal.status.as_u16() },
         }
     }
 

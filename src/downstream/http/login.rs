@@ -70,9 +70,11 @@ pub fn lack(
     status: StatusCode,
     challenge: Option<&HeaderValue>,
 ) -> Option<Lack> {
-    let scopes = challenge.and_then(|value| missing_scopes(value.to_str().ok()?, url));
+    let challenge = challenge.and_then(|value| value.to_str().ok());
+    let scopes = challenge.and_then(|challenge| missing_scopes(challenge, url));
+    let vague = || !challenge.is_some_and(|challenge| challenge.contains("resource_metadata"));
     match (status, scopes) {
-        (StatusCode::UNAUTHORIZED, _) => Some(Lack::login(server)),
+        (StatusCode::UNAUTHORIZED, _) => Some(Lack::login(server, vague())),
         (StatusCode::FORBIDDEN, Some(scopes)) => Some(Lack::scopes(server, scopes)),
         _ => None,
     }

@@ -234,7 +234,11 @@ mod tests {
         }
         let (head, length) = read(bytes).unwrap().unwrap();
         assert_eq!((head.status.as_u16(), length), (404, bytes.len()));
-        let rare = Rare { retry_after: Some("7".parse().unwrap()), session: Some("s".parse().unwrap()) };
+        let rare = Rare {
+            retry_after: Some("7".parse().unwrap()),
+            session: Some("s".parse().unwrap()),
+            challenge: None,
+        };
         assert_eq!(head.rare, Some(Box::new(rare)));
     }
 
