@@ -3,10 +3,8 @@
 //! What the binary, the tests and programs that embed the gateway call. It installs nothing process-wide: no signal
 //! handler, no subscriber, no panic hook.
 
-#[cfg(unix)]
 pub mod hosts;
 
-#[cfg(unix)]
 use crate::app::hosts::House;
 use crate::catalog::store::Store;
 use crate::config;
@@ -18,9 +16,7 @@ use crate::config::problem::Problem;
 use crate::downstream::connect::Connect;
 use crate::downstream::connector::Connector;
 use crate::front;
-#[cfg(unix)]
 use crate::front::attached::Hosts;
-#[cfg(unix)]
 use crate::front::attached::Meeting;
 use crate::front::http::Bound;
 use crate::gateway::Gateway;
@@ -77,7 +73,6 @@ pub struct Fronts {
     /// A listener.
     pub http: Option<Bound>,
     /// A meeting place of clients that share the gateway. Its end is the end of the app.
-    #[cfg(unix)]
     pub attached: Option<(Meeting, Arc<dyn Hosts>)>,
 }
 
@@ -134,7 +129,6 @@ impl App {
     }
 
     /// The gateways, as clients that attach find them; `None` without a file.
-    #[cfg(unix)]
     #[must_use]
     pub fn house(&self) -> Option<House> {
         let views = self.views()?.clone();
@@ -156,10 +150,7 @@ impl App {
         if let Some(follower) = follower {
             tasks.spawn(follower.run(gateway.clone(), stop.clone()));
         }
-        #[cfg(unix)]
         let sole_stdio = fronts.http.is_none() && fronts.attached.is_none();
-        #[cfg(not(unix))]
-        let sole_stdio = fronts.http.is_none();
         if let Some((reader, writer)) = fronts.stdio {
             let (gateway, stop) = (gateway.clone(), stop.clone());
             tasks.spawn(async move {
@@ -172,7 +163,6 @@ impl App {
         if let Some(bound) = fronts.http {
             tasks.spawn(bound.run(Arc::new(gateway.clone()), stop.clone()));
         }
-        #[cfg(unix)]
         if let Some((meeting, hosts)) = fronts.attached {
             let stop = stop.clone();
             tasks.spawn(async move {

@@ -8,20 +8,16 @@ pub mod call;
 pub mod check;
 pub mod demo_server;
 pub mod exit;
-#[cfg(unix)]
 pub mod hold;
-#[cfg(unix)]
 pub mod meet;
 pub mod output;
 pub mod panic_log;
 pub mod progress;
 pub mod schema;
 pub mod serve;
-#[cfg(unix)]
 pub mod shared;
 pub mod startup;
 pub mod status;
-#[cfg(unix)]
 pub mod stop;
 pub mod surroundings;
 pub mod tools;
@@ -39,7 +35,6 @@ pub fn main() -> Exit {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };
-    #[cfg(unix)]
     if let Some(exit) = without_runtime(&cli) {
         return exit;
     }
@@ -51,7 +46,6 @@ pub fn main() -> Exit {
 }
 
 /// What is small, or must be done before there are threads. `None` for everything else.
-#[cfg(unix)]
 fn without_runtime(cli: &Cli) -> Option<Exit> {
     match &cli.command {
         None => shared::run(&cli.global, &cli.serve),
@@ -78,19 +72,8 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Status(status)) => status::run(&global, &status).await,
         Some(Command::Auth(auth)) => auth::run(&global, &auth).await,
         Some(Command::Schema) => schema::run(),
-        #[cfg(unix)]
         Some(Command::Hold(hold)) => hold::run(&global, &hold).await,
-        #[cfg(unix)]
         Some(Command::Stop | Command::Restart(_) | Command::Reap) => Exit::Ok,
-        #[cfg(not(unix))]
-        Some(Command::Reap) => {
-            reaper::reap(std::io::stdin().lock());
-            Exit::Ok
-        }
-        #[cfg(not(unix))]
-        Some(Command::Hold(_) | Command::Stop | Command::Restart(_)) => {
-            output::fail(Exit::Usage, "clients share no gateway on this system yet")
-        }
         Some(Command::DemoServer { which }) => match demo_server::run(which).await {
             Ok(()) => Exit::Ok,
             Err(error) => output::fail(Exit::Usage, &format!("{error:#}")),

@@ -1,7 +1,6 @@
 //! Towards clients: the ways they reach the gateway.
 
 pub mod admin;
-#[cfg(unix)]
 pub mod attached;
 pub mod course;
 pub mod http;

@@ -133,6 +133,12 @@ impl Gateway {
         status::of(&self.core)
     }
 
+    /// True while anybody waits for an answer, here or at a gateway beside it. Open subscriptions do not.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        status::is_busy(&self.core)
+    }
+
     /// Why requests are better sent elsewhere; `None` while they are taken.
     #[must_use]
     pub fn unready(&self) -> Option<&'static str> {

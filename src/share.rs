@@ -3,19 +3,16 @@
 //!
 //! The gateway's side of the meeting is `front/attached.rs`. Nothing here starts a server or reads the file.
 
+pub mod apart;
+pub mod attach;
 pub mod hello;
 pub mod journal;
 pub mod kept;
-pub mod lock;
-pub mod place;
-
-#[cfg(unix)]
-pub mod attach;
-#[cfg(unix)]
 pub mod launch;
+pub mod link;
+pub mod lock;
 #[cfg(unix)]
 pub mod patient;
-#[cfg(unix)]
 pub mod pipe;
-#[cfg(unix)]
+pub mod place;
 pub mod trim;

@@ -36,7 +36,7 @@ impl Hosts for House {
     }
 
     fn is_busy(&self) -> bool {
-        self.first.status().in_flight > 0
+        self.first.is_busy()
     }
 
     fn reload(&self) {

@@ -13,6 +13,7 @@ use crate::cli::startup;
 use crate::cli::surroundings;
 use crate::front::attached;
 use crate::front::attached::Terms;
+use crate::share::apart;
 use crate::share::launch::Report;
 use crate::share::place::Place;
 use crate::share::trim::trim;
@@ -31,15 +32,16 @@ const LONG_LOG: u64 = 1 << 20;
 /// Two steps make it nobody's child: a client that ends its tree of processes does not find it.
 #[must_use]
 pub fn detach() -> Exit {
-    let _ = rustix::process::setsid();
     let args = surroundings::arguments().filter(|arg| arg != "--detach");
     let Some(binary) = surroundings::own_binary() else { return Exit::Unreachable };
-    let mut command = Command::new(binary);
+    let mut command = Command::new(&binary);
     // Stdout and stderr lead to the client, until it has heard that others can come.
     command.args(args).stdin(Stdio::null());
-    match command.spawn() {
+    match apart::start(command) {
         Ok(_) => Exit::Ok,
-        Err(_) => Exit::Unreachable,
+        Err(why) => {
+            output::fail(Exit::Unreachable, &format!("{} cannot be started: {why}", binary.display()))
+        }
     }
 }
 

@@ -40,7 +40,8 @@ impl Meet {
         let environment = surroundings::environment();
         let file = environment.current_folder().join(startup::find(global, &environment)?);
         let user = surroundings::user();
-        let folder = place::folder(global.runtime_dir.as_deref(), &environment, &surroundings::temp(), user);
+        let own = surroundings::runtime_folder();
+        let folder = place::folder(global.runtime_dir.as_deref(), &environment, own);
         let place = Place::prepare(folder, &file, user);
         Ok(Self { file, place, environment })
     }

@@ -5,19 +5,13 @@ use crate::app::Fronts;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Serve;
 use crate::cli::exit::Exit;
-#[cfg(unix)]
 use crate::cli::meet::Meet;
 use crate::cli::output;
 use crate::cli::startup;
-#[cfg(unix)]
 use crate::cli::surroundings;
-#[cfg(unix)]
 use crate::front::attached;
-#[cfg(unix)]
 use crate::front::attached::Hosts;
-#[cfg(unix)]
 use crate::front::attached::Meeting;
-#[cfg(unix)]
 use crate::front::attached::Terms;
 use crate::front::http;
 use crate::front::http::Bound;
@@ -25,11 +19,9 @@ use crate::front::http::options::HttpOptions;
 use crate::front::http::options::TlsFiles;
 use crate::gateway::Gateway;
 use crate::reload::watch::WatchHandle;
-#[cfg(unix)]
 use crate::share::trim::trim;
 use crate::wire::pipe;
 use std::io::IsTerminal;
-#[cfg(unix)]
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -66,18 +58,11 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
         hint();
         (pipe::stdin(), pipe::stdout())
     });
-    #[cfg(unix)]
     let attached = http.as_ref().filter(|_| !serve.standalone).and_then(|_| meeting(global, &app));
     let shutdown = CancellationToken::new();
     tasks.spawn(signals.obey(shutdown.clone(), app.reload_handle()));
-    let fronts = Fronts {
-        stdio,
-        http,
-        #[cfg(unix)]
-        attached,
-    };
+    let fronts = Fronts { stdio, http, attached };
     // What the start took of the program is not needed again.
-    #[cfg(unix)]
     trim();
     app.run(fronts, shutdown).await;
     tasks.shutdown().await;
@@ -99,7 +84,6 @@ This speaks MCP on stdin and stdout: it is meant to be started by a client, not 
 Ctrl-D ends it.";
 
 /// Where stdio clients of the same file find this gateway, so that they need none of their own.
-#[cfg(unix)]
 fn meeting(global: &Global, app: &App) -> Option<(Meeting, Arc<dyn Hosts>)> {
     if !app.gateway().config().settings.share {
         return None;

@@ -2,6 +2,8 @@
 //!
 //! It reads no configuration and needs no runtime: it must stay small, because there is one for each client.
 
+mod ending;
+
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Serve;
 use crate::cli::exit::Exit;
@@ -9,20 +11,17 @@ use crate::cli::meet;
 use crate::cli::meet::Meet;
 use crate::cli::output;
 use crate::cli::serve::hint;
+use crate::cli::shared::ending::Ending;
 use crate::config::environment::Environment;
-use crate::share::attach::Door;
 use crate::share::attach::Found;
 use crate::share::attach::NoWay;
 use crate::share::hello::Attach;
-use crate::share::hello::Wish;
+#[cfg(unix)]
 use crate::share::patient::Patient;
 use crate::share::pipe::Ended;
 use crate::share::pipe::Pipe;
-use signal_hook::consts::SIGHUP;
-use signal_hook::consts::SIGINT;
-use signal_hook::consts::SIGTERM;
-use signal_hook::iterator::Signals;
-use std::thread;
+use std::io::Read;
+use std::io::Write;
 
 /// Serves the client of this process; `None` when it is to be served alone.
 #[must_use]
@@ -30,8 +29,7 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
     if serve.standalone || serve.http.is_some() {
         return None;
     }
-    // Heard from here on.
-    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
+    let ending = Ending::begin();
     let Meet { file, place, environment } = match Meet::at(global) {
         Ok(meet) => meet,
         Err(exit) => return Some(exit),
@@ -41,8 +39,13 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         Err(error) => return alone(serve, &error.to_string()),
     };
     let door = meet::door(&place, &file, &environment, global, !serve.attach_only);
-    let found = match door.attach(me(&environment)) {
+    let pipe = Pipe::default();
+    let obeying = ending.obey(pipe.clone(), door.clone());
+    let found = match door.attach(me(&environment), &|| pipe.is_ended()) {
         Ok(found) => found,
+        // Nobody is to be served any more, with a gateway or without.
+        Err(NoWay::Left) => return Some(Exit::Ok),
+        Err(_) if pipe.is_ended() => return Some(Exit::Ok),
         Err(NoWay::Alone(why)) => return alone(serve, &why),
         Err(NoWay::Failed { code, notes }) => {
             notes.iter().for_each(|note| output::note(note));
@@ -57,16 +60,13 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
     };
     hint();
     tell(global, &found);
-    let pipe = Pipe::default();
-    if let Ok(signals) = signals {
-        let (pipe, door) = (pipe.clone(), door.clone());
-        thread::spawn(move || obey(signals, &pipe, &door));
-    }
     let mut find = |attach: Attach| {
-        let found = match door.attach(Attach::clone(&attach)) {
+        // What the client has said is brought to an end whoever leaves.
+        let stays = || false;
+        let found = match door.attach(Attach::clone(&attach), &stays) {
             Err(NoWay::Alone(why)) if door.launch.is_some() => {
                 output::note(&format!("not shared with other clients any more: {why}"));
-                meet::own_door(&door).attach(attach)
+                meet::own_door(&door).attach(attach, &stays)
             }
             found => found,
         };
@@ -74,8 +74,10 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         tell(global, &found);
         Ok(found.line)
     };
-    let (input, output) = (Patient(std::io::stdin()), &mut Patient(std::io::stdout()));
-    match pipe.run(found.line, input, output, || me(&environment), &mut find) {
+    let (input, mut output) = streams();
+    let ended = pipe.run(found.line, input, &mut output, || me(&environment), &mut find);
+    drop(obeying);
+    match ended {
         Ended::Done => Some(Exit::Ok),
         Ended::Cut => {
             output::note("this client was cut off: it did not read what it was sent");
@@ -85,6 +87,18 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
             Some(output::fail(Exit::Unreachable, &format!("the gateway is gone: {why}")))
         }
     }
+}
+
+/// Stdin and stdout.
+#[cfg(unix)]
+fn streams() -> (impl Read + Send + 'static, impl Write) {
+    (Patient(std::io::stdin()), Patient(std::io::stdout()))
+}
+
+/// Stdin and stdout.
+#[cfg(windows)]
+fn streams() -> (impl Read + Send + 'static, impl Write) {
+    (std::io::stdin(), std::io::stdout())
 }
 
 fn me(environment: &Environment) -> Attach {
@@ -117,28 +131,5 @@ fn tell(global: &Global, found: &Found) {
             "this is version {}; `mcp-manifold restart --when-idle` has it take over",
             env!("CARGO_PKG_VERSION")
         ));
-    }
-}
-
-/// The first signal to end has the gateway finish what this client began, the second ends at once.
-fn obey(mut signals: Signals, pipe: &Pipe, door: &Door) {
-    let mut ending = false;
-    for signal in signals.forever() {
-        match signal {
-            SIGHUP => {
-                let _ = door.ask(&Wish::Reload);
-            }
-            _ if ending => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the second signal asks for an end without waiting"
-                )]
-                std::process::exit(130);
-            }
-            _ => {
-                ending = true;
-                pipe.end_input();
-            }
-        }
     }
 }

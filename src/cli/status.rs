@@ -7,17 +7,12 @@ mod table;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Status;
 use crate::cli::exit::Exit;
-#[cfg(unix)]
 use crate::cli::meet;
-#[cfg(unix)]
 use crate::cli::meet::Meet;
 use crate::cli::output;
-#[cfg(unix)]
 use crate::cli::surroundings;
-#[cfg(unix)]
 use crate::config::locate::locate;
 use crate::downstream::http::client::HttpClient;
-#[cfg(unix)]
 use crate::share::hello::Wish;
 use serde_json::Value;
 use std::time::Duration;
@@ -73,19 +68,16 @@ fn show(answer: &Value, json: bool) -> Exit {
 }
 
 /// What the gateway says that stdio clients of the file share, if one runs.
-#[cfg(unix)]
 fn shared(global: &Global) -> Option<Value> {
     let environment = surroundings::environment();
     // Without a file there is no such gateway, and that is no error here.
     locate(global.config.as_deref(), &environment).ok()?;
     let Meet { file, place, environment } = Meet::at(global).ok()?;
-    let text = meet::door(&place.ok()?, &file, &environment, global, false).ask(&Wish::Status).ok()?;
+    let door = meet::door(&place.ok()?, &file, &environment, global, false);
+    // In a thread of its own: it waits, which is not for threads of a runtime.
+    let asked = std::thread::scope(|scope| scope.spawn(|| door.ask(&Wish::Status)).join());
+    let text = asked.ok()?.ok()?;
     serde_json::from_str(&text).ok()
-}
-
-#[cfg(not(unix))]
-fn shared(_: &Global) -> Option<Value> {
-    None
 }
 
 async fn fetch(url: &str, token: Option<&str>) -> Result<Value, NoStatus> {

@@ -24,10 +24,13 @@ pub fn environment() -> Environment {
     }
 }
 
-/// The path of this program.
+/// The path of this program, where another version of it may be by now.
 #[must_use]
 pub fn own_binary() -> Option<PathBuf> {
-    std::env::current_exe().ok()
+    let path = std::env::current_exe().ok()?;
+    // So Linux marks a program that was removed or replaced.
+    let before = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Some(before.filter(|_| !path.exists()).unwrap_or(path))
 }
 
 /// Goes to `folder`: children without a folder of their own run there. One that is gone leaves everything as it is.
@@ -53,10 +56,19 @@ pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)
 }
 
-/// The folder for temporary files.
+/// The folder of this user for what is needed while something runs, where the system has none for that.
+#[cfg(unix)]
 #[must_use]
-pub fn temp() -> PathBuf {
-    std::env::temp_dir()
+pub fn runtime_folder() -> PathBuf {
+    std::env::temp_dir().join(format!("mcp-manifold-{}", user()))
+}
+
+/// The folder of this user for what is needed while something runs.
+#[cfg(windows)]
+#[must_use]
+pub fn runtime_folder() -> PathBuf {
+    let own = BaseDirs::new().map(|dirs| dirs.data_local_dir().to_owned());
+    own.unwrap_or_else(std::env::temp_dir).join("mcp-manifold").join("run")
 }
 
 /// The user this process acts for.
@@ -64,4 +76,11 @@ pub fn temp() -> PathBuf {
 #[must_use]
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()
+}
+
+/// The user this process acts for. The folders and pipes of Windows know it themselves.
+#[cfg(windows)]
+#[must_use]
+pub fn user() -> u32 {
+    0
 }

@@ -1,5 +1,5 @@
-//! The front for clients that share this gateway: each comes through a pipe of its own, and says hello on a socket that only
-//! the user of this process can reach.
+//! The front for clients that share this gateway: each comes through a pipe of its own, and says hello where only the user of
+//! this process can come.
 //!
 //! What they say is `share/hello.rs`; their messages go the way of `stdio.rs`. It does not know which gateway a client gets:
 //! see [`Hosts`].
@@ -20,6 +20,9 @@ use crate::share::hello::Mark;
 use crate::share::hello::Welcome;
 use crate::share::hello::Wish;
 use crate::share::hello::Word;
+use crate::share::link::Guest;
+use crate::share::link::Knock;
+use crate::share::link::Listener;
 use crate::share::lock;
 use crate::share::lock::Lock;
 use crate::share::place::Place;
@@ -27,7 +30,6 @@ use serde::de::IgnoredAny;
 use std::any::Any;
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -38,8 +40,6 @@ use tokio::io::AsyncBufReadExt;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
-use tokio::net::UnixListener;
-use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -84,20 +84,9 @@ pub struct Seat {
 
 /// A meeting place that listens and serves nobody yet: clients can come and wait.
 pub struct Meeting {
-    listener: UnixListener,
-    socket: Socket,
+    listener: Listener,
     lock: Lock,
-    user: u32,
     terms: Terms,
-}
-
-/// The name of the socket, which is removed with it. The lock is let go of after that.
-struct Socket(PathBuf);
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 /// How a meeting is held.
@@ -117,16 +106,8 @@ pub struct Terms {
 /// When the socket or the lock cannot be made.
 pub fn open(place: &Place, user: u32, terms: Terms) -> io::Result<Option<Meeting>> {
     let Some(lock) = lock::take(&place.lock(), &owner())? else { return Ok(None) };
-    let socket = place.socket();
-    // The lock is ours, so whoever made it is dead.
-    match std::fs::remove_file(&socket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&socket)?;
-    let socket = Socket(socket);
-    std::fs::set_permissions(&socket.0, std::fs::Permissions::from_mode(0o600))?;
-    Ok(Some(Meeting { listener, socket, lock, user, terms }))
+    let listener = Listener::open(place, user)?;
+    Ok(Some(Meeting { listener, lock, terms }))
 }
 
 /// All who are here.
@@ -160,7 +141,7 @@ impl Meeting {
     /// Serves clients until `shutdown`, a wish, or nobody has been there for a while. `true` when the process has nothing
     /// more to do.
     pub async fn run(self, hosts: Arc<dyn Hosts>, shutdown: CancellationToken) -> bool {
-        let Self { listener, socket, lock, user, terms } = self;
+        let Self { listener, lock, terms } = self;
         let room = Arc::new(Room {
             hosts,
             clients: Mutex::default(),
@@ -173,9 +154,9 @@ impl Meeting {
         let wished = loop {
             tokio::select! {
                 came = listener.accept() => match came {
-                    Ok((stream, _)) => {
+                    Ok(knock) => {
                         while tasks.try_join_next().is_some() {}
-                        tasks.spawn(Arc::clone(&room).receive(stream, user));
+                        tasks.spawn(Arc::clone(&room).receive(knock));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "nobody can attach for now");
@@ -189,7 +170,6 @@ impl Meeting {
         };
         // First of all: whoever comes now starts the next one.
         drop(listener);
-        drop(socket);
         drop(lock);
         room.end.send_if_modified(|end| end.replace(end.unwrap_or(End::Stop)).is_none());
         room.leave.cancel();
@@ -199,13 +179,11 @@ impl Meeting {
 }
 
 impl Room {
-    async fn receive(self: Arc<Self>, stream: UnixStream, user: u32) {
-        // The folder keeps others out; this holds should somebody have opened it.
-        let who = stream.peer_cred();
-        if who.as_ref().is_ok_and(|who| who.uid() != user) || who.is_err() {
+    async fn receive(self: Arc<Self>, knock: Knock) {
+        let Ok(Some(stream)) = timeout(GREETING, knock.admit()).await else {
             tracing::warn!("a process of another user tried to attach and was turned away");
             return;
-        }
+        };
         let mut stream = BufReader::new(stream);
         let hello = match timeout(GREETING, read_hello(&mut stream)).await {
             Ok(Ok(hello)) => hello,
@@ -228,7 +206,7 @@ impl Room {
         }
     }
 
-    async fn attach(&self, mut stream: UnixStream, attach: Attach) {
+    async fn attach(&self, mut stream: Guest, attach: Attach) {
         if let Some(why) = self.hosts.alone().filter(|_| !self.terms.for_one) {
             return answer(&mut stream, &Welcome::Alone { why }).await;
         }
@@ -270,7 +248,7 @@ impl Room {
     }
 
     /// Tells a pipe how far its client has come.
-    async fn watch(&self, mut stream: UnixStream, token: &str) {
+    async fn watch(&self, mut stream: Guest, token: &str) {
         let Some(course) = self.lock().get(token).cloned() else {
             return answer(&mut stream, &Welcome::Refused { why: "there is no such client".into() }).await;
         };
@@ -296,7 +274,7 @@ impl Room {
     }
 
     /// Ends the meeting for a wish, with `when_idle` not before a moment without calls.
-    async fn finish(&self, stream: &mut UnixStream, why: End, when_idle: bool) {
+    async fn finish(&self, stream: &mut Guest, why: End, when_idle: bool) {
         if self.terms.in_foreground {
             let why = format!(
                 "it serves HTTP, too, and was started by somebody for that: end the process {} there",
@@ -343,7 +321,7 @@ impl Room {
     }
 }
 
-async fn read_hello(stream: &mut BufReader<UnixStream>) -> Result<Hello, String> {
+async fn read_hello(stream: &mut BufReader<Guest>) -> Result<Hello, String> {
     let mut line = Vec::new();
     let limit = LONGEST as u64;
     stream.take(limit).read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
@@ -359,16 +337,16 @@ async fn read_hello(stream: &mut BufReader<UnixStream>) -> Result<Hello, String>
     serde_json::from_slice(&line).map_err(strange)
 }
 
-async fn tell(stream: &mut UnixStream, text: String) {
+async fn tell(stream: &mut Guest, text: String) {
     answer(stream, &Welcome::Told { text }).await;
 }
 
-async fn answer(stream: &mut UnixStream, welcome: &Welcome) {
+async fn answer(stream: &mut Guest, welcome: &Welcome) {
     write(stream, serde_json::to_string(welcome).unwrap_or_default()).await;
 }
 
 /// Who does not read it has left, and is noticed there.
-async fn write(stream: &mut UnixStream, mut line: String) {
+async fn write(stream: &mut Guest, mut line: String) {
     line.push('\n');
     if let Err(error) = stream.write_all(line.as_bytes()).await {
         tracing::debug!(%error, "somebody who came has left");

@@ -192,6 +192,17 @@ pub fn of(core: &Core) -> GatewayStatus {
     }
 }
 
+/// True while anybody waits for an answer, at `core` or beside it. It looks at counters alone.
+#[must_use]
+pub fn is_busy(core: &Core) -> bool {
+    let requests = core.pool.loads.in_flight();
+    let subscriptions = |core: &Core| core.subscribers.len();
+    requests > 0 && {
+        let beside: usize = core.pool.beside(core).iter().map(|core| subscriptions(core)).sum();
+        requests > beside + subscriptions(core)
+    }
+}
+
 fn of_sessions(core: &Core) -> impl Iterator<Item = (Option<&str>, Arc<Session>)> {
     core.sessions().into_iter().map(|session| (core.label.as_deref(), session))
 }

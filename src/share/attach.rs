@@ -10,13 +10,14 @@ use crate::share::hello::Welcome;
 use crate::share::hello::Wish;
 use crate::share::launch::Launch;
 use crate::share::launch::Report;
+use crate::share::link;
+use crate::share::link::Stream;
 use crate::share::lock;
 use crate::share::pipe::Line;
 use crate::share::place::Place;
 use std::io;
 use std::io::Read;
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
@@ -71,6 +72,9 @@ pub enum NoWay {
         /// What it said for the eye of the user.
         notes: Vec<String>,
     },
+    /// The client is to end before it has one.
+    #[error("it was told to end")]
+    Left,
     /// Anything else.
     #[error("the gateway of this user cannot be used: {0}")]
     Broken(String),
@@ -78,21 +82,24 @@ pub enum NoWay {
 
 /// What one try led to.
 enum Try {
-    Come(UnixStream, Welcome),
+    Come(Stream, Welcome),
     /// Nobody is there, or nobody any more.
     Nobody,
 }
 
 impl Door {
-    /// Attaches a client: to the gateway that runs, or to one that is started for it.
+    /// Attaches a client: to the gateway that runs, or to one that is started for it; until it `leaves`.
     ///
     /// # Errors
     /// [`NoWay`]
-    pub fn attach(&self, attach: Attach) -> Result<Found, NoWay> {
+    pub fn attach(&self, attach: Attach, leaves: &dyn Fn() -> bool) -> Result<Found, NoWay> {
         let wish = Wish::Attach(Box::new(attach));
         let until = Instant::now() + self.patience;
         let mut notes = Vec::new();
         while Instant::now() < until {
+            if leaves() {
+                return Err(NoWay::Left);
+            }
             if let Try::Come(bytes, welcome) = self.knock(&wish)? {
                 match self.enter(bytes, welcome)? {
                     Some(found) => return Ok(Found { notes, ..found }),
@@ -104,8 +111,8 @@ impl Door {
             let turn = lock::take(&self.place.start_lock(), &owner()).map_err(|why| broken(&why))?;
             match turn {
                 // Somebody may have started it between the look and the lock.
-                Some(_turn) if UnixStream::connect(self.place.socket()).is_err() => {
-                    notes.extend(start(launch)?);
+                Some(_turn) if link::connect(&self.place).is_err() => {
+                    notes.extend(start(launch, leaves)?);
                 }
                 _ => sleep(STEP),
             }
@@ -126,7 +133,7 @@ impl Door {
     }
 
     /// `None` when the gateway ended in this moment.
-    fn enter(&self, bytes: UnixStream, welcome: Welcome) -> Result<Option<Found>, NoWay> {
+    fn enter(&self, bytes: Stream, welcome: Welcome) -> Result<Option<Found>, NoWay> {
         let Welcome::Come { version, pid, log, token, .. } = welcome else {
             return Err(NoWay::Broken("it gave an answer that this version does not know".into()));
         };
@@ -140,16 +147,19 @@ impl Door {
     }
 
     fn knock(&self, wish: &Wish) -> Result<Try, NoWay> {
-        let Ok(mut stream) = UnixStream::connect(self.place.socket()) else { return Ok(Try::Nobody) };
+        let mut stream = match link::connect(&self.place) {
+            Ok(stream) => stream,
+            Err(why) if is_silence(&why) => return Err(silent()),
+            Err(why) if link::is_forbidden(&why) => return Err(broken(&why)),
+            Err(_) => return Ok(Try::Nobody),
+        };
         stream.set_write_timeout(Some(GREETING)).map_err(|why| broken(&why))?;
         stream.set_read_timeout(wish.is_short().then_some(GREETING)).map_err(|why| broken(&why))?;
         let mut line = hello(wish).into_bytes();
         line.push(b'\n');
         let answer = match stream.write_all(&line).and_then(|()| read_line(&mut stream)) {
             Ok(answer) => answer,
-            Err(why) if is_silence(&why) => {
-                return Err(NoWay::Broken(format!("it gave no answer within {} s", GREETING.as_secs())));
-            }
+            Err(why) if is_silence(&why) => return Err(silent()),
             Err(_) => return Ok(Try::Nobody),
         };
         stream.set_write_timeout(None).map_err(|why| broken(&why))?;
@@ -168,8 +178,8 @@ impl Door {
     }
 }
 
-fn start(launch: &Launch) -> Result<Vec<String>, NoWay> {
-    let launched = launch.run().map_err(|why| broken(&why))?;
+fn start(launch: &Launch, leaves: &dyn Fn() -> bool) -> Result<Vec<String>, NoWay> {
+    let Some(launched) = launch.run(leaves).map_err(|why| broken(&why))? else { return Err(NoWay::Left) };
     match launched.outcome {
         Report::Alone(why) => Err(NoWay::Alone(why)),
         Report::Failed(code) => Err(NoWay::Failed { code, notes: launched.notes }),
@@ -208,11 +218,16 @@ pub fn owner() -> String {
     format!("pid {} since {since} version {}", std::process::id(), env!("CARGO_PKG_VERSION"))
 }
 
+fn silent() -> NoWay {
+    NoWay::Broken(format!("it gave no answer within {} s", GREETING.as_secs()))
+}
+
 fn broken(why: &io::Error) -> NoWay {
     NoWay::Broken(why.to_string())
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::io::BufRead;
@@ -241,7 +256,7 @@ mod tests {
         });
         let door = Door { place, launch: None, patience: Duration::from_secs(20) };
         let me = Attach { folder: "/".into(), vars: Vec::new(), turn: 0, again: Vec::new() };
-        assert_eq!(door.attach(me).unwrap().pid, 2);
+        assert_eq!(door.attach(me, &|| false).unwrap().pid, 2);
         serving.join().unwrap();
     }
 

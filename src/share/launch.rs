@@ -4,6 +4,7 @@
 //! What the new gateway says until it is ready is read, a line each: its report, and anything else is for the eye of the
 //! user. It takes no lock: see `attach.rs`.
 
+use crate::share::apart;
 use std::ffi::OsString;
 use std::io;
 use std::io::BufRead;
@@ -12,8 +13,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How a gateway is started.
 #[derive(Debug, Clone)]
@@ -26,6 +30,8 @@ pub struct Launch {
     pub patience: Duration,
 }
 
+/// Between two looks whether the client still wants it.
+const STEP: Duration = Duration::from_millis(20);
 /// Before every report.
 const MARK: &str = "hold: ";
 
@@ -79,17 +85,18 @@ impl Report {
 }
 
 impl Launch {
-    /// Starts a gateway and waits for its last word.
+    /// Starts a gateway and waits for its last word; `None` when the client `leaves` before.
     ///
     /// # Errors
     /// When it cannot be started, or says nothing in time.
-    pub fn run(&self) -> io::Result<Launched> {
+    pub fn run(&self, leaves: &dyn Fn() -> bool) -> io::Result<Option<Launched>> {
         let mut command = Command::new(&self.binary);
         command.arg("hold").arg("--detach").args(&self.args);
         // Not our stderr: who waits for its end must not wait for the end of the gateway.
         let (said, says) = io::pipe()?;
         command.stdin(Stdio::null()).stdout(says.try_clone()?).stderr(says);
-        let mut child = command.spawn()?;
+        apart::part(&mut command);
+        let mut child = command.spawn().map_err(|why| self.explain(&why))?;
         // Holds the ends that are for the child.
         drop(command);
         let (tell, told) = mpsc::channel();
@@ -102,20 +109,29 @@ impl Launch {
         });
         // It only starts the gateway in a session of its own, and is then over.
         child.wait()?;
-        let mut notes = Vec::new();
+        self.listen(&told, leaves)
+    }
+
+    fn listen(&self, told: &Receiver<String>, leaves: &dyn Fn() -> bool) -> io::Result<Option<Launched>> {
+        let (mut notes, mut heard) = (Vec::new(), Instant::now());
         loop {
-            match told.recv_timeout(self.patience) {
+            match told.recv_timeout(STEP) {
                 Ok(line) => match Report::of(&line) {
-                    Some(outcome) => return Ok(Launched { notes, outcome }),
-                    None => notes.push(line),
+                    Some(outcome) => return Ok(Some(Launched { notes, outcome })),
+                    None => {
+                        notes.push(line);
+                        heard = Instant::now();
+                    }
                 },
-                Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(RecvTimeoutError::Timeout) if leaves() => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if heard.elapsed() < self.patience => {}
+                Err(RecvTimeoutError::Timeout) => {
                     return Err(io::Error::other(format!(
                         "it said nothing for {} s",
                         self.patience.as_secs()
                     )));
                 }
-                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Err(RecvTimeoutError::Disconnected) => {
                     return Err(io::Error::other(format!(
                         "it ended before it was ready; {}",
                         notes.join("; ")
@@ -123,6 +139,17 @@ impl Launch {
                 }
             }
         }
+    }
+
+    fn explain(&self, why: &io::Error) -> io::Error {
+        let path = self.binary.display();
+        let text = match why.kind() {
+            io::ErrorKind::NotFound => {
+                format!("this program is no longer at {path}, where it was started from")
+            }
+            _ => format!("{path} cannot be started: {why}"),
+        };
+        io::Error::new(why.kind(), text)
     }
 }
 
@@ -140,5 +167,13 @@ mod tests {
             assert_eq!(Report::of(&line), Some(report));
         }
         assert_eq!(Report::of("hello"), None);
+    }
+
+    #[test]
+    fn a_program_that_is_gone_is_named() {
+        let launch =
+            Launch { binary: "/gone/mcp-manifold".into(), args: Vec::new(), patience: Duration::ZERO };
+        let why = launch.run(&|| false).unwrap_err().to_string();
+        assert_eq!(why, "this program is no longer at /gone/mcp-manifold, where it was started from");
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::fs::OpenOptions;
+#[cfg(unix)]
 use std::fs::TryLockError;
 use std::io;
 use std::io::Write;
@@ -14,7 +15,8 @@ use std::path::PathBuf;
 /// A lock that is held until it is dropped. Its file is removed then.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
+    /// `None` while it is dropped.
+    file: Option<File>,
     path: PathBuf,
 }
 
@@ -26,19 +28,14 @@ pub struct Lock {
 /// When the file cannot be opened or locked.
 pub fn take(path: &Path, owner: &str) -> io::Result<Option<Lock>> {
     loop {
-        let mut file = options().open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+        let Some(mut file) = open(path)? else { return Ok(None) };
         // The owner before may have removed it between opening and locking: then somebody else may lock the next one.
         if !is_at(&file, path)? {
             continue;
         }
         file.set_len(0)?;
         writeln!(file, "{owner}")?;
-        return Ok(Some(Lock { file, path: path.to_owned() }));
+        return Ok(Some(Lock { file: Some(file), path: path.to_owned() }));
     }
 }
 
@@ -49,19 +46,51 @@ pub fn owner(path: &Path) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
+#[cfg(unix)]
 impl Drop for Lock {
     fn drop(&mut self) {
         // While it is locked: nobody else has it now.
         let _ = std::fs::remove_file(&self.path);
-        let _ = self.file.unlock();
+        let _ = self.file.take().map(|file| file.unlock());
+    }
+}
+
+#[cfg(windows)]
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Who opens it in between has the lock, and then it cannot be removed.
+        drop(self.file.take());
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The file, locked; `None` when somebody else has the lock.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<Option<File>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = options().mode(0o600).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The file, which others may only read while it is open; `None` when somebody else has it open so, or removes it.
+#[cfg(windows)]
+fn open(path: &Path) -> io::Result<Option<File>> {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_SHARE_READ: u32 = 1;
+    const SHARING_VIOLATION: i32 = 32;
+    match options().share_mode(FILE_SHARE_READ).open(path) {
+        Err(error) if error.raw_os_error() == Some(SHARING_VIOLATION) => Ok(None),
+        opened => opened.map(Some),
     }
 }
 
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 
@@ -76,8 +105,8 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Elsewhere a file that is open cannot be removed.
-#[cfg(not(unix))]
+/// Elsewhere a file that is open so cannot be removed.
+#[cfg(windows)]
 fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }

@@ -11,6 +11,7 @@ use crate::share::hello::Last;
 use crate::share::hello::Word;
 use crate::share::journal::Journal;
 use crate::share::journal::Parting;
+use crate::share::link::Stream;
 use crate::share::trim::trim;
 use memchr::memrchr;
 use std::io;
@@ -19,7 +20,6 @@ use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -51,9 +51,9 @@ const LOST: &str = "the gateway that this user's clients share has ended while t
 #[derive(Debug)]
 pub struct Line {
     /// The bytes of the client and of the gateway.
-    pub bytes: UnixStream,
+    pub bytes: Stream,
     /// What is said about them.
-    pub words: UnixStream,
+    pub words: Stream,
 }
 
 /// How it ended.
@@ -154,6 +154,12 @@ impl Pipe {
         }
         drop(state);
         self.0.changed.notify_all();
+    }
+
+    /// True once [`Pipe::end_input`] was called, or the client has said its last.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.lock().ended
     }
 
     /// One gateway, from the first byte to the last. The error is that the client no longer reads.
@@ -266,7 +272,7 @@ impl Pipe {
         Ok(told)
     }
 
-    fn hear_words(&self, words: UnixStream, line: &Arc<Line>) -> Option<(End, Checkpoint)> {
+    fn hear_words(&self, words: Stream, line: &Arc<Line>) -> Option<(End, Checkpoint)> {
         let mut trimmed = None;
         for text in BufReader::new(words).lines() {
             match Word::of(&text.ok()?) {
@@ -331,4 +337,5 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

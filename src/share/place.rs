@@ -47,15 +47,15 @@ pub enum PlaceError {
     TooLong(PathBuf),
 }
 
-/// The folder to use: `named` (from `--runtime-dir`), else `mcp-manifold` in `$XDG_RUNTIME_DIR`, else a folder of this
-/// user in `temp`.
+/// The folder to use: `named` (from `--runtime-dir`), else `mcp-manifold` in `$XDG_RUNTIME_DIR`, else `own`, which is this
+/// user's.
 #[must_use]
-pub fn folder(named: Option<&Path>, environment: &Environment, temp: &Path, user: u32) -> PathBuf {
+pub fn folder(named: Option<&Path>, environment: &Environment, own: PathBuf) -> PathBuf {
     let given = environment.var("XDG_RUNTIME_DIR").map(Path::new).filter(|folder| folder.is_absolute());
     match (named, given) {
         (Some(named), _) => environment.current_folder().join(named),
         (None, Some(given)) => given.join("mcp-manifold"),
-        (None, None) => temp.join(format!("mcp-manifold-{user}")),
+        (None, None) => own,
     }
 }
 
@@ -68,7 +68,7 @@ impl Place {
         make(&folder).map_err(|why| PlaceError::Unusable { folder: folder.clone(), why })?;
         check(&folder, user)?;
         let place = Self { id: id_of(config), folder };
-        if place.only_for(u32::MAX).socket().as_os_str().len() > LONGEST {
+        if cfg!(unix) && place.only_for(u32::MAX).socket().as_os_str().len() > LONGEST {
             return Err(PlaceError::TooLong(place.folder));
         }
         Ok(place)
@@ -80,7 +80,7 @@ impl Place {
         Self { folder: self.folder.clone(), id: format!("{}-{pid}", self.id) }
     }
 
-    /// Where clients connect.
+    /// Where clients connect: the socket, or the note that names the pipe.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.named("sock")
@@ -149,12 +149,13 @@ fn check(folder: &Path, user: u32) -> Result<(), PlaceError> {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn make(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)
 }
 
-#[cfg(not(unix))]
+/// Folders of a user are closed to others there; of one that was named it is not checked.
+#[cfg(windows)]
 fn check(_: &Path, _: u32) -> Result<(), PlaceError> {
     Ok(())
 }

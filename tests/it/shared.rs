@@ -6,6 +6,7 @@
 mod differing;
 mod ends;
 mod rig;
+mod starts;
 mod strangers;
 
 use crate::shared::rig::Shared;

@@ -185,19 +185,21 @@ impl Drop for ChildTree {
 }
 
 /// Death takes a moment. The runtime may be gone, so a thread waits for it; it ends with the child.
+#[cfg(unix)]
 fn reap_later(leader: &mut std::process::Child) {
+    use rustix::process::Pid;
+    use rustix::process::WaitOptions;
     if matches!(leader.try_wait(), Ok(Some(_))) {
         return;
     }
-    #[cfg(unix)]
-    {
-        use rustix::process::Pid;
-        use rustix::process::WaitOptions;
-        let pid = Pid::from_child(leader);
-        let wait = move || {
-            let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
-        };
-        // Without a thread the child stays a zombie until this program ends.
-        let _ = std::thread::Builder::new().name("reap".into()).stack_size(64 << 10).spawn(wait);
-    }
+    let pid = Pid::from_child(leader);
+    let wait = move || {
+        let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
+    };
+    // Without a thread the child stays a zombie until this program ends.
+    let _ = std::thread::Builder::new().name("reap".into()).stack_size(64 << 10).spawn(wait);
 }
+
+/// Elsewhere nobody has to wait for it.
+#[cfg(not(unix))]
+fn reap_later(_: &mut std::process::Child) {}

@@ -10,14 +10,14 @@ use std::sync::mpsc::Sender;
 
 /// The far end of a link: what a gateway would have.
 struct Far {
-    bytes: UnixStream,
-    words: UnixStream,
+    bytes: Stream,
+    words: Stream,
 }
 
 /// A link and its far end.
 fn line() -> (Line, Far) {
-    let (bytes, far_bytes) = UnixStream::pair().unwrap();
-    let (words, far_words) = UnixStream::pair().unwrap();
+    let (bytes, far_bytes) = Stream::pair().unwrap();
+    let (words, far_words) = Stream::pair().unwrap();
     for far in [&far_bytes, &far_words] {
         far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     }

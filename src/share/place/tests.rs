@@ -18,12 +18,12 @@ fn the_folder_is_the_one_named_or_the_systems_or_one_in_the_temporary_folder() {
     let system = Environment::new([("XDG_RUNTIME_DIR", "/run/user/7")], "/w");
     let relative = Environment::new([("XDG_RUNTIME_DIR", "run")], "/w");
     let of = |named: Option<&str>, environment: &Environment| {
-        folder(named.map(Path::new), environment, Path::new("/tmp"), 7)
+        folder(named.map(Path::new), environment, "/tmp/own".into())
     };
     assert_eq!(of(Some("x"), &system), Path::new("/w/x"));
     assert_eq!(of(None, &system), Path::new("/run/user/7/mcp-manifold"));
-    assert_eq!(of(None, &bare), Path::new("/tmp/mcp-manifold-7"));
-    assert_eq!(of(None, &relative), Path::new("/tmp/mcp-manifold-7"));
+    assert_eq!(of(None, &bare), Path::new("/tmp/own"));
+    assert_eq!(of(None, &relative), Path::new("/tmp/own"));
 }
 
 #[test]

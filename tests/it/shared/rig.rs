@@ -1,5 +1,7 @@
 //! A folder whose clients share a gateway.
 
+use crate::support::eventually::patience;
+use crate::support::eventually::within;
 use crate::support::gateway::Gateway;
 use crate::support::processes;
 use crate::support::stdio_client::StdioClient;
@@ -93,8 +95,11 @@ impl Shared {
 
 /// The process of the gateway that a client said last it is attached to.
 pub fn attached_to(client: &StdioClient) -> u32 {
+    const ATTACHED: &str = "attached to the shared gateway, pid ";
+    // It said so before it was answered, and what it says is read beside the answers.
+    within(patience(), || client.stderr().contains(ATTACHED));
     let stderr = client.stderr();
-    let found = stderr.rsplit_once("attached to the shared gateway, pid ").map(|(_, rest)| rest);
+    let found = stderr.rsplit_once(ATTACHED).map(|(_, rest)| rest);
     let digits = found.and_then(|rest| rest.split(',').next());
     digits.and_then(|pid| pid.parse().ok()).unwrap_or_else(|| panic!("it is not attached: {stderr}"))
 }
