@@ -13,6 +13,7 @@ pub mod name_budget;
 pub mod owners;
 pub mod render;
 pub mod route;
+pub mod shown;
 pub mod store;
 pub mod tool_filter;
 pub mod uri_owner;
@@ -31,6 +32,9 @@ use crate::catalog::owners::Owners;
 use crate::catalog::render::CursorError;
 use crate::catalog::render::Frame;
 use crate::catalog::route::Route;
+use crate::catalog::shown::Shown;
+use crate::catalog::shown::exposed_after;
+use crate::catalog::shown::owned_after;
 use crate::catalog::uri_owner::UriError;
 use crate::catalog::uri_owner::UriOwners;
 use crate::config::model::Settings;
@@ -39,7 +43,6 @@ use crate::name::ServerName;
 use crate::protocol::param_header;
 use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
-use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -117,8 +120,8 @@ impl Catalog {
     }
 
     /// The names of the tools that a view could mean with `own_name`, when there are several.
-    pub fn rivals(&self, own_name: &str) -> impl Iterator<Item = &str> {
-        self.apps.rivals(own_name).iter().map(|at| self.merged.tools[*at].name.as_str())
+    pub fn rivals(&self, own_name: &str) -> impl Iterator<Item = &Exposed> {
+        self.apps.rivals(own_name).iter().map(|at| &self.merged.tools[*at])
     }
 
     /// True for a tool that a client of `era` is not shown, because it runs only as a task of the other one.
@@ -158,6 +161,21 @@ impl Catalog {
             Ok(at) => Ok(&self.merged.resources[at].server),
             Err(_) => self.apps.owner_of_view(uri).map_or_else(|| self.uris.find(uri), Ok),
         }
+    }
+
+    /// As [`Catalog::owner_of_uri`], as if the servers that `among` leaves out had no resources.
+    ///
+    /// # Errors
+    /// As [`Catalog::owner_of_uri`].
+    pub fn owner_of_uri_among(
+        &self,
+        uri: &str,
+        among: &dyn Fn(&ServerName) -> bool,
+    ) -> Result<&ServerName, UriError> {
+        let listed = self.merged.resources.binary_search_by(|owned| owned.uri.as_str().cmp(uri)).ok();
+        let listed = listed.map(|at| &self.merged.resources[at].server).filter(|server| among(server));
+        let view = || self.apps.owner_of_view(uri).filter(|server| among(server));
+        listed.or_else(view).map_or_else(|| self.uris.find_among(uri, among), Ok)
     }
 
     /// The server whose resource template `template` is, word for word (completion names templates like this).
@@ -217,9 +235,9 @@ impl Catalog {
         &self.instructions
     }
 
-    /// The tool whose name is most like `name`, or that `name` is the own name of.
+    /// The tool whose name is most like `name`, or that `name` is the own name of, of those that `among` says.
     #[must_use]
-    pub fn suggest_tool(&self, name: &str) -> Option<&str> {
+    pub fn suggest_tool(&self, name: &str, among: &dyn Fn(&Route) -> bool) -> Option<&str> {
         if name.len() > MAX_COMPARED {
             return None;
         }
@@ -227,7 +245,8 @@ impl Catalog {
             let own = if tool.route.own_name == name { 1.0 } else { 0.0 };
             strsim::jaro_winkler(tool.name.as_str(), name).max(own)
         };
-        let rated = self.merged.tools.iter().map(|tool| (likeness(tool), tool));
+        let tools = self.merged.tools.iter().filter(|tool| among(&tool.route));
+        let rated = tools.map(|tool| (likeness(tool), tool));
         let best = rated.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.name.cmp(&a.1.name)))?;
         (best.0 >= LEAST_ALIKE).then(|| best.1.name.as_str())
     }
@@ -247,38 +266,70 @@ impl Catalog {
             return Ok(self.first_page(kind, era, page_size));
         };
         let after = render::key_of(cursor)?;
-        Ok(self.page(kind, era, &after, page_size))
+        Ok(self.page(kind, era, &after, page_size, None))
+    }
+
+    /// As [`Catalog::list_result`], of what is `shown`. It is made anew each time.
+    ///
+    /// # Errors
+    /// As [`Catalog::list_result`].
+    pub fn list_of(
+        &self,
+        shown: &Shown,
+        kind: ListKind,
+        era: Era,
+        cursor: Option<&str>,
+        page_size: usize,
+    ) -> Result<Arc<[u8]>, CursorError> {
+        let after = cursor.map(render::key_of).transpose()?.unwrap_or_default();
+        Ok(self.page(kind, era, &after, page_size, Some(shown)))
+    }
+
+    /// What `shows` says is shown to somebody, and of which servers; `may_show` says which of the missing ones to name.
+    #[must_use]
+    pub fn shown(
+        &self,
+        shows: impl Fn(ListKind, &ServerName, &str) -> bool,
+        may_show: impl Fn(&ServerName) -> bool,
+    ) -> Shown {
+        Shown::new(&self.merged, shows, may_show)
+    }
+
+    /// Numbers that are the same as long as the lists are (to somebody to whom only a part is shown), in the order of
+    /// [`ListKind::ALL`].
+    #[must_use]
+    pub fn prints(&self, shown: Option<&Shown>) -> [u64; 4] {
+        shown::prints(&self.merged, shown)
     }
 
     fn first_page(&self, kind: ListKind, era: Era, page_size: usize) -> Arc<[u8]> {
         let kept = &self.pages[kind as usize][era as usize];
-        let (size, page) = kept.get_or_init(|| (page_size, self.page(kind, era, "", page_size)));
-        if *size == page_size { Arc::clone(page) } else { self.page(kind, era, "", page_size) }
+        let (size, page) = kept.get_or_init(|| (page_size, self.page(kind, era, "", page_size, None)));
+        if *size == page_size { Arc::clone(page) } else { self.page(kind, era, "", page_size, None) }
     }
 
-    fn page(&self, kind: ListKind, era: Era, after: &str, page_size: usize) -> Arc<[u8]> {
-        let frame = Frame { kind, era, page_size, missing: &self.merged.missing };
+    fn page(
+        &self,
+        kind: ListKind,
+        era: Era,
+        after: &str,
+        page_size: usize,
+        shown: Option<&Shown>,
+    ) -> Arc<[u8]> {
+        let missing = shown.map_or(&*self.merged.missing, |shown| &shown.missing);
+        let frame = Frame { kind, era, page_size, missing };
+        let items = shown.map(|shown| shown.of(kind));
         let page = match kind {
             ListKind::Tools => {
-                let shown = exposed_after(&self.merged.tools, after);
+                let shown = exposed_after(&self.merged.tools, after, items);
                 render::page(frame, shown.filter(|(name, _)| !self.is_hidden(name, era)))
             }
-            ListKind::Prompts => render::page(frame, exposed_after(&self.merged.prompts, after)),
-            ListKind::Resources => render::page(frame, owned_after(&self.merged.resources, after)),
-            ListKind::Templates => render::page(frame, owned_after(&self.merged.templates, after)),
+            ListKind::Prompts => render::page(frame, exposed_after(&self.merged.prompts, after, items)),
+            ListKind::Resources => render::page(frame, owned_after(&self.merged.resources, after, items)),
+            ListKind::Templates => render::page(frame, owned_after(&self.merged.templates, after, items)),
         };
         page.into()
     }
-}
-
-fn exposed_after<'c>(list: &'c [Exposed], after: &str) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
-    let start = list.partition_point(|item| item.name.as_str() <= after);
-    list[start..].iter().map(|item| (item.name.as_str(), &*item.raw))
-}
-
-fn owned_after<'c>(list: &'c [Owned], after: &str) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
-    let start = list.partition_point(|item| item.uri.as_str() <= after);
-    list[start..].iter().map(|item| (item.uri.as_str(), &*item.raw))
 }
 
 /// The annotated arguments of the tools that have any.

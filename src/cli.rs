@@ -12,6 +12,7 @@ pub mod hold;
 pub mod meet;
 pub mod output;
 pub mod panic_log;
+pub mod policy;
 pub mod progress;
 pub mod schema;
 pub mod serve;
@@ -71,6 +72,7 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&global, &status).await,
         Some(Command::Auth(auth)) => auth::run(&global, &auth).await,
+        Some(Command::Policy(policy)) => policy::run(&global, &policy).await,
         Some(Command::Schema) => schema::run(),
         Some(Command::Hold(hold)) => hold::run(&global, &hold).await,
         Some(Command::Stop | Command::Restart(_) | Command::Reap) => Exit::Ok,

@@ -20,14 +20,17 @@ pub mod memory;
 pub mod notify;
 mod pages;
 pub mod parking;
+mod permission;
 mod pool;
 pub mod prompts;
+pub mod rates;
 pub mod relay;
 pub mod relayed;
 pub mod reply;
 pub mod resources;
 pub mod session;
 mod severity;
+pub mod sight;
 pub mod snapshot;
 pub mod standing;
 pub mod status;
@@ -181,8 +184,10 @@ impl Gateway {
     /// A session for one modern HTTP request.
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        let load = self.core.pool.loads.of(&caller);
-        let limit = self.core.current().config.settings.limits.in_flight_per_client;
+        let current = self.core.current();
+        let own = rates::of_caller(&current.config.settings.rates.callers, &caller);
+        let load = self.core.pool.loads.of(&caller, own.and_then(|own| own.in_flight));
+        let limit = current.config.settings.limits.in_flight_per_client;
         Arc::new(Session::lone(caller, limit, load))
     }
 
@@ -290,6 +295,11 @@ impl Gateway {
     /// From method to family. `waited` says that missing lists were waited for already.
     fn dispatch(&self, incoming: &Incoming<'_>, exchange: Exchange, waited: bool) {
         let snapshot = self.core.current();
+        if !snapshot.policy.is_open()
+            && let Err(failure) = incoming.check_keys()
+        {
+            return exchange.fail(&failure);
+        }
         let relayed = match (incoming.method, incoming.era()) {
             ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
@@ -329,7 +339,9 @@ impl Gateway {
             if may_come && !waited && lists::is_worth_waiting(&snapshot, false) {
                 return self.wait_and_retry(incoming, exchange, None);
             }
-            let failure = if may_come { lists::explain(&snapshot, incoming, failure) } else { failure };
+            let caller = exchange.session().caller();
+            let failure =
+                if may_come { lists::explain(&snapshot, caller, incoming, failure) } else { failure };
             event::call_refused(self.metrics(), incoming.method, &failure.message);
             exchange.fail(&failure);
         }
@@ -366,7 +378,8 @@ impl Gateway {
             }
             if let Some(kind) = listed {
                 // What was waited for is in this answer: nobody needs to be told of it once more.
-                exchange.session().note_list(kind, gateway.core.current().generations);
+                let now = gateway.core.current().generations_of(exchange.session().caller());
+                exchange.session().note_list(kind, now);
             }
             match Incoming::read(&method, params.as_deref()) {
                 Ok(incoming) => gateway.dispatch(&incoming, exchange, true),

@@ -82,10 +82,10 @@ fn two_instances_of_one_server_share_a_scheme() {
 fn suggestions() {
     let s = server("files");
     let catalog = catalog(&[part(&s, fixtures::tools(&["read_file", "write_file", "list"]))]);
-    assert_eq!(catalog.suggest_tool("files__raed_file"), Some("files__read_file"));
-    assert_eq!(catalog.suggest_tool("list"), Some("files__list"), "its own name");
-    assert_eq!(catalog.suggest_tool("zzz"), None);
-    assert_eq!(catalog.suggest_tool(&"files__read_file".repeat(99)), None);
+    assert_eq!(catalog.suggest_tool("files__raed_file", &|_| true), Some("files__read_file"));
+    assert_eq!(catalog.suggest_tool("list", &|_| true), Some("files__list"), "its own name");
+    assert_eq!(catalog.suggest_tool("zzz", &|_| true), None);
+    assert_eq!(catalog.suggest_tool(&"files__read_file".repeat(99), &|_| true), None);
 }
 
 #[test]

@@ -75,12 +75,24 @@ impl UriOwners {
     /// # Errors
     /// [`UriError`] when there is none, or more than one.
     pub fn find(&self, uri: &str) -> Result<&ServerName, UriError> {
+        self.find_among(uri, &|_| true)
+    }
+
+    /// The server of `uri` among those that `among` says.
+    ///
+    /// # Errors
+    /// As [`UriOwners::find`].
+    pub fn find_among(
+        &self,
+        uri: &str,
+        among: &dyn Fn(&ServerName) -> bool,
+    ) -> Result<&ServerName, UriError> {
         if uri.len() > MAX_KEY {
             return Err(UriError::NotFound);
         }
         let mut by_template: Vec<&ServerName> = Vec::new();
         for (template, server) in &self.templates {
-            if !by_template.contains(&server) && template.matches(uri) {
+            if !by_template.contains(&server) && template.matches(uri) && among(server) {
                 by_template.push(server);
             }
         }
@@ -88,10 +100,17 @@ impl UriOwners {
             let in_file_order = self.servers.iter().filter(|server| by_template.contains(server));
             return only(&in_file_order.collect::<Vec<_>>());
         }
-        match scheme(uri).and_then(|scheme| self.schemes.get(&scheme)) {
-            Some(users) => only(&users.iter().collect::<Vec<_>>()),
-            None if self.servers.len() == 1 => Ok(&self.servers[0]),
-            None => Err(UriError::NotFound),
+        let left = |servers: &'_ [ServerName]| -> Vec<usize> {
+            (0..servers.len()).filter(|at| among(&servers[*at])).collect()
+        };
+        let users = scheme(uri).and_then(|scheme| self.schemes.get(&scheme));
+        let users = users.map(|users| (users, left(users))).filter(|(_, left)| !left.is_empty());
+        if let Some((users, left)) = users {
+            return only(&left.into_iter().map(|at| &users[at]).collect::<Vec<_>>());
+        }
+        match left(&self.servers).as_slice() {
+            [one] => Ok(&self.servers[*one]),
+            _ => Err(UriError::NotFound),
         }
     }
 }

@@ -119,6 +119,9 @@ pub enum Command {
         after_help = "Examples:\n  mcp-manifold auth login linear\n  mcp-manifold auth login linear --scope \"read write\"\n  mcp-manifold auth status\n  mcp-manifold auth logout linear"
     )]
     Auth(Auth),
+    /// Say what the rules of the file let a caller do
+    #[command(subcommand)]
+    Policy(Policy),
     /// Print the JSON Schema of the file, for editors
     #[command(after_help = "Example:\n  mcp-manifold schema > mcp-manifold.schema.json")]
     Schema,
@@ -140,6 +143,52 @@ pub enum Command {
     /// Ends the children of a gateway that died; started by the gateway itself
     #[command(hide = true)]
     Reap,
+}
+
+/// What is asked of the rules.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Say which rule decides whether a caller may use something
+    #[command(
+        after_help = "Examples:\n  mcp-manifold policy explain --caller ann --team blue --tool github__search\n  mcp-manifold policy explain --caller ci --claim groups=ops --resource file:///etc/passwd"
+    )]
+    Explain(Explain),
+}
+
+/// Options of `policy explain`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("object").required(true))]
+pub struct Explain {
+    /// The name of the caller, or its unique id like `key:ID`
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    pub caller: String,
+    /// Its team
+    #[arg(long, value_name = "NAME")]
+    pub team: Option<String>,
+    /// Its organisation
+    #[arg(long, value_name = "NAME")]
+    pub organisation: Option<String>,
+    /// Its agent
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// A claim of its token; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub claim: Vec<String>,
+    /// A tool: the name that clients see, or `server/tool`
+    #[arg(long, value_name = "TOOL", group = "object")]
+    pub tool: Option<String>,
+    /// A prompt: the name that clients see, or `server/prompt`
+    #[arg(long, value_name = "PROMPT", group = "object")]
+    pub prompt: Option<String>,
+    /// The URI of a resource
+    #[arg(long, value_name = "URI", group = "object")]
+    pub resource: Option<String>,
+    /// The server, when the name alone does not say it; the name is the server's own then
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `restart`.

@@ -13,6 +13,8 @@ use crate::config::syntax::is_commented_out;
 use crate::name::ServerName;
 use std::sync::Arc;
 
+pub mod access;
+pub mod agents;
 pub mod duration;
 pub mod egress;
 pub mod entry;
@@ -22,6 +24,7 @@ pub mod kind;
 pub mod life;
 pub mod oauth;
 pub mod process;
+pub mod rates;
 pub mod read;
 pub mod remote;
 pub mod section;
@@ -49,6 +52,8 @@ pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) 
             Verdict::LeaveOut(reason) => config.left_out.push(LeftOut { name: raw.name.to_owned(), reason }),
         }
     }
+    let named = |name: &str| found.entries.iter().any(|raw| raw.name == name);
+    access::warn_of_unknown(&config.settings, &named, found.gateway, findings);
     usable.then_some(config)
 }
 

@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
+pub mod access;
 pub mod egress;
 pub mod gateway;
 pub mod oauth;

@@ -3,16 +3,23 @@
 //! It holds no `Option` for something that has a default, and nothing that could still be invalid. What the user wrote
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
+pub mod access;
 pub mod defaults;
 pub mod egress;
 pub mod http;
+pub mod limits;
 pub mod oauth;
+pub mod rates;
 pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
+pub use crate::config::model::limits::Limits;
 
+use crate::config::model::access::Access;
+use crate::config::model::access::AgentRules;
 use crate::config::model::egress::EgressSettings;
 use crate::config::model::oauth::OAuth;
+use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
@@ -256,24 +263,14 @@ impl Default for StopGrace {
 pub struct Settings {
     /// How exposed names are built.
     pub naming: Naming,
-    /// Sizes and counts that are refused beyond.
-    pub limits: Limits,
-    /// The HTTP front.
-    pub http: HttpSettings,
-    /// Longest wait of a first list for servers without a stored catalog.
-    pub list_timeout: Duration,
-    /// Longest wait for calls in flight at shutdown, or on a removed server.
-    pub drain_timeout: Duration,
-    /// Longest wait for a user who was asked something by a server.
-    pub answer_timeout: Duration,
-    /// Whether stdio clients of this file share one gateway.
-    pub share: bool,
-    /// How long a shared gateway stays after its last client.
-    pub linger: Duration,
-    /// Own text at the head of the merged instructions.
-    pub instructions: Option<String>,
     /// How the file is followed.
     pub watch: WatchSettings,
+    /// Policies, and to whom they apply; `None` without the section.
+    pub access: Option<Access>,
+    /// Rules of agents; `None` without them.
+    pub rules: Option<AgentRules>,
+    /// How often something may be called.
+    pub rates: Rates,
     /// Where requests may go whose address a server or a client has a say in.
     pub egress: EgressSettings,
 }
@@ -291,6 +288,9 @@ impl Default for Settings {
             linger: Duration::from_secs(60),
             instructions: None,
             watch: WatchSettings::default(),
+            access: None,
+            rules: None,
+            rates: Rates::default(),
             egress: EgressSettings::default(),
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::auth::caller::Caller;
 use crate::catalog::route::Route;
+use crate::config::model::access::ObjectKind;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
 use crate::gateway::answer::Lacks;
@@ -18,7 +19,7 @@ use crate::gateway::parking::Parking;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
 use crate::gateway::reply::Failure;
-use crate::policy::Policy;
+use crate::policy::Present;
 use crate::protocol::bridge;
 use crate::protocol::input;
 use crate::protocol::input::Wanted;
@@ -44,7 +45,9 @@ pub(super) struct Again {
     pub(super) shared: ServerHandle,
     pub(super) parking: Arc<Parking>,
     pub(super) terms: Terms,
-    pub(super) policy: Policy,
+    pub(super) present: Arc<Present>,
+    /// What it is about.
+    pub(super) kind: ObjectKind,
     pub(super) route: Route,
     pub(super) params: String,
     pub(super) replace: Option<(String, String)>,
@@ -66,8 +69,10 @@ impl Again {
         };
         let session = Arc::clone(exchange.session());
         let id: Box<str> = exchange.id().into();
-        let Some(permit) = again.policy.permit(session.caller(), &again.route) else {
-            return exchange.fail(&Failure::unknown_method(method));
+        // The rules of now, not those of when it was first sent.
+        let policy = again.present.policy();
+        let Ok(permit) = policy.permit(session.caller(), again.kind, &again.route) else {
+            return exchange.fail(&Failure::no_longer_permitted(method));
         };
         let Ok(members) = Members::parse(params) else { return drop(exchange) };
         let meta = meta::of(&members).unwrap_or_default();

@@ -1,8 +1,10 @@
 //! `completion/complete`: the reference names a prompt or a resource template.
 
 use crate::catalog::route::Route;
+use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::permission;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
 use crate::gateway::relay::quoted;
@@ -23,22 +25,22 @@ pub(super) fn complete(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: E
         Err(failure) => return refuse(failure, exchange),
     };
     let text = |member: &str| members.get(member).and_then(|raw| read_text(raw).ok());
-    let (route, sent, failure) = match (text("name"), text("uri")) {
+    let (kind, route, sent, failure) = match (text("name"), text("uri")) {
         (Some(name), _) => {
             let failure = Failure::unknown_prompt(&name);
             let Some(route) = snapshot.catalog.resolve_prompt(&name) else {
                 return unknown(failure, exchange);
             };
-            (route.clone(), renamed(&members, route), failure)
+            (ObjectKind::Prompt, route.clone(), renamed(&members, route), failure)
         }
         (None, Some(uri)) => {
-            let catalog = &snapshot.catalog;
-            let owner = catalog.owner_of_template(&uri).map_or_else(|| catalog.owner_of_uri(&uri), Ok);
+            let owner = permission::owner_of_template(snapshot, exchange.session().caller(), &uri);
             let failure = |why: &str| Failure::bad_params(incoming.method, format!("`ref`: {why}"));
             match owner {
                 Ok(server) => {
                     let route = Route { server: server.clone(), own_name: uri.to_string() };
-                    (route, members.raw().to_owned(), failure("no server has this resource"))
+                    let failure = failure("no server has this resource");
+                    (ObjectKind::Resource, route, members.raw().to_owned(), failure)
                 }
                 Err(why) => return unknown(failure(&why.to_string()), exchange),
             }
@@ -48,14 +50,17 @@ pub(super) fn complete(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: E
             return refuse(failure, exchange);
         }
     };
+    let name = text("name").or_else(|| text("uri")).unwrap_or_default();
+    let (permit, exchange) = permission::ask(snapshot, exchange, kind, &route, &name, |_| failure.clone())?;
     let passage = Passage {
         method: "completion/complete",
         replace: Some(("ref", &sent)),
         target: None,
         param_headers: &[],
+        kind,
         tool: None,
     };
-    relay::send(snapshot, &route, incoming, &passage, exchange, || failure)
+    relay::send(snapshot, &permit, incoming, &passage, exchange, |_| failure)
 }
 
 /// The members of the reference; a name in it twice would be two different prompts to two readers.

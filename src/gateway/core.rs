@@ -4,7 +4,6 @@
 
 use crate::auth::caller::Caller;
 use crate::catalog::Catalog;
-use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::merge::Part;
 use crate::catalog::owners::Owners;
@@ -19,7 +18,9 @@ use crate::gateway::lists;
 use crate::gateway::memory::Known;
 use crate::gateway::memory::Memory;
 use crate::gateway::pool::Pool;
+use crate::gateway::rates::of_caller;
 use crate::gateway::session::Session;
+use crate::gateway::sight::Sights;
 use crate::gateway::snapshot::Generations;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::standing::Standing;
@@ -82,6 +83,9 @@ impl Core {
             servers: IndexMap::new(),
             catalog: Arc::new(Catalog::build(&[], &Config::default().settings, &Owners::default())),
             policy: Policy::default(),
+            sights: Sights::default(),
+            present: Arc::default(),
+            meter: None,
             parking: Arc::default(),
             generations: Generations::default(),
             tasks: Arc::default(),
@@ -182,13 +186,33 @@ impl Core {
         if let Some(memory) = self.memory.as_ref().filter(|_| *catalog.owners() != remembered) {
             memory.save_owners(catalog.owners());
         }
-        let generations = next_generations(&before, &catalog);
-        let changed = generations != before.generations;
-        let policy = before.policy.clone();
-        let tasks = Arc::clone(&before.tasks);
-        let parking = Arc::clone(&before.parking);
-        let next =
-            Snapshot { config, servers, catalog: Arc::new(catalog), policy, parking, generations, tasks };
+        let generations = Generations::of(catalog.prints(None));
+        let same_rules = Arc::ptr_eq(&config, &before.config);
+        let policy = if same_rules { before.policy.clone() } else { Policy::new(&config.settings) };
+        let no_rules = policy.is_open() && before.policy.is_open();
+        let changed = generations != before.generations || !(same_rules || no_rules);
+        let (tasks, parking) = (Arc::clone(&before.tasks), Arc::clone(&before.parking));
+        let (sights, present) = (Sights::default(), Arc::clone(&before.present));
+        present.set(policy.clone());
+        let catalog = Arc::new(catalog);
+        let rates = &config.settings.rates;
+        let meter = (!rates.is_empty()).then(|| Arc::clone(&self.pool.meter));
+        if !same_rules {
+            let own = |caller: &Caller| of_caller(&rates.callers, caller).and_then(|own| own.in_flight);
+            self.pool.loads.limit(own);
+        }
+        let next = Snapshot {
+            config,
+            servers,
+            catalog,
+            policy,
+            sights,
+            present,
+            meter,
+            parking,
+            generations,
+            tasks,
+        };
         for handle in next.servers.values() {
             self.registry.ask(handle);
             let tasks = self.subscribers.tasks_of(&handle.server().name);
@@ -249,10 +273,11 @@ impl Core {
         loop {
             self.changed.notified().await;
             tokio::time::sleep(COALESCE).await;
-            let generations = self.current().generations;
-            self.subscribers.tell(generations);
+            let current = self.current();
+            self.subscribers.tell(&current);
             for session in self.sessions() {
-                let [tools, prompts, resources] = session.note_lists(generations);
+                let [tools, prompts, resources] =
+                    session.note_lists(current.generations_of(session.caller()));
                 let methods = [
                     (tools, "notifications/tools/list_changed"),
                     (prompts, "notifications/prompts/list_changed"),
@@ -282,10 +307,12 @@ impl Core {
 
     pub(super) fn register(&self, caller: Caller) -> Arc<Session> {
         let current = self.current();
-        let load = self.pool.loads.of(&caller);
+        let own = of_caller(&current.config.settings.rates.callers, &caller);
+        let load = self.pool.loads.of(&caller, own.and_then(|own| own.in_flight));
         let limit = current.config.settings.limits.in_flight_per_client;
+        let generations = current.generations_of(&caller);
         let session = Arc::new(Session::new(caller, limit, load));
-        session.note_lists(current.generations);
+        session.note_lists(generations);
         let mut sessions = lock(&self.sessions);
         sessions.retain(|_, session| session.strong_count() > 0);
         sessions.insert(session.key(), Arc::downgrade(&session));
@@ -304,27 +331,6 @@ impl Core {
     pub(super) fn sessions(&self) -> Vec<Arc<Session>> {
         lock(&self.sessions).values().filter_map(Weak::upgrade).collect()
     }
-}
-
-fn next_generations(before: &Snapshot, now: &Catalog) -> Generations {
-    let old = &before.catalog;
-    let mut next = before.generations;
-    let exposed = |catalog: &Catalog, kind| match kind {
-        ListKind::Tools => {
-            catalog.tools().map(|t| (t.name.to_string(), t.raw.get().to_owned())).collect::<Vec<_>>()
-        }
-        ListKind::Prompts => {
-            catalog.prompts().map(|p| (p.name.to_string(), p.raw.get().to_owned())).collect()
-        }
-        ListKind::Resources => catalog.resources().map(|r| (r.uri.clone(), r.raw.get().to_owned())).collect(),
-        ListKind::Templates => catalog.templates().map(|r| (r.uri.clone(), r.raw.get().to_owned())).collect(),
-    };
-    for kind in ListKind::ALL {
-        if exposed(old, kind) != exposed(now, kind) {
-            *next.of_mut(kind) += 1;
-        }
-    }
-    next
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

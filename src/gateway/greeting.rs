@@ -6,6 +6,7 @@ use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
+use crate::gateway::sight::Sight;
 use crate::gateway::snapshot::Snapshot;
 use crate::protocol::capability;
 use crate::protocol::legacy;
@@ -28,19 +29,25 @@ pub(super) fn initialize(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'
     let declared = said.capabilities.map_or("{}", RawValue::get);
     let relayable = capability::relayable(declared, Era::Legacy, apps);
     exchange.session().introduce(version, said.client_info, relayable);
-    let offered = legacy::initialize_result(
-        version,
-        &capability::offered(Era::Legacy, apps),
-        snapshot.catalog.instructions(),
-    );
+    let capabilities = capability::offered(Era::Legacy, apps);
+    let offered = with_instructions(snapshot, &exchange, |instructions| {
+        legacy::initialize_result(version, &capabilities, instructions)
+    });
     exchange.result(&offered);
 }
 
 /// Answers `server/discover` of a modern client.
 pub(super) fn discover(snapshot: &Snapshot, exchange: Exchange) {
-    let offered = modern::discover_result(
-        &capability::offered(Era::Modern, snapshot.catalog.apps().are_clear()),
-        snapshot.catalog.instructions(),
-    );
+    let capabilities = capability::offered(Era::Modern, snapshot.catalog.apps().are_clear());
+    let offered = with_instructions(snapshot, &exchange, |instructions| {
+        modern::discover_result(&capabilities, instructions)
+    });
     exchange.result(&offered);
+}
+
+/// Runs `then` with the instructions as this caller sees them.
+fn with_instructions<T>(snapshot: &Snapshot, exchange: &Exchange, then: impl FnOnce(&str) -> T) -> T {
+    snapshot.sight(exchange.session().caller(), |sight| {
+        then(sight.map_or_else(|| snapshot.catalog.instructions(), Sight::instructions))
+    })
 }

@@ -61,6 +61,20 @@ impl<'a> Incoming<'a> {
         Ok(())
     }
 
+    /// Refuses params with a key that another reader could take for one of those that a right is about: `Name` for `name`.
+    /// Asked for when there are rules.
+    ///
+    /// # Errors
+    /// The failure to answer.
+    pub fn check_keys(&self) -> Result<(), Failure> {
+        let reference = self.params.get("ref").and_then(|raw| Members::of(raw).ok());
+        let all = self.params.iter().chain(reference.iter().flat_map(Members::iter));
+        match all.map(|(key, _)| key).any(is_look_alike) {
+            true => Err(Failure::bad_params(self.method, "a key looks like another one in other letters")),
+            false => Ok(()),
+        }
+    }
+
     /// Who a modern client says it is.
     #[must_use]
     pub fn client(&self) -> Option<ClientInfo> {
@@ -85,6 +99,21 @@ impl<'a> Incoming<'a> {
         let scalar = token.starts_with('"') || token.starts_with('-') || token.as_bytes()[0].is_ascii_digit();
         (scalar && token.len() <= MAX_ID).then_some(token)
     }
+}
+
+/// True for a key that is one of those that say what a request is about, but for case, look-alikes that case folding knows,
+/// and control characters.
+fn is_look_alike(key: &str) -> bool {
+    const DECIDING: [&str; 6] = ["name", "uri", "ref", "taskId", "arguments", "_meta"];
+    if DECIDING.contains(&key) {
+        return false;
+    }
+    let folded = |text: &str| -> String {
+        let letters = text.chars().filter(|c| !c.is_control());
+        letters.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    };
+    let key = folded(key);
+    DECIDING.iter().any(|known| folded(known) == key)
 }
 
 /// Which request (its id as JSON text) a client no longer wants, and why.

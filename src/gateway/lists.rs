@@ -1,5 +1,6 @@
 //! The lists, answered from the merged catalog.
 
+use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::catalog::name_budget::looks_like;
 use crate::downstream::handle::ServerHandle;
@@ -7,6 +8,7 @@ use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
+use crate::name::ServerName;
 use crate::wire::message::read_text;
 use crate::wire::pending::Lost;
 use serde_json::json;
@@ -27,7 +29,12 @@ pub(super) fn answer(snapshot: &Snapshot, kind: ListKind, incoming: &Incoming<'_
             }
         };
     let page_size = snapshot.config.settings.limits.page_size;
-    match snapshot.catalog.list_result(kind, incoming.era(), cursor.as_deref(), page_size) {
+    let (catalog, era, cursor) = (&snapshot.catalog, incoming.era(), cursor.as_deref());
+    let page = snapshot.sight(exchange.session().caller(), |sight| match sight {
+        None => catalog.list_result(kind, era, cursor, page_size),
+        Some(sight) => sight.list_result(catalog, kind, era, cursor, page_size),
+    });
+    match page {
         Ok(page) => {
             exchange.result(&page);
         }
@@ -46,15 +53,24 @@ pub(super) fn is_worth_waiting(snapshot: &Snapshot, listing: bool) -> bool {
 
 /// The failure of a request whose target is not known: that of the one server whose it would be, or `failure` with the
 /// servers that could not be asked.
-pub(super) fn explain(snapshot: &Snapshot, incoming: &Incoming<'_>, failure: Failure) -> Failure {
-    let owner = incoming.text("name").ok().and_then(|name| reason_unlisted(snapshot, &name));
-    owner.unwrap_or_else(|| say_what_is_missing(snapshot, failure))
+pub(super) fn explain(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    incoming: &Incoming<'_>,
+    failure: Failure,
+) -> Failure {
+    // Of a server of which the caller sees nothing it hears nothing.
+    let missing = snapshot.catalog.missing().iter();
+    let missing = missing.filter(|server| snapshot.policy.may_show(caller, server.as_str()));
+    let missing: Vec<&ServerName> = missing.collect();
+    let owner = incoming.text("name").ok().and_then(|name| reason_unlisted(snapshot, &missing, &name));
+    owner.unwrap_or_else(|| say_what_is_missing(snapshot, &missing, failure))
 }
 
 /// Why `name` may be unknown: the server it looks like has no lists, because it cannot be started.
-fn reason_unlisted(snapshot: &Snapshot, name: &str) -> Option<Failure> {
+fn reason_unlisted(snapshot: &Snapshot, missing: &[&ServerName], name: &str) -> Option<Failure> {
     let naming = &snapshot.config.settings.naming;
-    let handles = snapshot.catalog.missing().iter().filter_map(|missing| snapshot.server(missing));
+    let handles = missing.iter().filter_map(|missing| snapshot.server(missing));
     let (server, lost) = handles.into_iter().find_map(|handle| {
         let server = handle.server();
         let its = looks_like(&server.name, server.prefix.as_deref(), name, naming);
@@ -94,8 +110,7 @@ pub(super) async fn wait(snapshot: &Snapshot, listing: bool) {
 }
 
 /// Adds to the failure of a request whose target is not known which servers could not be asked for it, and why.
-fn say_what_is_missing(snapshot: &Snapshot, mut failure: Failure) -> Failure {
-    let missing = snapshot.catalog.missing();
+fn say_what_is_missing(snapshot: &Snapshot, missing: &[&ServerName], mut failure: Failure) -> Failure {
     let reasons = missing.iter().take(SAID).filter_map(|name| snapshot.server(name)).map(|handle| {
         let status = handle.status();
         let lists = || format!("server `{}` has no lists: it is {}", handle.server().name, status.state);
@@ -111,7 +126,7 @@ fn say_what_is_missing(snapshot: &Snapshot, mut failure: Failure) -> Failure {
     failure.message = format!("{}; not all servers could be asked: {reasons}{more}", failure.message);
     let mut says = failure.data.take().unwrap_or_else(|| json!({}));
     says["missing"] = missing.iter().map(|name| name.as_str()).collect();
-    let wants_login = |name| {
+    let wants_login = |name: &&ServerName| {
         snapshot.server(name).is_some_and(|handle| matches!(handle.failure(), Some(Lost::Unauthorized(_))))
     };
     if missing.iter().all(wants_login) {

@@ -35,16 +35,16 @@ pub struct Load {
 #[derive(Debug)]
 struct Gauge {
     now: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
 }
 
 impl Gauge {
     fn new(limit: usize) -> Self {
-        Self { now: AtomicUsize::new(0), limit }
+        Self { now: AtomicUsize::new(0), limit: AtomicUsize::new(limit) }
     }
 
     fn enter(&self) -> bool {
-        let free = self.now.fetch_add(1, Ordering::Relaxed) < self.limit;
+        let free = self.now.fetch_add(1, Ordering::Relaxed) < self.limit();
         if !free {
             self.leave();
         }
@@ -53,6 +53,10 @@ impl Gauge {
 
     fn leave(&self) {
         self.now.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
     }
 }
 
@@ -66,8 +70,8 @@ impl Loads {
         Self { total, metrics, everybody, per_caller, callers: Mutex::default() }
     }
 
-    /// What requests of `caller` count towards.
-    pub fn of(&self, caller: &Caller) -> Arc<Load> {
+    /// What requests of `caller` count towards; `own` is its limit when that is not the one of each.
+    pub fn of(&self, caller: &Caller, own: Option<usize>) -> Arc<Load> {
         if !caller.is_known() {
             return Arc::clone(&self.everybody);
         }
@@ -77,9 +81,19 @@ impl Loads {
         }
         callers.retain(|_, load| load.strong_count() > 0);
         let (total, metrics) = (Arc::clone(&self.total), Arc::clone(&self.metrics));
-        let load = Arc::new(Load { total, metrics, own: Some(Gauge::new(self.per_caller)) });
+        let load = Arc::new(Load { total, metrics, own: Some(Gauge::new(own.unwrap_or(self.per_caller))) });
         callers.insert(caller.clone(), Arc::downgrade(&load));
         load
+    }
+
+    /// From now on `own` says the limits of the callers that are there.
+    pub fn limit(&self, own: impl Fn(&Caller) -> Option<usize>) {
+        let callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (caller, load) in callers.iter() {
+            if let Some(gauge) = load.upgrade().as_ref().and_then(|load| load.own.as_ref()) {
+                gauge.limit.store(own(caller).unwrap_or(self.per_caller), Ordering::Relaxed);
+            }
+        }
     }
 
     /// Requests in flight.
@@ -96,12 +110,12 @@ impl Load {
     /// The failure to send when there are too many.
     pub fn enter(&self) -> Result<(), Failure> {
         if !self.total.enter() {
-            return Err(Failure::too_busy(self.total.limit, "all clients together", "inFlightTotal"));
+            return Err(Failure::too_busy(self.total.limit(), "all clients together", "inFlightTotal"));
         }
         match &self.own {
             Some(own) if !own.enter() => {
                 self.total.leave();
-                Err(Failure::too_busy(own.limit, "this caller", "inFlightPerCaller"))
+                Err(Failure::too_busy(own.limit(), "this caller", "inFlightPerCaller"))
             }
             _ => Ok(()),
         }
@@ -133,15 +147,15 @@ mod tests {
     #[test]
     fn a_known_caller_is_counted_over_all_sessions_and_everybody_in_all() {
         let loads = Loads::new(3, 2, Arc::default());
-        let (one, again) = (loads.of(&Caller::token(0)), loads.of(&Caller::token(0)));
+        let (one, again) = (loads.of(&Caller::token(0), None), loads.of(&Caller::token(0), None));
         assert!(one.enter().is_ok() && again.enter().is_ok());
         assert!(one.enter().is_err_and(|failure| failure.message.contains("this caller")));
         assert_eq!(loads.in_flight(), 2, "what was refused is not counted");
-        assert!(loads.of(&Caller::Anonymous).enter().is_ok());
-        let refused = loads.of(&Caller::token(1)).enter();
+        assert!(loads.of(&Caller::Anonymous, None).enter().is_ok());
+        let refused = loads.of(&Caller::token(1), None).enter();
         assert!(refused.is_err_and(|failure| failure.message.contains("`gateway.limits.inFlightTotal`")));
         again.leave();
-        assert!(loads.of(&Caller::token(1)).enter().is_ok());
+        assert!(loads.of(&Caller::token(1), None).enter().is_ok());
         assert_eq!(loads.in_flight(), 3);
     }
 }

@@ -189,7 +189,10 @@ impl Ears {
             return;
         }
         let level = params.and_then(log_level_of);
-        let wants = |session: &Session| level.as_ref().is_none_or(|level| session.wants_log(level));
+        let policy = &core.current().policy;
+        let shown = |session: &Session| policy.may_show(session.caller(), source.server.as_str());
+        let wants =
+            |session: &Session| shown(session) && level.as_ref().is_none_or(|level| session.wants_log(level));
         if let Some(session) = whose {
             let session = session.and_then(|key| core.session(key));
             if let Some(session) = session.filter(|session| wants(session)) {

@@ -17,6 +17,7 @@ use crate::gateway::load::Loads;
 use crate::gateway::memory::Known;
 use crate::gateway::memory::Memory;
 use crate::gateway::notify::Ears;
+use crate::gateway::rates::Meter;
 use crate::telemetry::metric::Metrics;
 use crate::wire::tasks::Tasks;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub(super) struct Pool {
     pub(super) around: Surroundings,
     /// Requests in flight.
     pub(super) loads: Loads,
+    /// Calls made.
+    pub(super) meter: Arc<Meter>,
     /// The lives of the servers.
     tasks: Tasks,
     table: Mutex<Table>,
@@ -79,7 +82,10 @@ impl Pool {
             private_connections: limits.private_connections,
         };
         let loads = Loads::new(limits.in_flight_total, limits.in_flight_per_caller, metrics);
-        (Self { around, loads, tasks: Tasks::default(), table: Mutex::default() }, memory)
+        (
+            Self { around, loads, meter: Arc::default(), tasks: Tasks::default(), table: Mutex::default() },
+            memory,
+        )
     }
 
     /// A number for one more gateway.

@@ -1,7 +1,9 @@
 //! `prompts/get`, the same way as a tool call.
 
+use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::permission;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
 use crate::gateway::relay::quoted;
@@ -17,15 +19,19 @@ pub(super) fn get(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchan
         Ok(name) => name,
         Err(failure) => return refuse(failure, exchange),
     };
-    let failure = || Failure::unknown_prompt(&name);
-    let Some(route) = snapshot.catalog.resolve_prompt(&name) else { return unknown(failure(), exchange) };
+    let failure = |_: &Exchange| Failure::unknown_prompt(&name);
+    let Some(route) = snapshot.catalog.resolve_prompt(&name) else {
+        return unknown(failure(&exchange), exchange);
+    };
+    let (permit, exchange) = permission::ask(snapshot, exchange, ObjectKind::Prompt, route, &name, failure)?;
     let own_name = quoted(&route.own_name);
     let passage = Passage {
         method: "prompts/get",
         replace: Some(("name", &own_name)),
         target: Some(&route.own_name),
         param_headers: &[],
+        kind: ObjectKind::Prompt,
         tool: None,
     };
-    relay::send(snapshot, route, incoming, &passage, exchange, failure)
+    relay::send(snapshot, &permit, incoming, &passage, exchange, failure)
 }

@@ -4,6 +4,7 @@
 
 use crate::catalog::hints;
 use crate::catalog::route::Route;
+use crate::config::model::access::ObjectKind;
 use crate::config::model::terms::CallTerms;
 use crate::config::model::terms::Retry;
 use crate::downstream::handle::ServerHandle;
@@ -48,33 +49,45 @@ pub(super) struct Passage<'a> {
     pub(super) target: Option<&'a str>,
     /// The arguments that modern HTTP repeats in headers.
     pub(super) param_headers: &'a [ParamHeader],
+    /// What it is about.
+    pub(super) kind: ObjectKind,
     /// The tool that is called, by the name the client used.
     pub(super) tool: Option<&'a str>,
 }
 
-/// Asks the policy and sends the request to its server, from where the exchange is answered. `failure` is what a caller
-/// sees who may not use the route: the same as for one that does not exist.
+impl Passage<'_> {
+    /// True for what rates are about; questions about a task belong to a call that was counted.
+    fn is_call(&self) -> bool {
+        !self.method.starts_with("tasks/")
+    }
+}
+
+/// Sends a request that is permitted to its server, from where the exchange is answered. `failure` is the answer when the
+/// server has just left.
 pub(super) fn send(
     snapshot: &Snapshot,
-    route: &Route,
+    permit: &Permit<'_>,
     incoming: &Incoming<'_>,
     passage: &Passage<'_>,
     mut exchange: Exchange,
-    failure: impl FnOnce() -> Failure,
+    failure: impl FnOnce(&Exchange) -> Failure,
 ) -> Relayed {
-    let permit = snapshot.policy.permit(exchange.session().caller(), route);
-    let (Some(permit), Some(handle)) = (permit, snapshot.server(&route.server)) else {
-        return unknown(failure(), exchange);
-    };
+    let route = permit.route();
+    let Some(handle) = snapshot.server(&route.server) else { return unknown(failure(&exchange), exchange) };
     let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
+    if let Some(meter) = snapshot.meter.as_ref().filter(|_| passage.is_call())
+        && let Err(failure) =
+            meter.count(&snapshot.config.settings.rates, exchange.session().caller(), &route.server)
+    {
+        return refuse(failure, exchange);
+    }
     exchange.listens(incoming.progress_token(), with_this);
     // A modern server is told with every call what a legacy client said once.
     let once = || exchange.session().log_level_name();
     let log_level = if incoming.modern.is_some() { with_this } else { once() };
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(snapshot, incoming, &session);
-    let way =
-        Way { snapshot, route, permit: &permit, handle, passage, capabilities: &capabilities, log_level };
+    let way = Way { snapshot, route, permit, handle, passage, capabilities: &capabilities, log_level };
     let asks = *capabilities != *"{}" || comes_back(incoming);
     match (asks, exchange.era()) {
         (true, Era::Modern) if handle.era() == Era::Legacy => way.held(incoming, exchange),
@@ -173,7 +186,8 @@ impl Way<'_, '_> {
             shared: self.handle.clone(),
             parking: Arc::clone(&self.snapshot.parking),
             terms: self.terms(),
-            policy: self.snapshot.policy.clone(),
+            present: Arc::clone(&self.snapshot.present),
+            kind: self.passage.kind,
             route: self.route.clone(),
             params: incoming.params.raw().to_owned(),
             replace: self.passage.replace.map(|(member, text)| (member.to_owned(), text.to_owned())),

@@ -1,5 +1,6 @@
 //! Every error a client can see, in one place.
 
+use crate::config::model::access::ObjectKind;
 use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
 use crate::protocol::code;
@@ -7,6 +8,7 @@ use crate::protocol::input::Wanted;
 use crate::wire::message::Malformed;
 use crate::wire::pending::Lost;
 use serde_json::json;
+use std::time::Duration;
 
 /// An error answer of the gateway's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +87,22 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, format!("unknown prompt `{}`", shortened(name)))
     }
 
+    /// Something that the caller may list and not use.
+    #[must_use]
+    pub fn list_only(kind: ObjectKind, name: &str) -> Self {
+        let (kind, name) = (kind.name(), shortened(name));
+        let text =
+            format!("{kind} `{name}` may be listed but not used: this caller has the level `read` for it");
+        Self::new(code::INVALID_PARAMS, text)
+    }
+
+    /// A request that was permitted when it came, and is not any more.
+    #[must_use]
+    pub fn no_longer_permitted(method: &str) -> Self {
+        let text = format!("this `{method}` is no longer permitted: the rules changed while it waited");
+        Self::new(code::INVALID_PARAMS, text)
+    }
+
     /// A revision we do not speak.
     #[must_use]
     pub fn unsupported_version(requested: &str, supported: &[&str]) -> Self {
@@ -154,6 +172,14 @@ impl Failure {
         );
         Self::new(code::INTERNAL_ERROR, text.replacen("this caller have", "this caller has", 1))
             .with(json!({"retryable": true}))
+    }
+
+    /// A call more than the rate or quota of `whose` allows; `left` is how long it has to wait.
+    #[must_use]
+    pub fn too_often(whose: &str, allowed: &str, left: Duration) -> Self {
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        let text = format!("{whose} has had {allowed} (`gateway.rates`); try again in {seconds} s");
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true, "retryAfter": seconds}))
     }
 
     /// The gateway lost track of a request: its own fault. `incident` stands in its log, too.

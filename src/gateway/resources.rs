@@ -2,8 +2,10 @@
 
 use crate::catalog::route::Route;
 use crate::catalog::uri_owner::UriError;
+use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::permission;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
 use crate::gateway::relayed::Relayed;
@@ -22,19 +24,24 @@ pub(super) fn read(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
         Err(failure) => return refuse(failure, exchange),
     };
     let era = exchange.era();
-    let server = match snapshot.catalog.owner_of_uri(&uri) {
+    let owner = permission::owner_of_uri(snapshot, exchange.session().caller(), &uri);
+    let server = match owner {
         Ok(server) => server.clone(),
         Err(why) => return unknown(not_found(&uri, &why, era), exchange),
     };
     let route = Route { server, own_name: uri.to_string() };
+    let failure = |_: &Exchange| not_found(&uri, &UriError::NotFound, era);
+    let (permit, exchange) =
+        permission::ask(snapshot, exchange, ObjectKind::Resource, &route, &uri, failure)?;
     let passage = Passage {
         method: "resources/read",
         replace: None,
         target: Some(&uri),
         param_headers: &[],
+        kind: ObjectKind::Resource,
         tool: None,
     };
-    relay::send(snapshot, &route, incoming, &passage, exchange, || not_found(&uri, &UriError::NotFound, era))
+    relay::send(snapshot, &permit, incoming, &passage, exchange, failure)
 }
 
 /// Legacy has a code of its own for this; the modern era does not (`changelog` of 2026-07-28).

@@ -2,19 +2,24 @@
 //!
 //! A request takes the current snapshot once and keeps it; a reload publishes the next one beside it.
 
+use crate::auth::caller::Caller;
 use crate::catalog::Catalog;
 use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::private::Key;
 use crate::gateway::parking::Parking;
+use crate::gateway::rates::Meter;
+use crate::gateway::sight::Sight;
+use crate::gateway::sight::Sights;
 use crate::gateway::tasks::table::TaskTable;
 use crate::name::ServerName;
 use crate::policy::Policy;
+use crate::policy::Present;
 use indexmap::IndexMap;
 use std::sync::Arc;
 
-/// How often each kind of list has changed; sessions remember what they saw last.
+/// A number for each kind of list, which changes with it; sessions remember what they saw last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Generations {
     /// `tools/list`
@@ -26,6 +31,12 @@ pub struct Generations {
 }
 
 impl Generations {
+    /// From the numbers of the four lists.
+    #[must_use]
+    pub fn of([tools, prompts, resources, templates]: [u64; 4]) -> Self {
+        Self { tools, prompts, resources: resources.rotate_left(1) ^ templates }
+    }
+
     /// Which of tools, prompts and resources have changed between this and `now`.
     #[must_use]
     pub fn differs(self, now: Self) -> [bool; 3] {
@@ -53,9 +64,15 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// Who may do what.
     pub policy: Policy,
+    /// What callers see, when there are rules.
+    pub sights: Sights,
+    /// The policy that holds now: the same in every snapshot.
+    pub present: Arc<Present>,
+    /// Counts calls, when there are rates; the same in every snapshot.
+    pub meter: Option<Arc<Meter>>,
     /// What waits for a client to come back.
     pub parking: Arc<Parking>,
-    /// How often the lists have changed up to here.
+    /// Of the lists as a whole.
     pub generations: Generations,
     /// Tasks of all callers: the same in every snapshot.
     pub tasks: Arc<TaskTable>,
@@ -66,6 +83,20 @@ impl Snapshot {
     #[must_use]
     pub fn server(&self, name: &ServerName) -> Option<&ServerHandle> {
         self.servers.get(name)
+    }
+
+    /// Runs `then` with what `caller` sees; with nothing when there are no rules, so that everybody sees everything.
+    pub(super) fn sight<T>(&self, caller: &Caller, then: impl FnOnce(Option<&Sight>) -> T) -> T {
+        match self.policy.access() {
+            None => then(None),
+            Some(access) => self.sights.with(self, access, caller, |sight| then(Some(sight))),
+        }
+    }
+
+    /// The numbers of the lists as `caller` sees them.
+    #[must_use]
+    pub fn generations_of(&self, caller: &Caller) -> Generations {
+        self.sight(caller, |sight| sight.map_or(self.generations, Sight::generations))
     }
 
     /// A connection of the server `name`, if there is one: the one that all share, or that of `whose`.

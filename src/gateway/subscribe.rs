@@ -3,9 +3,11 @@
 //! Source: 2026-07-28, `basic/patterns/subscriptions`. Every message carries the id of the request. Who wants which
 //! resource is kept in `updates.rs`.
 
+use crate::auth::caller::Caller;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::permission;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Generations;
@@ -62,16 +64,18 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
     let who = Subscriber::Listen(key, id.clone());
     let mut asked = Vec::new();
     for uri in uris {
-        let Ok(server) = snapshot.catalog.owner_of_uri(&uri) else { continue };
-        let Some(Ok(handle)) = permitted(snapshot, incoming, &exchange, server, &uri) else { continue };
+        let owner = permission::owner_of_uri(snapshot, exchange.session().caller(), &uri);
+        let Ok(server) = owner else { continue };
+        let Ok(Ok(handle)) = permitted(snapshot, incoming, &exchange, server, &uri) else { continue };
         if core.registry.add(&Place::of(&handle), &uri, &who, limit) {
             handle.want_updates(&uri);
             asked.push((handle, uri));
         }
     }
-    core.subscribers.keep(exchange, wants, snapshot.generations, tasks.clone());
+    let seen = snapshot.generations_of(exchange.session().caller());
+    core.subscribers.keep(exchange, wants, seen, tasks.clone());
     if asked.is_empty() && tasks.is_empty() {
-        return core.subscribers.acknowledge(key, &id, &[], &[], snapshot.generations);
+        return core.subscribers.acknowledge(key, &id, &[], &[], snapshot);
     }
     let tasks =
         tasks.into_iter().filter_map(|task| Some((snapshot.server(&task.route.server)?.clone(), task)));
@@ -94,8 +98,7 @@ pub(super) fn open(core: &Arc<Core>, snapshot: &Snapshot, incoming: &Incoming<'_
             .iter()
             .map(async |(handle, task)| followed::follow(handle, task).await.then_some(&*task.id));
         let tasks: Vec<&str> = futures_util::future::join_all(words).await.into_iter().flatten().collect();
-        let now = core.current().generations;
-        core.subscribers.acknowledge(key, &id, &honoured, &tasks, now);
+        core.subscribers.acknowledge(key, &id, &honoured, &tasks, &core.current());
     });
 }
 
@@ -122,11 +125,12 @@ impl Subscribers {
         server: &ServerName,
         own_id: &str,
         method: &str,
+        permitted: impl Fn(&Task) -> bool,
         mut shown: impl FnMut(&Task) -> String,
     ) {
         for one in self.lock().iter().filter(|one| one.acknowledged) {
             let its = |task: &&Task| task.route.server == *server && *task.own_id == *own_id;
-            if let Some(task) = one.tasks.iter().find(its)
+            if let Some(task) = one.tasks.iter().find(its).filter(|task| permitted(task))
                 && let Ok(members) = Members::parse_with_duplicates(&shown(task))
             {
                 one.exchange.notify(method, Some(&tagged(&members, Some(one.exchange.id()))));
@@ -144,7 +148,7 @@ impl Subscribers {
 
     /// Tells the client of the request `id` (JSON text) what it will hear of, unless it is gone, and what changed since it
     /// asked.
-    fn acknowledge(&self, session: Owner, id: &str, uris: &[String], tasks: &[&str], now: Generations) {
+    fn acknowledge(&self, session: Owner, id: &str, uris: &[String], tasks: &[&str], now: &Snapshot) {
         let mut open = self.lock();
         let Some(subscriber) = open.iter_mut().find(|one| one.is(session, id)) else { return };
         subscriber.acknowledged = true;
@@ -161,20 +165,30 @@ impl Subscribers {
         let exchange = &subscriber.exchange;
         let params = format!(r#"{{{},"notifications":{{{}}}}}"#, tag(exchange), honoured.join(","));
         exchange.notify("notifications/subscriptions/acknowledged", Some(&params));
+        let now = now.generations_of(subscriber.exchange.session().caller());
         subscriber.tell(now);
     }
 
-    /// Tells one open request of a changed resource.
-    pub(super) fn tell_update(&self, session: Owner, id: &str, params: &str) {
+    /// Tells one open request of a changed resource, if `permitted` says so of its caller.
+    pub(super) fn tell_update(
+        &self,
+        session: Owner,
+        id: &str,
+        params: &str,
+        permitted: impl Fn(&Caller) -> bool,
+    ) {
         let open = self.lock();
-        if let Some(one) = open.iter().find(|one| one.acknowledged && one.is(session, id)) {
+        let one = open.iter().find(|one| one.acknowledged && one.is(session, id));
+        if let Some(one) = one.filter(|one| permitted(one.exchange.session().caller())) {
             one.exchange.notify("notifications/resources/updated", Some(params));
         }
     }
 
     /// Tells everybody what changed since they were told last.
-    pub(super) fn tell(&self, now: Generations) {
-        self.lock().iter_mut().filter(|one| one.acknowledged).for_each(|one| one.tell(now));
+    pub(super) fn tell(&self, now: &Snapshot) {
+        for one in self.lock().iter_mut().filter(|one| one.acknowledged) {
+            one.tell(now.generations_of(one.exchange.session().caller()));
+        }
     }
 
     /// The client no longer wants the request `id`: what it listened to that nobody else does. `None` when there is none.

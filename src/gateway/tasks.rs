@@ -12,6 +12,7 @@ pub mod table;
 pub mod tracked;
 
 use crate::catalog::route::Route;
+use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::relay;
@@ -81,6 +82,12 @@ fn about(
     let Some(task) = snapshot.tasks.find(&id, exchange.session().caller(), exchange.era()) else {
         return refuse(unknown(&id), exchange);
     };
+    let route = task.route.clone();
+    // The task of a tool that may no longer be called is gone for this caller.
+    let permit = match snapshot.policy.permit(exchange.session().caller(), ObjectKind::Tool, &route) {
+        Ok(permit) => permit,
+        Err(_) => return refuse(unknown(&id), exchange),
+    };
     if snapshot.server(&task.route.server).is_none() {
         let why = format!("{}: server `{}`, which ran it, left the file", SAID, task.route.server);
         return refuse(Failure::new(code::INVALID_PARAMS, why), exchange);
@@ -91,12 +98,12 @@ fn about(
         replace: Some((ids::TASK_ID, &own_id)),
         target: Some(&target),
         param_headers: &[],
+        kind: ObjectKind::Tool,
         tool: None,
     };
     let place = if method == "tasks/result" { Place::Related } else { Place::Top };
-    let route = task.route.clone();
     exchange.track(Box::new(Tracked::known(&snapshot.tasks, task, place)));
-    relay::send(snapshot, &route, incoming, &passage, exchange, || unknown(&id))
+    relay::send(snapshot, &permit, incoming, &passage, exchange, |_| unknown(&id))
 }
 
 const SAID: &str = "the task is gone";

@@ -1,7 +1,11 @@
 //! `tools/call`: the request, top to bottom.
 
+use crate::auth::caller::Caller;
+use crate::catalog::route::Route;
+use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::permission;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
 use crate::gateway::relay::quoted;
@@ -13,16 +17,17 @@ use crate::gateway::snapshot::Snapshot;
 use crate::gateway::tasks;
 
 /// Resolves the name; the policy and the sending are `relay.rs`.
-pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: Exchange) -> Relayed {
+pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
     let name = match incoming.text("name") {
         Ok(name) => name,
         Err(failure) => return refuse(failure, exchange),
     };
-    let failure = || match snapshot.catalog.rivals(&name).collect::<Vec<_>>() {
-        none if none.is_empty() => Failure::unknown_tool(&name, snapshot.catalog.suggest_tool(&name)),
-        rivals => Failure::ambiguous_tool(&name, &rivals),
+    let failure = |exchange: &Exchange| unknown_tool(snapshot, exchange.session().caller(), &name);
+    let Some(route) = snapshot.catalog.resolve_tool(&name) else {
+        return unknown(failure(&exchange), exchange);
     };
-    let Some(route) = snapshot.catalog.resolve_tool(&name) else { return unknown(failure(), exchange) };
+    let (permit, mut exchange) =
+        permission::ask(snapshot, exchange, ObjectKind::Tool, route, &name, failure)?;
     if snapshot.catalog.is_hidden(&name, exchange.era()) {
         return refuse(Failure::only_as_task(&name), exchange);
     }
@@ -32,10 +37,22 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, mut exchange: E
         replace: Some(("name", &own_name)),
         target: Some(&route.own_name),
         param_headers: snapshot.catalog.param_headers(&name),
+        kind: ObjectKind::Tool,
         tool: Some(&name),
     };
     if let Err(failure) = tasks::begin(snapshot, incoming, &mut exchange, route) {
         return refuse(failure, exchange);
     }
-    relay::send(snapshot, route, incoming, &passage, exchange, failure)
+    relay::send(snapshot, &permit, incoming, &passage, exchange, failure)
+}
+
+/// The answer for a name that leads nowhere for this caller; it names only tools that the caller sees.
+fn unknown_tool(snapshot: &Snapshot, caller: &Caller, name: &str) -> Failure {
+    let sees = |route: &Route| permission::shows_tool(snapshot, caller, route);
+    let rivals = snapshot.catalog.rivals(name).filter(|tool| sees(&tool.route));
+    match rivals.map(|tool| tool.name.as_str()).collect::<Vec<_>>().as_slice() {
+        [] => Failure::unknown_tool(name, snapshot.catalog.suggest_tool(name, &sees)),
+        [only] => Failure::unknown_tool(name, Some(only)),
+        rivals => Failure::ambiguous_tool(name, rivals),
+    }
 }

@@ -3,15 +3,18 @@
 //!
 //! A server is told when the first wants a resource and when the last does not. How it is told is `downstream.rs`.
 
+use crate::auth::caller::Caller;
 use crate::catalog::route::Route;
 use crate::catalog::uri_owner::UriError;
 use crate::config::model::Sharing;
+use crate::config::model::access::ObjectKind;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::private::Key;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::isolation;
+use crate::gateway::permission;
 use crate::gateway::relay::capabilities_of;
 use crate::gateway::relayed::NotRelayed;
 use crate::gateway::relayed::Relayed;
@@ -20,6 +23,7 @@ use crate::gateway::reply::Failure;
 use crate::gateway::resources::not_found;
 use crate::gateway::snapshot::Snapshot;
 use crate::name::ServerName;
+use crate::policy::Denied;
 use crate::protocol::code;
 use crate::wire::members::Edit;
 use crate::wire::members::Members;
@@ -223,18 +227,22 @@ fn target(
         Err(failure) => return Err(NotRelayed::refused(failure, exchange)),
     };
     let era = exchange.era();
-    let server = match snapshot.catalog.owner_of_uri(&uri) {
+    let owner = permission::owner_of_uri(snapshot, exchange.session().caller(), &uri);
+    let server = match owner {
         Ok(server) => server.clone(),
         Err(why) => return Err(NotRelayed::unknown(not_found(&uri, &why, era), exchange)),
     };
     match permitted(snapshot, incoming, &exchange, &server, &uri) {
-        Some(Ok(handle)) => Ok((uri, handle, exchange)),
-        Some(Err(failure)) => Err(NotRelayed::refused(failure, exchange)),
-        None => Err(NotRelayed::unknown(not_found(&uri, &UriError::NotFound, era), exchange)),
+        Ok(Ok(handle)) => Ok((uri, handle, exchange)),
+        Ok(Err(failure)) => Err(NotRelayed::refused(failure, exchange)),
+        Err(Denied::ListOnly) => {
+            Err(NotRelayed::refused(Failure::list_only(ObjectKind::Resource, &uri), exchange))
+        }
+        Err(Denied::Hidden) => Err(NotRelayed::unknown(not_found(&uri, &UriError::NotFound, era), exchange)),
     }
 }
 
-/// The connection of the server, for a caller who may read this of it: `None` for another. A connection that lasts for one
+/// The connection of the server, for a caller who may read this of it: [`Denied`] for another. A connection that lasts for one
 /// call only could tell of nothing, so the shared one is asked then.
 pub(super) fn permitted(
     snapshot: &Snapshot,
@@ -242,15 +250,15 @@ pub(super) fn permitted(
     exchange: &Exchange,
     server: &ServerName,
     uri: &str,
-) -> Option<Result<ServerHandle, Failure>> {
+) -> Result<Result<ServerHandle, Failure>, Denied> {
     let route = Route { server: server.clone(), own_name: uri.to_owned() };
-    snapshot.policy.permit(exchange.session().caller(), &route)?;
-    let shared = snapshot.server(server)?;
+    snapshot.policy.permit(exchange.session().caller(), ObjectKind::Resource, &route)?;
+    let shared = snapshot.server(server).ok_or(Denied::Hidden)?;
     if shared.server().sharing == Sharing::PerCall {
-        return Some(Ok(shared.clone()));
+        return Ok(Ok(shared.clone()));
     }
     let capabilities = capabilities_of(snapshot, incoming, exchange.session());
-    Some(isolation::connection(shared, &capabilities, exchange).map(Cow::into_owned))
+    Ok(isolation::connection(shared, &capabilities, exchange).map(Cow::into_owned))
 }
 
 /// The server's word on `uri`; an error object (JSON text) when it refuses or says nothing.
@@ -287,15 +295,22 @@ impl Core {
             return;
         }
         let sessions = self.sessions();
+        let (policy, route) = (
+            self.current().policy.clone(),
+            Route { server: place.server.clone(), own_name: uri.into_owned() },
+        );
+        let permitted = |caller: &Caller| policy.permit(caller, ObjectKind::Resource, &route).is_ok();
         for hearer in hearers {
             match hearer {
                 Subscriber::Session(key) => {
-                    if let Some(session) = sessions.iter().find(|session| session.key() == key) {
+                    let session = sessions.iter().find(|session| session.key() == key);
+                    if let Some(session) = session.filter(|session| permitted(session.caller())) {
                         session.notify("notifications/resources/updated", Some(&tagged(&members, None)));
                     }
                 }
                 Subscriber::Listen(key, id) => {
-                    self.subscribers.tell_update(key, &id, &tagged(&members, Some(&id)));
+                    let params = tagged(&members, Some(&id));
+                    self.subscribers.tell_update(key, &id, &params, permitted);
                 }
             }
         }

@@ -33,6 +33,7 @@ mod orphans;
 mod panics;
 mod param_headers;
 mod patience;
+mod policy;
 mod progress;
 mod reload;
 mod renewal;

@@ -2,10 +2,13 @@
 //!
 //! An error here means that the file is not used: half a set of limits would be worse than the old one.
 
+use crate::config::check::access;
+use crate::config::check::agents;
 use crate::config::check::duration::Bare;
 use crate::config::check::egress;
 use crate::config::check::life;
 use crate::config::check::life::Defaults;
+use crate::config::check::rates;
 use crate::config::check::read;
 use crate::config::check::section::Section;
 use crate::config::expand::Scope;
@@ -36,6 +39,9 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
     watch(section.inner("watch", findings), &mut settings.watch, findings);
     egress::check(section.inner("egress", findings), &mut settings.egress, findings);
     breaker(section.inner("breaker", findings), &mut defaults.breaker, findings);
+    settings.access = access::check(section.get("access"), findings);
+    settings.rules = agents::check(section.get("rules"), scope, findings);
+    settings.rates = rates::check(section.inner("rates", findings), findings);
     section.duration("listTimeout", &mut settings.list_timeout, MOMENT, findings);
     section.duration("answerTimeout", &mut settings.answer_timeout, MOMENT, findings);
     section.duration("drainTimeout", &mut settings.drain_timeout, Duration::ZERO, findings);

@@ -2,6 +2,9 @@
 //!
 //! `check/settings.rs` is what reads it; a test keeps the two alike.
 
+use crate::config::file::access::Access;
+use crate::config::file::access::PathOrAgents;
+use crate::config::file::access::Rates;
 use crate::config::file::egress::Egress;
 use crate::config::file::value::TextOrFlag;
 use schemars::JsonSchema;
@@ -18,6 +21,12 @@ pub struct Gateway {
     pub http: Option<Http>,
     /// How this file is followed.
     pub watch: Option<Watch>,
+    /// Who may use what.
+    pub access: Option<Access>,
+    /// Rules of agents: the path of a file, or the rules.
+    pub rules: Option<PathOrAgents>,
+    /// How often something may be called.
+    pub rates: Option<Rates>,
     /// Where requests may go whose address a server or a client has a say in.
     pub egress: Option<Egress>,
     /// Longest wait of a first list for servers whose tools are not known yet. Default `"8s"`.

@@ -3,6 +3,7 @@
 //! It decides nothing: it is the seam that lets the front be tested with a gateway that does what the test says.
 
 use crate::auth::caller::Caller;
+use crate::config::model::access::ObjectKind;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
 use crate::protocol::param_header::ParamHeader;
@@ -43,6 +44,8 @@ pub trait Backing: Send + Sync + 'static {
     fn is_ending(&self) -> bool;
     /// Why requests are better sent elsewhere; `None` while they are taken.
     fn unready(&self) -> Option<&'static str>;
+    /// True when `caller` may see how everything is.
+    fn is_admin(&self, caller: &Caller) -> bool;
     /// How everything is, for people and scripts.
     fn status(&self) -> serde_json::Value;
 }
@@ -86,7 +89,7 @@ impl Backing for Gateway {
         let snapshot = self.snapshot();
         let route = snapshot.catalog.resolve_tool(tool);
         // A tool that the caller may not use is like one that does not exist.
-        let permitted = route.and_then(|route| snapshot.policy.permit(caller, route));
+        let permitted = route.and_then(|route| snapshot.policy.permit(caller, ObjectKind::Tool, route).ok());
         permitted.map_or_else(Vec::new, |_| snapshot.catalog.param_headers(tool).to_vec())
     }
 
@@ -96,6 +99,10 @@ impl Backing for Gateway {
 
     fn unready(&self) -> Option<&'static str> {
         Self::unready(self)
+    }
+
+    fn is_admin(&self, caller: &Caller) -> bool {
+        self.snapshot().policy.is_admin(caller)
     }
 
     fn status(&self) -> serde_json::Value {

@@ -73,6 +73,10 @@ async fn routed(
     }
     let caller = site.guard.caller(request.headers())?;
     if shows_pages {
+        if !site.backing.is_admin(&caller) {
+            let why = "the state of the gateway is for callers with the level `admin` (`gateway.access`)";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, why));
+        }
         return page(site, &request);
     }
     match path {

@@ -17,6 +17,7 @@ use crate::wire::mailbox::Letter;
 use crate::wire::mailbox::Letters;
 use http::HeaderValue;
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 use std::sync::Arc;
 
 /// What became of a message.
@@ -59,7 +60,11 @@ impl Waiting {
         if let Some(abandon) = self.abandon {
             abandon.settle();
         }
+        let after = retry_after(&letter);
         let mut reply = reply::json(status(self.era, letter.kind), letter.bytes);
+        if let Some(after) = after {
+            reply.headers_mut().insert(RETRY_AFTER, after);
+        }
         // A session begins only when its `initialize` succeeds.
         if let Some(opening) = self.opening.filter(|_| letter.kind == Kind::Result) {
             name_session(&mut reply, opening);
@@ -84,6 +89,17 @@ fn name_session(reply: &mut Reply, opening: Opening) {
     if let Ok(value) = HeaderValue::try_from(String::from(opening.keep())) {
         reply.headers_mut().insert(&header::SESSION, value);
     }
+}
+
+/// The seconds that an error asks its client to wait, for those who read only headers.
+fn retry_after(letter: &Letter) -> Option<HeaderValue> {
+    const KEY: &[u8] = b"\"retryAfter\":";
+    const LONGEST_ERROR: usize = 4096;
+    let Kind::Error(code::INTERNAL_ERROR) = letter.kind else { return None };
+    let bytes = letter.bytes.get(..LONGEST_ERROR).unwrap_or(&letter.bytes);
+    let at = memchr::memmem::find(bytes, KEY)? + KEY.len();
+    let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    HeaderValue::from_bytes(&bytes[at..at + digits]).ok().filter(|_| (1..10).contains(&digits))
 }
 
 /// Source: MCP 2026-07-28, `basic/transports/streamable-http`. Legacy errors are told inside a 200.

@@ -3,6 +3,7 @@
 //! Source: `ext-tasks` of 2026-07-28. A server tells of what it was asked for once, and every client that listens is told
 //! in its own words. That requests stay open is the business of `gateway/subscribe.rs`.
 
+use crate::config::model::access::ObjectKind;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::link::Source;
 use crate::downstream::updates;
@@ -45,7 +46,9 @@ pub(in crate::gateway) fn wanted(
     let caller = exchange.session().caller();
     let found = named.iter().take(limit).filter_map(|id| snapshot.tasks.find(id, caller, Era::Modern));
     // There is one stream per server, on the connection that all share.
-    Ok(found.filter(|task| task.on.is_none()).collect())
+    let found = found.filter(|task| task.on.is_none());
+    let permitted = |task: &Task| snapshot.policy.permit(caller, ObjectKind::Tool, &task.route).is_ok();
+    Ok(found.filter(permitted).collect())
 }
 
 /// Has `handle` tell of `task`, which is its own. `true` once it says that it will.
@@ -73,7 +76,9 @@ pub(in crate::gateway) fn told(core: &Core, source: &Source<'_>, method: &str, p
     let Some((raw, own_id)) = params.and_then(|raw| Some((raw, ids::of(raw)?))) else { return };
     let snapshot = core.current();
     let mut heard = false;
-    core.subscribers.tell_task(source.server, &own_id, method, |task| {
+    let permitted =
+        |task: &Task| snapshot.policy.permit(&task.holder.caller, ObjectKind::Tool, &task.route).is_ok();
+    core.subscribers.tell_task(source.server, &own_id, method, permitted, |task| {
         let shown = ids::replace(raw, Place::Top, |own| (*own == *task.own_id).then(|| task.id.clone()));
         if let Some(handle) = snapshot.server(source.server).filter(|_| !std::mem::replace(&mut heard, true))
         {

@@ -3,6 +3,7 @@
 //!
 //! Who is asked a question is not decided here.
 
+use crate::config::model::access::ObjectKind;
 use crate::downstream::link::Source;
 use crate::gateway::core::Core;
 use crate::gateway::session::Session;
@@ -28,7 +29,8 @@ pub(in crate::gateway) fn status(core: &Core, source: &Source<'_>, method: &str,
         tracked::note(&snapshot.tasks, &task, handle, &shown, raw);
     }
     let session = core.sessions().into_iter().find(|session| session.key() == task.holder.session);
-    if let Some(session) = session {
+    let permitted = snapshot.policy.permit(&task.holder.caller, ObjectKind::Tool, &task.route).is_ok();
+    if let Some(session) = session.filter(|_| permitted) {
         session.notify(method, Some(&shown));
     }
 }

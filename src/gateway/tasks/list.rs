@@ -3,6 +3,7 @@
 //! Servers are not asked for their lists, which could hold the tasks of others. Those of its tasks that are not known to
 //! be over are looked at first, on servers that are running; nothing is started.
 
+use crate::config::model::access::ObjectKind;
 use crate::downstream::own_call;
 use crate::downstream::request::Request;
 use crate::gateway::core::Core;
@@ -32,7 +33,9 @@ pub(in crate::gateway) fn answer(core: &Arc<Core>, incoming: &Incoming<'_>, exch
         return exchange.fail(&Failure::bad_params(incoming.method, "`cursor` is not a string"));
     };
     let holder = tracked::holder(exchange.session().caller(), exchange.session().key());
-    let mut tasks = core.current().tasks.of_holder(&holder, Era::Legacy);
+    let current = core.current();
+    let mut tasks = current.tasks.of_holder(&holder, Era::Legacy);
+    tasks.retain(|task| current.policy.permit(&holder.caller, ObjectKind::Tool, &task.route).is_ok());
     if let Some(cursor) = cursor {
         let Some(at) = tasks.iter().position(|task| *task.id == *cursor) else {
             return exchange.fail(&Failure::bad_params(incoming.method, "this `cursor` leads nowhere"));

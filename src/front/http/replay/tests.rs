@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 fn streams(version: &'static str, replay_bytes: usize) -> Streams {
     let session =
-        Session::new(Caller::Anonymous, 10, Loads::new(10, 10, Arc::default()).of(&Caller::Anonymous));
+        Session::new(Caller::Anonymous, 10, Loads::new(10, 10, Arc::default()).of(&Caller::Anonymous, None));
     session.introduce(version, None, "{}".into());
     session.mark_initialized();
     Streams::new(Arc::new(session), replay_bytes)

@@ -94,7 +94,7 @@ impl Backing for Fake {
     }
 
     fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        Arc::new(Session::new(caller, 100, Loads::new(100, 100, Arc::default()).of(&Caller::Anonymous)))
+        Arc::new(Session::new(caller, 100, Loads::new(100, 100, Arc::default()).of(&Caller::Anonymous, None)))
     }
 
     fn close_session(&self, session: &Arc<Session>) {
@@ -157,6 +157,10 @@ impl Backing for Fake {
 
     fn unready(&self) -> Option<&'static str> {
         None
+    }
+
+    fn is_admin(&self, _caller: &Caller) -> bool {
+        true
     }
 
     fn status(&self) -> serde_json::Value {

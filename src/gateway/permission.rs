@@ -1,0 +1,77 @@
+//! The one place where a request asks the policy, and what it is answered when it may not.
+//!
+//! What a caller may not see is answered like what does not exist, to the byte. Rules are `policy`.
+
+use crate::auth::caller::Caller;
+use crate::catalog::route::Route;
+use crate::catalog::uri_owner::UriError;
+use crate::config::model::access::ObjectKind;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::relayed::NotRelayed;
+use crate::gateway::reply::Failure;
+use crate::gateway::snapshot::Snapshot;
+use crate::name::ServerName;
+use crate::policy::Denied;
+use crate::policy::object::Object;
+use crate::policy::permit::Permit;
+
+/// Asks for the caller of this exchange. `name` is what the client calls it, `failure` the answer to a name that does not
+/// exist.
+///
+/// # Errors
+/// The exchange, with the failure to answer.
+pub(super) fn ask<'r>(
+    snapshot: &Snapshot,
+    exchange: Exchange,
+    kind: ObjectKind,
+    route: &'r Route,
+    name: &str,
+    failure: impl FnOnce(&Exchange) -> Failure,
+) -> Result<(Permit<'r>, Exchange), Box<NotRelayed>> {
+    match snapshot.policy.permit(exchange.session().caller(), kind, route) {
+        Ok(permit) => Ok((permit, exchange)),
+        Err(Denied::Hidden) => Err(NotRelayed::unknown(failure(&exchange), exchange)),
+        Err(Denied::ListOnly) => Err(NotRelayed::refused(Failure::list_only(kind, name), exchange)),
+    }
+}
+
+/// The server that reads `uri`, as if those did not exist of which the caller may not see it.
+///
+/// # Errors
+/// [`UriError`], which names only servers that the caller may see.
+pub(super) fn owner_of_uri<'s>(
+    snapshot: &'s Snapshot,
+    caller: &Caller,
+    uri: &str,
+) -> Result<&'s ServerName, UriError> {
+    if snapshot.policy.is_open() {
+        return snapshot.catalog.owner_of_uri(uri);
+    }
+    snapshot.catalog.owner_of_uri_among(uri, &|server| shows_uri(snapshot, caller, server, uri))
+}
+
+/// The server that has the template, word for word, if the caller may see it; else [`owner_of_uri`].
+///
+/// # Errors
+/// As [`owner_of_uri`].
+pub(super) fn owner_of_template<'s>(
+    snapshot: &'s Snapshot,
+    caller: &Caller,
+    template: &str,
+) -> Result<&'s ServerName, UriError> {
+    let owner = snapshot.catalog.owner_of_template(template);
+    let owner = owner.filter(|server| shows_uri(snapshot, caller, server, template));
+    owner.map_or_else(|| owner_of_uri(snapshot, caller, template), Ok)
+}
+
+/// Whether the caller sees this tool in lists.
+pub(super) fn shows_tool(snapshot: &Snapshot, caller: &Caller, route: &Route) -> bool {
+    let object =
+        Object { kind: ObjectKind::Tool, server: route.server.as_str(), name: route.own_name.as_str() };
+    snapshot.policy.shows(caller, &object)
+}
+
+fn shows_uri(snapshot: &Snapshot, caller: &Caller, server: &ServerName, uri: &str) -> bool {
+    let object = Object { kind: ObjectKind::Resource, server: server.as_str(), name: uri };
+    snapshot.policy.shows(caller, &object)
+}
