@@ -3,6 +3,7 @@
 //! A login is made by a person (`mcp-manifold auth login`) and used by every gateway of that user. Nobody logs in *here*:
 //! this is no authorization server and has no route of one.
 
+pub mod attempt;
 pub mod bearer;
 pub mod browser;
 pub mod callback;

@@ -3,17 +3,13 @@
 //! The address is always printed, so that it works where no browser can be opened; the address that a browser elsewhere
 //! is sent to may be pasted.
 
-use crate::auth::egress::Allowed;
-use crate::auth::egress::Egress;
+use crate::auth::oauth::attempt::Attempt;
+use crate::auth::oauth::attempt::Wanted;
 use crate::auth::oauth::browser::Browser;
 use crate::auth::oauth::browser::SystemBrowser;
 use crate::auth::oauth::browser::is_web;
-use crate::auth::oauth::callback::Callback;
 use crate::auth::oauth::callback::pasted;
 use crate::auth::oauth::error::LoginError;
-use crate::auth::oauth::flow::Begun;
-use crate::auth::oauth::flow::Wish;
-use crate::auth::oauth::flow::begin;
 use crate::auth::oauth::folder::Folder;
 use crate::auth::oauth::login::Login;
 use crate::auth::oauth::logins::login_of;
@@ -31,7 +27,6 @@ use crate::config::model::Transport;
 use crate::config::suggest::did_you_mean;
 use std::io::BufRead;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -58,7 +53,7 @@ pub async fn run(global: &Global, options: &Options) -> Exit {
     let Some(folder) = startup::state_folder(global) else {
         return output::fail(Exit::Usage, "there is no folder to keep logins in: name one with --state-dir");
     };
-    match log_in(&loaded.config, server, options, &Folder::within(&folder), &path).await {
+    match log_in(&loaded.config, server, options, Folder::within(&folder), &path).await {
         Ok(login) => {
             output::result(&format!("logged in to `{}` at {}", server.name, login.issuer));
             Exit::Ok
@@ -98,66 +93,43 @@ async fn log_in(
     config: &Config,
     server: &Server,
     options: &Options,
-    folder: &Folder,
+    folder: Folder,
     file: &Path,
 ) -> Result<Login, LoginError> {
-    let (Some((key, url, settings)), Transport::Http(http)) = (login_of(server), &server.transport) else {
-        return Err(LoginError::Discovery("it is not in the network".into()));
-    };
-    let egress = Egress::new(Allowed::new(&config.settings.egress).and_host_of(&url));
-    let egress = Arc::new(egress.map_err(LoginError::Unreachable)?);
-    let port = options.port.or(settings.redirect_port);
-    let callback = Callback::listen(port).await.map_err(LoginError::NoListener)?;
     let scopes = options.scope.iter().flat_map(|scopes| scopes.split_ascii_whitespace());
-    let wish = Wish {
-        key: key.clone(),
-        url,
-        headers: http.headers.clone(),
-        settings: settings.clone(),
-        scopes: scopes.filter(|scope| is_scope(scope)).map(str::to_owned).collect(),
-        redirect: callback.redirect(),
-    };
-    // One that cannot be read is replaced.
-    let before = folder.load(&key).ok().flatten();
-    let begun = begin(&egress, &wish, before.as_ref()).await?;
-    if let Some(before) = before.as_ref().filter(|before| before.issuer != begun.issuer) {
-        output::note(&format!("note: it was {} that logged in before; it is another one now", before.issuer));
+    let scopes = scopes.filter(|scope| is_scope(scope)).map(str::to_owned).collect();
+    let wanted = Wanted { scopes, port: options.port };
+    let attempt = Attempt::start(server, &config.settings.egress, wanted, folder, file).await?;
+    if let Some(before) = attempt.issuer_before() {
+        output::note(&format!("note: it was {before} that logged in before; it is another one now"));
     }
-    show(&server.name.to_string(), &begun, options.no_browser);
-    let patience = Duration::from_secs(options.timeout);
-    let returned = timeout(patience, returned(&callback, &begun)).await;
+    show(server, &attempt, options.no_browser);
+    let returned = timeout(Duration::from_secs(options.timeout), returned(&attempt)).await;
     let returned = returned.map_err(|_| LoginError::TooLate(options.timeout))??;
-    let mut login = begun.finish(&returned).await?;
-    login.used_by = before.map(|before| before.used_by).unwrap_or_default();
-    let file = file.display().to_string();
-    if !login.used_by.contains(&file) {
-        login.used_by.push(file);
-    }
-    let _turn = folder.turn(&key).await.map_err(LoginError::Unkept)?;
-    folder.save(&key, &login).map_err(LoginError::Unkept)?;
-    Ok(login)
+    attempt.keep(&returned).await
 }
 
-fn show(server: &str, begun: &Begun, only: bool) {
-    output::note(&format!("log in to `{server}` at {} in a browser; the address is:", begun.issuer));
-    output::result(begun.address.as_str());
+fn show(server: &Server, attempt: &Attempt, only: bool) {
+    let (name, issuer) = (&server.name, attempt.issuer());
+    output::note(&format!("log in to `{name}` at {issuer} in a browser; the address is:"));
+    output::result(attempt.address().as_str());
     output::note("on another machine: open it there, and paste the address that the browser is sent to here");
     if !only
-        && is_web(&begun.address)
-        && let Err(error) = SystemBrowser.open(&begun.address)
+        && is_web(attempt.address())
+        && let Err(error) = SystemBrowser.open(attempt.address())
     {
         output::note(&format!("no browser could be opened: {error}"));
     }
 }
 
 /// What the browser comes back with, to this machine or by way of a person.
-async fn returned(callback: &Callback, begun: &Begun) -> Result<Url, LoginError> {
+async fn returned(attempt: &Attempt) -> Result<Url, LoginError> {
     let mut pastes = read_lines();
-    let mut visit = std::pin::pin!(callback.returned(|query| begun.is_mine(query)));
+    let mut visit = std::pin::pin!(attempt.returned());
     loop {
         tokio::select! {
-            url = &mut visit => return url.map_err(LoginError::NoListener),
-            Some(line) = pastes.recv() => match pasted(&line).filter(|url| begun.is_mine(url.query().unwrap_or_default())) {
+            url = &mut visit => return url,
+            Some(line) = pastes.recv() => match pasted(&line).filter(|url| attempt.is_mine(url)) {
                 Some(url) => return Ok(url),
                 None if line.trim().is_empty() => {}
                 None => output::note("that is not the address that this login leads to; it holds `state=` and `code=`"),
