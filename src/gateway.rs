@@ -184,11 +184,7 @@ impl Gateway {
     /// A session for one modern HTTP request.
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
-        let current = self.core.current();
-        let own = rates::of_caller(&current.config.settings.rates.callers, &caller);
-        let load = self.core.pool.loads.of(&caller, own.and_then(|own| own.in_flight));
-        let limit = current.config.settings.limits.in_flight_per_client;
-        Arc::new(Session::lone(caller, limit, load))
+        self.core.lone(caller)
     }
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.
@@ -295,9 +291,7 @@ impl Gateway {
     /// From method to family. `waited` says that missing lists were waited for already.
     fn dispatch(&self, incoming: &Incoming<'_>, exchange: Exchange, waited: bool) {
         let snapshot = self.core.current();
-        if !snapshot.policy.is_open()
-            && let Err(failure) = incoming.check_keys()
-        {
+        if let Err(failure) = permission::check(&snapshot, incoming) {
             return exchange.fail(&failure);
         }
         let relayed = match (incoming.method, incoming.era()) {
@@ -307,16 +301,6 @@ impl Gateway {
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),
             ("tasks/list", Era::Legacy) => return tasks::list::answer(&self.core, incoming, exchange),
             (method, _) if method.starts_with("tasks/") => tasks::dispatch(&snapshot, incoming, exchange),
-            ("tools/list", _) => return self.list(&snapshot, ListKind::Tools, incoming, exchange, waited),
-            ("prompts/list", _) => {
-                return self.list(&snapshot, ListKind::Prompts, incoming, exchange, waited);
-            }
-            ("resources/list", _) => {
-                return self.list(&snapshot, ListKind::Resources, incoming, exchange, waited);
-            }
-            ("resources/templates/list", _) => {
-                return self.list(&snapshot, ListKind::Templates, incoming, exchange, waited);
-            }
             ("resources/subscribe", Era::Legacy) => {
                 updates::subscribe(&self.core, &snapshot, incoming, exchange)
             }
@@ -332,7 +316,10 @@ impl Gateway {
             }
             ("ping", Era::Legacy) => return exchange.result(b"{}"),
             ("logging/setLevel", Era::Legacy) => return logging::set_level(&self.core, incoming, exchange),
-            _ => return exchange.fail(&Failure::unknown_method(incoming.method)),
+            (method, _) => match ListKind::ALL.into_iter().find(|kind| kind.method() == method) {
+                Some(kind) => return self.list(&snapshot, kind, incoming, exchange, waited),
+                None => return exchange.fail(&Failure::unknown_method(method)),
+            },
         };
         if let Err(not_relayed) = relayed {
             let NotRelayed { failure, exchange, may_come } = *not_relayed;

@@ -1,13 +1,16 @@
-//! `tools`: every tool that clients see.
+//! `tools`: every tool that a client on stdio sees.
 
+use crate::auth::caller::Caller;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Tools;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::progress;
 use crate::cli::startup;
+use crate::config::model::access::ObjectKind;
 use crate::gateway::snapshot::Snapshot;
 use crate::name::ServerName;
+use crate::policy::object::Object;
 use crate::telemetry::clean::clean;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -81,7 +84,11 @@ struct Described {
 }
 
 fn rows(snapshot: &Snapshot) -> Vec<Row> {
-    let tools = snapshot.catalog.tools().map(|tool| {
+    let shown = snapshot.catalog.tools().filter(|tool| {
+        let (server, name) = (tool.route.server.as_str(), tool.route.own_name.as_str());
+        snapshot.policy.shows(&Caller::Local, &Object { kind: ObjectKind::Tool, server, name })
+    });
+    let tools = shown.map(|tool| {
         let described = serde_json::from_str::<Described>(tool.raw.get()).ok();
         let description = described.and_then(|said| said.description.or(said.title)).unwrap_or_default();
         Row {
@@ -104,7 +111,9 @@ fn missing(snapshot: &Snapshot) -> Vec<Missing> {
         });
         Missing { server: name.to_string(), reason, needs_login }
     };
-    snapshot.catalog.missing().iter().map(missing).collect()
+    let servers = snapshot.catalog.missing().iter();
+    let servers = servers.filter(|server| snapshot.policy.may_show(&Caller::Local, server.as_str()));
+    servers.map(missing).collect()
 }
 
 /// Name, server and the first line of the description, in columns.

@@ -4,6 +4,7 @@
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
 pub mod access;
+pub mod auth;
 pub mod defaults;
 pub mod egress;
 pub mod http;
@@ -17,6 +18,8 @@ pub use crate::config::model::limits::Limits;
 
 use crate::config::model::access::Access;
 use crate::config::model::access::AgentRules;
+use crate::config::model::auth::AuthSettings;
+use crate::config::model::auth::Callers;
 use crate::config::model::egress::EgressSettings;
 use crate::config::model::oauth::OAuth;
 use crate::config::model::rates::Rates;
@@ -267,6 +270,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The HTTP front.
     pub http: HttpSettings,
+    /// Who may connect over HTTP.
+    pub auth: Arc<AuthSettings>,
+    /// Who the clients on stdio are.
+    pub callers: Callers,
     /// Longest wait of a first list for servers without a stored catalog.
     pub list_timeout: Duration,
     /// Longest wait for calls in flight at shutdown, or on a removed server.
@@ -297,6 +304,8 @@ impl Default for Settings {
             naming: Naming::default(),
             limits: Limits::default(),
             http: HttpSettings::default(),
+            auth: Arc::default(),
+            callers: Callers::default(),
             list_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(600),

@@ -54,7 +54,7 @@ impl fmt::Display for Lack {
         match &self.scopes {
             None if self.vague => write!(
                 out,
-                "server `{server}` needs a login: run `{command}`, or give a token in `headers` (it answered 401)"
+                "server `{server}` answered 401: it wants credentials; give them in `headers`, or run `{command}`"
             ),
             None => write!(out, "server `{server}` needs a login: run `{command}`"),
             Some(_) => write!(out, "server `{server}` wants more than its login allows: run `{command}`"),

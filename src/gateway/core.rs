@@ -15,6 +15,7 @@ use crate::downstream::surroundings::Surroundings;
 use crate::downstream::updates::of_task;
 use crate::downstream::usage::User;
 use crate::gateway::lists;
+use crate::gateway::load::Load;
 use crate::gateway::memory::Known;
 use crate::gateway::memory::Memory;
 use crate::gateway::pool::Pool;
@@ -305,11 +306,22 @@ impl Core {
         }
     }
 
+    /// What a session of `caller` counts towards, and how many requests it may have at once.
+    fn bounds(&self, current: &Snapshot, caller: &Caller) -> (usize, Arc<Load>) {
+        let settings = &current.config.settings;
+        let own = of_caller(&settings.rates.callers, caller).and_then(|own| own.in_flight);
+        (settings.limits.in_flight_per_client, self.pool.loads.of(caller, own))
+    }
+
+    /// A session for one request, of which nobody else knows.
+    pub(super) fn lone(&self, caller: Caller) -> Arc<Session> {
+        let (limit, load) = self.bounds(&self.current(), &caller);
+        Arc::new(Session::lone(caller, limit, load))
+    }
+
     pub(super) fn register(&self, caller: Caller) -> Arc<Session> {
         let current = self.current();
-        let own = of_caller(&current.config.settings.rates.callers, &caller);
-        let load = self.pool.loads.of(&caller, own.and_then(|own| own.in_flight));
-        let limit = current.config.settings.limits.in_flight_per_client;
+        let (limit, load) = self.bounds(&current, &caller);
         let generations = current.generations_of(&caller);
         let session = Arc::new(Session::new(caller, limit, load));
         session.note_lists(generations);

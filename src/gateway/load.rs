@@ -158,4 +158,16 @@ mod tests {
         assert!(loads.of(&Caller::token(1), None).enter().is_ok());
         assert_eq!(loads.in_flight(), 3);
     }
+
+    #[test]
+    fn a_caller_may_have_a_limit_of_its_own_and_another_one_later() {
+        let loads = Loads::new(9, 1, Arc::default());
+        let own = loads.of(&Caller::token(0), Some(2));
+        assert!(own.enter().is_ok() && own.enter().is_ok() && own.enter().is_err());
+        loads.limit(|caller| (*caller == Caller::token(0)).then_some(3));
+        assert!(own.enter().is_ok() && own.enter().is_err());
+        loads.limit(|_| None);
+        own.leave();
+        assert!(own.enter().is_err(), "as for each");
+    }
 }

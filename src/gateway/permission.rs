@@ -7,6 +7,7 @@ use crate::catalog::route::Route;
 use crate::catalog::uri_owner::UriError;
 use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::incoming::Incoming;
 use crate::gateway::relayed::NotRelayed;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
@@ -14,6 +15,14 @@ use crate::name::ServerName;
 use crate::policy::Denied;
 use crate::policy::object::Object;
 use crate::policy::permit::Permit;
+
+/// Where there are rules, refuses a request in which another reader could find another name than the one they are about.
+///
+/// # Errors
+/// The failure to answer.
+pub(super) fn check(snapshot: &Snapshot, incoming: &Incoming<'_>) -> Result<(), Failure> {
+    if snapshot.policy.is_open() { Ok(()) } else { incoming.check_keys() }
+}
 
 /// Asks for the caller of this exchange. `name` is what the client calls it, `failure` the answer to a name that does not
 /// exist.

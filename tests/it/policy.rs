@@ -10,6 +10,7 @@ mod levels;
 mod link;
 mod narrowed;
 mod rates;
+mod routes;
 mod sent;
 
 use serde_json::Value;

@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How long a look at the disk is good for.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+const GOOD_FOR: Duration = Duration::from_millis(250);
 /// How long a token that the server refused is not shown again.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 

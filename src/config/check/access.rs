@@ -213,3 +213,6 @@ pub(super) fn members<'a>(
     }
     node.map(Node::members).unwrap_or_default().iter().filter(|member| !is_remark(&member.key))
 }
+
+#[cfg(test)]
+mod tests;

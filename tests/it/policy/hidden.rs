@@ -128,7 +128,13 @@ fn s4_what_is_denied_is_as_if_it_were_absent() {
             scope.spawn(move || {
                 let confs = [conf(Hidden::Denied), conf(Hidden::Absent)];
                 // With saved lists the handshakes do not depend on who came first.
-                confs.iter().for_each(|conf| drop(Gateway::on(conf).run(&["tools"])));
+                confs.iter().for_each(|conf| {
+                    drop(Gateway::on(conf).run(&[
+                        "tools",
+                        "--cache-dir",
+                        &conf.cache().display().to_string(),
+                    ]))
+                });
                 let gateways =
                     confs.each_ref().map(|conf| (transport == "http").then(|| Gateway::on(conf).http()));
                 for version in VERSIONS {
