@@ -71,6 +71,14 @@ pub enum StartError {
     /// Somebody has to log in there first.
     #[error("{0}")]
     NeedsLogin(Lack),
+    /// It shows something else than what was approved.
+    #[error("server `{server}` is held back: {why}")]
+    Held {
+        /// Which server.
+        server: ServerName,
+        /// What is not as it was approved, and what to do.
+        why: String,
+    },
     /// It cannot be reached.
     #[error("server `{server}` cannot be reached: {why}")]
     Unreachable {
@@ -101,6 +109,7 @@ impl StartError {
             | Self::Refused { .. }
             | Self::Unauthorized { .. }
             | Self::NeedsLogin(_)
+            | Self::Held { .. }
             | Self::Unreachable { .. } => &[],
         }
     }
