@@ -6,6 +6,8 @@
 pub mod hosts;
 
 use crate::app::hosts::House;
+use crate::auth::caller::Caller;
+use crate::auth::local;
 use crate::catalog::store::Store;
 use crate::config;
 use crate::config::LoadError;
@@ -70,6 +72,8 @@ impl Default for Options {
 pub struct Fronts {
     /// One client on two byte streams. As the only front, its end is the end of the app.
     pub stdio: Option<(Reader, Writer)>,
+    /// Who that client is; the usual one of the configuration when nothing is said.
+    pub caller: Option<Caller>,
     /// A listener.
     pub http: Option<Bound>,
     /// A meeting place of clients that share the gateway. Its end is the end of the app.
@@ -153,8 +157,10 @@ impl App {
         let sole_stdio = fronts.http.is_none() && fronts.attached.is_none();
         if let Some((reader, writer)) = fronts.stdio {
             let (gateway, stop) = (gateway.clone(), stop.clone());
+            let caller = fronts.caller.unwrap_or_else(|| local::usual(&gateway.config().settings.callers));
             tasks.spawn(async move {
-                front::stdio::run(gateway, reader, writer, stop.clone()).await;
+                let client = front::stdio::Client::open(gateway, caller, "stdio");
+                client.run(reader, writer, stop.clone()).await;
                 if sole_stdio {
                     stop.cancel();
                 }

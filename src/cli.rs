@@ -8,6 +8,7 @@ pub mod check;
 pub mod demo_server;
 pub mod exit;
 pub mod hold;
+pub mod key;
 pub mod meet;
 pub mod output;
 pub mod panic_log;
@@ -70,6 +71,7 @@ async fn run(cli: Cli) -> Exit {
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&global, &status).await,
+        Some(Command::Key(key)) => key::run(&global, &key),
         Some(Command::Policy(policy)) => policy::run(&global, &policy).await,
         Some(Command::Schema) => schema::run(),
         Some(Command::Hold(hold)) => hold::run(&global, &hold).await,

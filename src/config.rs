@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub mod check;
+pub mod date;
 pub mod dialect;
 pub mod diff;
 pub mod digest;
@@ -36,6 +37,7 @@ pub mod file;
 pub mod finding;
 pub mod locate;
 pub mod model;
+pub mod private_file;
 pub mod problem;
 pub mod suggest;
 pub mod syntax;

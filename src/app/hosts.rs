@@ -2,6 +2,7 @@
 //!
 //! It chooses; who is served how is `front/attached.rs`.
 
+use crate::auth::local;
 use crate::front::attached::Hosts;
 use crate::front::attached::Seat;
 use crate::gateway::Gateway;
@@ -26,9 +27,21 @@ impl House {
 }
 
 impl Hosts for House {
-    fn seat(&self, folder: PathBuf, vars: Vec<(String, String)>) -> Result<Seat, String> {
+    fn seat(
+        &self,
+        folder: PathBuf,
+        vars: Vec<(String, String)>,
+        caller: Option<&str>,
+    ) -> Result<Seat, String> {
         let view = self.views.of(folder, vars).map_err(|error| error.to_string())?;
-        Ok(Seat { gateway: view.gateway().clone(), moves: view.misplaced().clone(), held: Box::new(view) })
+        let callers = &view.gateway().config().settings.callers;
+        let caller = local::caller(callers, caller).map_err(|error| error.to_string())?;
+        Ok(Seat {
+            gateway: view.gateway().clone(),
+            caller,
+            moves: view.misplaced().clone(),
+            held: Box::new(view),
+        })
     }
 
     fn status(&self) -> String {

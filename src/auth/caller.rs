@@ -43,6 +43,14 @@ pub struct Identity {
     pub scopes: Vec<String>,
 }
 
+/// The credential does not let its holder say which agent acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this credential may not name an agent")]
+pub struct MayNotNameAgent;
+
+/// The principal of those who showed nothing.
+const ANONYMOUS: &str = "anonymous";
+
 impl Identity {
     /// One of whom nothing else is known.
     #[must_use]
@@ -62,7 +70,31 @@ impl Caller {
     /// True for one who can be told from all others.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        matches!(self, Self::Known(_) | Self::Named(_))
+        matches!(self, Self::Known(_) | Self::Named(_)) && !self.is_anonymous()
+    }
+
+    /// True for one of whom nothing is known but perhaps the agent that it names.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        match self {
+            Self::Anonymous => true,
+            Self::Known(identity) => identity.principal == ANONYMOUS,
+            Self::Local | Self::Named(_) => false,
+        }
+    }
+
+    /// The same, acting as the agent that a request names.
+    ///
+    /// # Errors
+    /// [`MayNotNameAgent`], unless its credential allows it or binds it to this very agent.
+    pub fn acting_as(self, agent: &str) -> Result<Self, MayNotNameAgent> {
+        let identity = match &self {
+            Self::Anonymous => Identity { may_name_agent: true, ..Identity::new(ANONYMOUS, ANONYMOUS) },
+            Self::Known(identity) if identity.agent.as_deref() == Some(agent) => return Ok(self),
+            Self::Known(identity) if identity.may_name_agent => Identity::clone(identity),
+            Self::Local | Self::Named(_) | Self::Known(_) => return Err(MayNotNameAgent),
+        };
+        Ok(Self::from(Identity { agent: Some(agent.to_owned()), ..identity }))
     }
 
     /// What its credential says; nothing of who showed none.
@@ -79,7 +111,7 @@ impl Caller {
     pub fn name(&self) -> &str {
         match self {
             Self::Local => "local",
-            Self::Anonymous => "anonymous",
+            Self::Anonymous => ANONYMOUS,
             Self::Named(name) => name,
             Self::Known(identity) => &identity.name,
         }
@@ -128,5 +160,17 @@ mod tests {
         assert_ne!(Caller::Named("ann".into()), ann);
         assert_eq!((ann.name(), ann.principal(), ann.is_known()), ("ann", "key:1", true));
         assert_eq!(Caller::token(0).principal(), "token:1");
+    }
+
+    #[test]
+    fn only_who_may_names_an_agent() {
+        let ann = Identity { agent: Some("a".into()), ..Identity::new("key:1", "ann") };
+        assert_eq!(Caller::from(ann.clone()).acting_as("b"), Err(MayNotNameAgent));
+        assert_eq!(Caller::from(ann.clone()).acting_as("a"), Ok(Caller::from(ann.clone())));
+        let free = Caller::from(Identity { may_name_agent: true, ..ann }).acting_as("b").unwrap();
+        assert_eq!(free.identity().unwrap().agent.as_deref(), Some("b"));
+        let nobody = Caller::Anonymous.acting_as("b").unwrap();
+        assert!(nobody.is_anonymous() && !nobody.is_known() && nobody != Caller::Anonymous);
+        assert_eq!(Caller::Local.acting_as("b"), Err(MayNotNameAgent));
     }
 }

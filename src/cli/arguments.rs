@@ -1,5 +1,8 @@
 //! What may be typed. It is only parsed here; what it means stands with each command.
 
+pub mod key;
+
+use crate::cli::arguments::key::Key;
 use crate::cli::demo_server::Which;
 use clap::Args;
 use clap::Parser;
@@ -81,6 +84,9 @@ pub struct Serve {
     /// Share no gateway with other clients of this user
     #[arg(long)]
     pub standalone: bool,
+    /// Who the client on stdin and stdout is: one of `gateway.callers` [default: `gateway.defaultCaller`]
+    #[arg(long = "as", value_name = "NAME")]
+    pub caller: Option<String>,
     /// Only attach to a gateway that runs; start none
     #[arg(long, conflicts_with_all = ["standalone", "http"])]
     pub attach_only: bool,
@@ -110,6 +116,11 @@ pub enum Command {
         after_help = "Examples:\n  mcp-manifold status\n  mcp-manifold status http://127.0.0.1:8808 --json"
     )]
     Status(Status),
+    /// Make, list and revoke keys for clients over HTTP
+    #[command(
+        after_help = "Examples:\n  mcp-manifold key create --name ann --team data\n  mcp-manifold key list\n  mcp-manifold key revoke 3f9a1c2b7d10"
+    )]
+    Key(Key),
     /// Say what the rules of the file let a caller do
     #[command(subcommand)]
     Policy(Policy),

@@ -2,6 +2,8 @@
 
 use crate::app::App;
 use crate::app::Fronts;
+use crate::auth::caller::Caller;
+use crate::auth::local;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Serve;
 use crate::cli::exit::Exit;
@@ -37,8 +39,12 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
         Ok(app) => app,
         Err(exit) => return exit,
     };
-    let http = match bind(&app, &serve).await {
-        Ok(http) => http,
+    let started = match caller(&app, &serve) {
+        Ok(caller) => bind(&app, &serve).await.map(|http| (http, caller)),
+        Err(exit) => Err(exit),
+    };
+    let (http, caller) = match started {
+        Ok(started) => started,
         Err(exit) => {
             app.close().await;
             return exit;
@@ -61,7 +67,7 @@ pub async fn run(global: &Global, serve: Serve) -> Exit {
     let attached = http.as_ref().filter(|_| !serve.standalone).and_then(|_| meeting(global, &app));
     let shutdown = CancellationToken::new();
     tasks.spawn(signals.obey(shutdown.clone(), app.reload_handle()));
-    let fronts = Fronts { stdio, http, attached };
+    let fronts = Fronts { stdio, caller, http, attached };
     // What the start took of the program is not needed again.
     trim();
     app.run(fronts, shutdown).await;
@@ -107,6 +113,15 @@ fn meeting(global: &Global, app: &App) -> Option<(Meeting, Arc<dyn Hosts>)> {
     }
 }
 
+/// Who the client on stdin and stdout is.
+fn caller(app: &App, serve: &Serve) -> Result<Option<Caller>, Exit> {
+    let Some(name) = &serve.caller else { return Ok(None) };
+    let callers = &app.gateway().config().settings.callers;
+    local::caller(callers, Some(name))
+        .map(Some)
+        .map_err(|error| output::fail(Exit::Usage, &error.to_string()))
+}
+
 async fn bind(app: &App, serve: &Serve) -> Result<Option<Bound>, Exit> {
     let Some(addr) = serve.http else { return Ok(None) };
     let config = app.gateway().config();
@@ -116,6 +131,7 @@ async fn bind(app: &App, serve: &Serve) -> Result<Option<Bound>, Exit> {
         tls,
         behind_proxy: serve.behind_proxy,
         settings: config.settings.http.clone(),
+        auth: Arc::clone(&config.settings.auth),
         max_body: config.settings.limits.message_bytes,
         depth: config.settings.limits.depth,
         queue_bytes: config.settings.limits.client_queue_bytes,

@@ -41,7 +41,7 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
     let door = meet::door(&place, &file, &environment, global, !serve.attach_only);
     let pipe = Pipe::default();
     let obeying = ending.obey(pipe.clone(), door.clone());
-    let found = match door.attach(me(&environment), &|| pipe.is_ended()) {
+    let found = match door.attach(me(&environment, serve), &|| pipe.is_ended()) {
         Ok(found) => found,
         // Nobody is to be served any more, with a gateway or without.
         Err(NoWay::Left) => return Some(Exit::Ok),
@@ -75,7 +75,7 @@ pub fn run(global: &Global, serve: &Serve) -> Option<Exit> {
         Ok(found.line)
     };
     let (input, mut output) = streams();
-    let ended = pipe.run(found.line, input, &mut output, || me(&environment), &mut find);
+    let ended = pipe.run(found.line, input, &mut output, || me(&environment, serve), &mut find);
     drop(obeying);
     match ended {
         Ended::Done => Some(Exit::Ok),
@@ -101,9 +101,10 @@ fn streams() -> (impl Read + Send + 'static, impl Write) {
     (std::io::stdin(), std::io::stdout())
 }
 
-fn me(environment: &Environment) -> Attach {
+fn me(environment: &Environment, serve: &Serve) -> Attach {
     let vars = environment.vars().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Attach { folder: environment.current_folder().to_owned(), vars, turn: 0, again: Vec::new() }
+    let (folder, caller) = (environment.current_folder().to_owned(), serve.caller.clone());
+    Attach { folder, vars, turn: 0, again: Vec::new(), caller }
 }
 
 /// `None`: serve it alone.

@@ -18,6 +18,10 @@ pub fn environment() -> Environment {
     if let Some(dirs) = BaseDirs::new() {
         environment = environment.home(dirs.home_dir()).user_config(dirs.config_dir());
     }
+    #[cfg(unix)]
+    {
+        environment = environment.user(user());
+    }
     match own_binary() {
         Some(path) => environment.own_binary(path),
         None => environment,

@@ -15,11 +15,14 @@ use std::sync::Arc;
 
 pub mod access;
 pub mod agents;
+pub mod auth;
+pub mod callers;
 pub mod duration;
 pub mod egress;
 pub mod entry;
 pub mod filter;
 pub mod headers;
+pub mod issuer;
 pub mod kind;
 pub mod life;
 pub mod process;
@@ -30,6 +33,7 @@ pub mod section;
 pub mod settings;
 pub mod tool_terms;
 pub mod variables;
+pub mod weak;
 
 /// Checks all of the file; `None` when the `gateway` section cannot be used.
 pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Config> {

@@ -23,6 +23,7 @@ pub struct Environment {
     workspace: Option<PathBuf>,
     own_binary: Option<PathBuf>,
     user_config: Option<PathBuf>,
+    user_id: Option<u32>,
     /// What children get unasked, when that is not of `vars`.
     passed_on: Option<Arc<BTreeMap<String, String>>>,
 }
@@ -65,6 +66,13 @@ impl Environment {
     #[must_use]
     pub fn user_config(mut self, path: impl Into<PathBuf>) -> Self {
         self.user_config = Some(path.into());
+        self
+    }
+
+    /// Sets the user of the process: files with secrets must be this user's. Without it their owner is not looked at.
+    #[must_use]
+    pub fn user(mut self, id: u32) -> Self {
+        self.user_id = Some(id);
         self
     }
 
@@ -137,6 +145,12 @@ impl Environment {
     #[must_use]
     pub fn own_binary_path(&self) -> Option<&Path> {
         self.own_binary.as_deref()
+    }
+
+    /// The user of the process, when known.
+    #[must_use]
+    pub fn user_id(&self) -> Option<u32> {
+        self.user_id
     }
 
     /// The folder of user settings, when known.

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
 pub mod access;
+pub mod auth;
 pub mod egress;
 pub mod gateway;
 pub mod tool;

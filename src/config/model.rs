@@ -4,16 +4,21 @@
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
 pub mod access;
+pub mod auth;
 pub mod defaults;
 pub mod egress;
 pub mod http;
+pub mod limits;
 pub mod rates;
 pub mod terms;
 
 pub use crate::config::model::http::HttpSettings;
+pub use crate::config::model::limits::Limits;
 
 use crate::config::model::access::Access;
 use crate::config::model::access::AgentRules;
+use crate::config::model::auth::AuthSettings;
+use crate::config::model::auth::Callers;
 use crate::config::model::egress::EgressSettings;
 use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
@@ -261,6 +266,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The HTTP front.
     pub http: HttpSettings,
+    /// Who may connect over HTTP.
+    pub auth: Arc<AuthSettings>,
+    /// Who the clients on stdio are.
+    pub callers: Callers,
     /// Longest wait of a first list for servers without a stored catalog.
     pub list_timeout: Duration,
     /// Longest wait for calls in flight at shutdown, or on a removed server.
@@ -291,6 +300,8 @@ impl Default for Settings {
             naming: Naming::default(),
             limits: Limits::default(),
             http: HttpSettings::default(),
+            auth: Arc::default(),
+            callers: Callers::default(),
             list_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(600),
@@ -320,66 +331,6 @@ pub struct Naming {
 impl Default for Naming {
     fn default() -> Self {
         Self { separator: "__".into(), template: None, max_length: 46 }
-    }
-}
-
-/// Sizes and counts that are refused beyond.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest message in either direction, in bytes.
-    pub message_bytes: usize,
-    /// Deepest nesting of a message.
-    pub depth: usize,
-    /// Requests in flight of one client.
-    pub in_flight_per_client: usize,
-    /// Requests in flight of all clients of one caller who is known.
-    pub in_flight_per_caller: usize,
-    /// Requests in flight of everybody.
-    pub in_flight_total: usize,
-    /// Server starts under way at once.
-    pub starts_at_once: usize,
-    /// Bytes waiting for a client that does not read; beyond it is cut off.
-    pub client_queue_bytes: usize,
-    /// Bytes waiting for a server that does not read; beyond calls are refused.
-    pub server_queue_bytes: usize,
-    /// Items of one list of one server.
-    pub list_items: usize,
-    /// Pages of one list of one server.
-    pub list_pages: usize,
-    /// Bytes of the items of one list of one server.
-    pub list_bytes: usize,
-    /// Items on one page of a list we answer.
-    pub page_size: usize,
-    /// Connections of one server that belong to one session, caller or call each.
-    pub private_connections: usize,
-    /// Calls of one caller that wait for an answer of a user.
-    pub parked_per_caller: usize,
-    /// Calls of everybody that wait for an answer of a user.
-    pub parked_total: usize,
-    /// Resources that one client is subscribed to.
-    pub subscriptions_per_client: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_bytes: 16 << 20,
-            depth: 128,
-            in_flight_per_client: 1024,
-            in_flight_per_caller: 4096,
-            in_flight_total: 16_384,
-            starts_at_once: 8,
-            client_queue_bytes: 64 << 20,
-            server_queue_bytes: 16 << 20,
-            list_items: 20_000,
-            list_pages: 1_000,
-            list_bytes: 64 << 20,
-            page_size: 5_000,
-            private_connections: 64,
-            parked_per_caller: 64,
-            parked_total: 1024,
-            subscriptions_per_client: 1_000,
-        }
     }
 }
 

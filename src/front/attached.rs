@@ -4,6 +4,7 @@
 //! What they say is `share/hello.rs`; their messages go the way of `stdio.rs`. It does not know which gateway a client gets:
 //! see [`Hosts`].
 
+use crate::auth::caller::Caller;
 use crate::config::digest::hex;
 use crate::front::course::Course;
 use crate::front::stdio::Client;
@@ -55,11 +56,16 @@ const STEP: Duration = Duration::from_millis(10);
 
 /// The gateways of this process.
 pub trait Hosts: Send + Sync {
-    /// A seat for a client that works in `folder` and has these variables.
+    /// A seat for a client that works in `folder` and has these variables; `caller` is the one that it wants to be.
     ///
     /// # Errors
     /// Why there is none, for the person at the client.
-    fn seat(&self, folder: PathBuf, vars: Vec<(String, String)>) -> Result<Seat, String>;
+    fn seat(
+        &self,
+        folder: PathBuf,
+        vars: Vec<(String, String)>,
+        caller: Option<&str>,
+    ) -> Result<Seat, String>;
     /// The state of everything, as JSON.
     fn status(&self) -> String;
     /// True while a call is in flight. Open subscriptions are none.
@@ -76,6 +82,8 @@ pub trait Hosts: Send + Sync {
 pub struct Seat {
     /// The gateway.
     pub gateway: Gateway,
+    /// Who the client is.
+    pub caller: Caller,
     /// Says that the client belongs elsewhere: it is to come again.
     pub moves: CancellationToken,
     /// What lives as long as the client is here.
@@ -210,14 +218,14 @@ impl Room {
         if let Some(why) = self.hosts.alone().filter(|_| !self.terms.for_one) {
             return answer(&mut stream, &Welcome::Alone { why }).await;
         }
-        let seat = match self.hosts.seat(attach.folder, attach.vars) {
+        let seat = match self.hosts.seat(attach.folder, attach.vars, attach.caller.as_deref()) {
             Ok(seat) => seat,
             Err(why) => return answer(&mut stream, &Welcome::Refused { why }).await,
         };
         let Some(token) = token() else {
             return answer(&mut stream, &Welcome::Refused { why: "there is no randomness".into() }).await;
         };
-        let mut client = Client::open(seat.gateway.clone(), "shared");
+        let mut client = Client::open(seat.gateway.clone(), seat.caller.clone(), "shared");
         let course = client.follow(attach.turn, &attach.again);
         let _present = self.enter(token.clone(), course);
         let welcome = Welcome::Come {
@@ -226,6 +234,7 @@ impl Room {
             pid: std::process::id(),
             log: self.terms.log.clone(),
             token,
+            knows_callers: true,
         };
         answer(&mut stream, &welcome).await;
         let leave = self.leave.child_token();

@@ -8,9 +8,11 @@ pub mod authority;
 pub mod backing;
 pub mod base64;
 pub mod cors;
+pub mod door;
 pub mod guard;
 pub mod header;
 pub mod intake;
+pub mod lease;
 pub mod legacy;
 pub mod listen;
 pub mod media;
@@ -32,7 +34,10 @@ pub mod websocket;
 #[cfg(test)]
 mod tests;
 
+use crate::auth::inbound::Inbound;
+use crate::config::model::auth::AuthSettings;
 use crate::front::http::backing::Backing;
+use crate::front::http::door::Door;
 use crate::front::http::guard::Guard;
 use crate::front::http::intake::Allowance;
 use crate::front::http::listen::Terms;
@@ -97,9 +102,12 @@ impl Bound {
             replay_bytes: settings.replay_bytes,
         };
         let sessions = Sessions::new(Arc::clone(&gateway), bounds);
+        let is_safe = tls.is_some() || options.behind_proxy;
+        let inbound = inbound(Arc::clone(&options.auth), Arc::clone(&gateway), !options.is_local());
         let site = Site {
             backing: gateway,
             guard: Guard::new(settings, local),
+            door: Door::new(Arc::new(inbound), route::MCP, is_safe, options.behind_proxy),
             sessions: Arc::new(sessions),
             allowance: Allowance { bytes: options.max_body, time: settings.body_timeout },
             depth: options.depth,
@@ -116,4 +124,10 @@ impl Bound {
         };
         listen::serve(listener, tls, Arc::new(site), terms, shutdown).await;
     }
+}
+
+/// Decides by what the gateway's configuration says at the moment, and by `first` where that never changes.
+fn inbound(first: Arc<AuthSettings>, gateway: Arc<dyn Backing>, is_exposed: bool) -> Inbound {
+    let closed = is_exposed || first.asks_for_credentials();
+    Inbound::new(Box::new(move || gateway.auth().unwrap_or_else(|| Arc::clone(&first))), closed)
 }

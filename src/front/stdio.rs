@@ -3,6 +3,7 @@
 //! Nothing but JSON-RPC is ever written to it.
 
 use crate::auth::caller::Caller;
+use crate::auth::local;
 use crate::front::course::Course;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
@@ -37,13 +38,14 @@ const CUT: &str = "the client does not read";
 const SHUTDOWN: &str = "shutdown";
 const GONE: &str = "the client no longer reads";
 
-/// Serves one client until it closes its end, stops reading, or `shutdown`; then drains its calls.
+/// Serves one client, who is the usual one of the configuration, until it closes its end, stops reading, or `shutdown`; then drains its calls.
 pub async fn run<R, W>(gateway: Gateway, reader: R, writer: W, shutdown: CancellationToken)
 where
     R: AsyncRead + Send + Unpin,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    Client::open(gateway, "stdio").run(reader, writer, shutdown).await;
+    let caller = local::usual(&gateway.config().settings.callers);
+    Client::open(gateway, caller, "stdio").run(reader, writer, shutdown).await;
 }
 
 /// One client on a pair of byte streams.
@@ -58,14 +60,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that came over `transport`. Nothing is read yet.
+    /// A client that is `caller` and came over `transport`. Nothing is read yet.
     #[must_use]
-    pub fn open(gateway: Gateway, transport: &'static str) -> Self {
+    pub fn open(gateway: Gateway, caller: Caller, transport: &'static str) -> Self {
         let config = gateway.config();
         let limits = &config.settings.limits;
         let outbox = Arc::new(Outbox::new(limits.client_queue_bytes));
         let bounds = Bounds { message_bytes: limits.message_bytes, depth: limits.depth };
-        let session = gateway.open_session(Caller::Local);
+        let session = gateway.open_session(caller);
         if let Some(presence) = session.presence() {
             presence.came_over(transport, None);
         }

@@ -2,7 +2,6 @@
 //!
 //! The rule per server is `sharing` in its entry. How connections live and end is `downstream/private.rs`.
 
-use crate::auth::caller::Caller;
 use crate::config::model::Sharing;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::private::Key;
@@ -53,7 +52,9 @@ fn key(shared: &ServerHandle, capabilities: &str, exchange: &Exchange) -> Result
     let who = match (shared.server().sharing, session.caller()) {
         (Sharing::PerCall, _) => Who::Call(session.key(), exchange.id().into()),
         _ if !session.is_lone() => Who::Session(session.key()),
-        (Sharing::PerSession, Caller::Anonymous) => return Err(Failure::no_session(&shared.server().name)),
+        (Sharing::PerSession, caller) if caller.is_anonymous() => {
+            return Err(Failure::no_session(&shared.server().name));
+        }
         (_, caller) => Who::Caller(caller.clone()),
     };
     Ok(Key { who, capabilities: capabilities.into() })

@@ -93,6 +93,7 @@ impl Door {
     /// # Errors
     /// [`NoWay`]
     pub fn attach(&self, attach: Attach, leaves: &dyn Fn() -> bool) -> Result<Found, NoWay> {
+        let is_somebody = attach.caller.is_some();
         let wish = Wish::Attach(Box::new(attach));
         let until = Instant::now() + self.patience;
         let mut notes = Vec::new();
@@ -101,7 +102,7 @@ impl Door {
                 return Err(NoWay::Left);
             }
             if let Try::Come(bytes, welcome) = self.knock(&wish)? {
-                match self.enter(bytes, welcome)? {
+                match self.enter(bytes, welcome, is_somebody)? {
                     Some(found) => return Ok(Found { notes, ..found }),
                     None => sleep(STEP),
                 }
@@ -133,10 +134,13 @@ impl Door {
     }
 
     /// `None` when the gateway ended in this moment.
-    fn enter(&self, bytes: Stream, welcome: Welcome) -> Result<Option<Found>, NoWay> {
-        let Welcome::Come { version, pid, log, token, .. } = welcome else {
+    fn enter(&self, bytes: Stream, welcome: Welcome, is_somebody: bool) -> Result<Option<Found>, NoWay> {
+        let Welcome::Come { version, pid, log, token, knows_callers, .. } = welcome else {
             return Err(NoWay::Broken("it gave an answer that this version does not know".into()));
         };
+        if is_somebody && !knows_callers {
+            return Err(NoWay::Alone(format!("the gateway is version {version}, which knows no `--as`")));
+        }
         let words = match self.knock(&Wish::Watch { token }) {
             Ok(Try::Come(words, _)) => words,
             // Refused is what the next one says, which does not know this client.
@@ -241,7 +245,14 @@ mod tests {
         let place =
             Place::prepare(folder.path().join("runtime"), &folder.path().join("mcp.json"), user).unwrap();
         let listener = UnixListener::bind(place.socket()).unwrap();
-        let come = |pid| Welcome::Come { link: LINK, version: "1".into(), pid, log: None, token: "t".into() };
+        let come = |pid| Welcome::Come {
+            link: LINK,
+            version: "1".into(),
+            pid,
+            log: None,
+            token: "t".into(),
+            knows_callers: false,
+        };
         let told = |text: &str| Welcome::Told { text: text.into() };
         // The second does not know whom the first let in.
         let answers =
@@ -255,7 +266,7 @@ mod tests {
             })
         });
         let door = Door { place, launch: None, patience: Duration::from_secs(20) };
-        let me = Attach { folder: "/".into(), vars: Vec::new(), turn: 0, again: Vec::new() };
+        let me = Attach { folder: "/".into(), vars: Vec::new(), turn: 0, again: Vec::new(), caller: None };
         assert_eq!(door.attach(me, &|| false).unwrap().pid, 2);
         serving.join().unwrap();
     }

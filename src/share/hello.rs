@@ -74,6 +74,9 @@ pub struct Attach {
     pub turn: u32,
     /// What it said to the one before and must be said again: messages, one per text.
     pub again: Vec<String>,
+    /// Who it is, one of `gateway.callers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
 }
 
 impl fmt::Debug for Attach {
@@ -103,6 +106,9 @@ pub enum Welcome {
         log: Option<PathBuf>,
         /// For [`Wish::Watch`].
         token: String,
+        /// Whether it heard of [`Attach::caller`]: versions before that take every client for the owner.
+        #[serde(default)]
+        knows_callers: bool,
     },
     /// What was asked for, in words or as JSON.
     #[serde(rename_all = "camelCase")]
@@ -235,6 +241,7 @@ mod tests {
             vars: vec![("A".into(), "1\n2".into())],
             turn: 3,
             again: vec!["{}".into()],
+            caller: None,
         };
         let hello =
             Hello { links: (1, LINK), version: "1".into(), pid: 7, wish: Wish::Attach(Box::new(attach)) };
@@ -243,6 +250,7 @@ mod tests {
         let back: Hello = serde_json::from_str(&line).unwrap();
         assert_eq!(serde_json::to_string(&back).unwrap(), line);
         assert!(!format!("{back:?}").contains("1\\n2"), "variables are not shown");
+        assert!(!line.contains("caller"), "versions that know no callers see what they always saw");
         let checkpoint =
             Checkpoint { heard: 1, said: 2, open: vec!["\"a b\"".into()], ..Checkpoint::default() };
         let last = Last { why: End::Again, last: checkpoint.clone() };

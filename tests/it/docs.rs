@@ -268,7 +268,8 @@ fn files_named_in_the_documents_exist() {
             let ends = [".rs", ".md", ".toml", ".json", ".json.example", "/"];
             let is_file = ends.iter().any(|end| word.ends_with(end)) || word.starts_with("bin/");
             let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
-            let elsewhere = ["mcp.json", "claude_desktop_config.json", "mcp-manifold/mcp.json", "mod.rs"];
+            let elsewhere =
+                ["mcp.json", "claude_desktop_config.json", "mcp-manifold/mcp.json", "keys.json", "mod.rs"];
             let hidden = word.starts_with(['.', '~', '/']) && !word.starts_with(".ci");
             if !is_file || !plain || hidden || elsewhere.contains(&word.as_str()) {
                 continue;

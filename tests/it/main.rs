@@ -2,6 +2,7 @@
 
 mod support;
 
+mod access;
 mod apps;
 mod ask;
 mod batch;

@@ -4,6 +4,8 @@
 
 use crate::config::check::access;
 use crate::config::check::agents;
+use crate::config::check::auth;
+use crate::config::check::callers;
 use crate::config::check::duration::Bare;
 use crate::config::check::egress;
 use crate::config::check::life;
@@ -11,6 +13,7 @@ use crate::config::check::life::Defaults;
 use crate::config::check::rates;
 use crate::config::check::read;
 use crate::config::check::section::Section;
+use crate::config::check::weak;
 use crate::config::expand::Scope;
 use crate::config::expand::Style;
 use crate::config::finding::Findings;
@@ -19,10 +22,12 @@ use crate::config::model::Limits;
 use crate::config::model::Naming;
 use crate::config::model::Settings;
 use crate::config::model::WatchSettings;
+use crate::config::model::access::Access;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::longest_for;
 use crate::config::syntax::Node;
 use crate::secret::Secret;
+use std::sync::Arc;
 use std::time::Duration;
 
 const MOMENT: Duration = Duration::from_millis(10);
@@ -35,11 +40,15 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
 
     naming(section.inner("naming", findings), &mut settings.naming, findings);
     limits(section.inner("limits", findings), &mut settings.limits, findings);
-    http(section.inner("http", findings), &mut settings.http, scope, findings);
+    let tokens = http(section.inner("http", findings), &mut settings.http, scope, findings);
+    let mut auth = auth::check(section.inner("auth", findings), tokens, scope, findings);
+    settings.callers = callers::check(&mut section, findings);
     watch(section.inner("watch", findings), &mut settings.watch, findings);
     egress::check(section.inner("egress", findings), &mut settings.egress, findings);
     breaker(section.inner("breaker", findings), &mut defaults.breaker, findings);
     settings.access = access::check(section.get("access"), findings);
+    auth.keep(settings.access.as_ref().map(Access::claims).unwrap_or_default());
+    settings.auth = Arc::new(auth);
     settings.rules = agents::check(section.get("rules"), scope, findings);
     settings.rates = rates::check(section.inner("rates", findings), findings);
     section.duration("listTimeout", &mut settings.list_timeout, MOMENT, findings);
@@ -118,7 +127,13 @@ fn limits(mut section: Section<'_>, limits: &mut Limits, findings: &mut Findings
     section.finish(findings);
 }
 
-fn http(mut section: Section<'_>, http: &mut HttpSettings, scope: &mut Scope<'_>, findings: &mut Findings) {
+/// The tokens are told apart from the rest.
+fn http(
+    mut section: Section<'_>,
+    http: &mut HttpSettings,
+    scope: &mut Scope<'_>,
+    findings: &mut Findings,
+) -> Vec<Secret> {
     for (host, at) in section.texts("allowedHosts", findings) {
         if host.is_empty() || host.contains(['/', ' ', '*', '@']) {
             let text = "`gateway.http.allowedHosts` holds something that is not `host` or `host:port`";
@@ -135,14 +150,15 @@ fn http(mut section: Section<'_>, http: &mut HttpSettings, scope: &mut Scope<'_>
         }
         http.allowed_origins.push(origin.to_ascii_lowercase());
     }
+    let mut tokens = Vec::new();
     for (written, at) in section.texts("bearerTokens", findings) {
         let Some(token) = read::expanded(written, at, scope, Style::default(), findings) else { continue };
-        if token.value.len() < SHORTEST_TOKEN || !token.value.bytes().all(|b| b.is_ascii_graphic()) {
+        if let Some(fault) = weak::fault(&token.value, SHORTEST_TOKEN) {
             findings
-                .error(at, "a bearer token needs at least 16 visible ASCII characters")
+                .error(at, format!("a bearer token {fault}"))
                 .hint("make one with `openssl rand -hex 32`");
         }
-        http.bearer_tokens.push(Secret::new(token.value));
+        tokens.push(Secret::new(token.value));
     }
     section.duration("headerTimeout", &mut http.header_timeout, MOMENT, findings);
     section.duration("bodyTimeout", &mut http.body_timeout, MOMENT, findings);
@@ -154,6 +170,7 @@ fn http(mut section: Section<'_>, http: &mut HttpSettings, scope: &mut Scope<'_>
     section.flag("sse", &mut http.sse, findings);
     section.flag("websocket", &mut http.websocket, findings);
     section.finish(findings);
+    tokens
 }
 
 fn is_origin(origin: &str) -> bool {

@@ -357,7 +357,7 @@ fn the_gateway_section_sets_settings_and_defaults() {
     assert_eq!((settings.limits.message_bytes, settings.limits.depth), (1 << 20, 64));
     assert_eq!(settings.http.allowed_hosts, ["gw.example:80"]);
     assert_eq!(settings.http.allowed_origins, ["https://app.example"]);
-    assert_eq!(settings.http.bearer_tokens[0].expose(), "gh-token-0123456789");
+    assert_eq!(settings.auth.tokens[0].expose(), "gh-token-0123456789");
     assert_eq!((settings.http.max_sessions, settings.http.session_idle.as_secs()), (7, 300));
     assert_eq!((settings.list_timeout.as_secs(), settings.drain_timeout.as_secs()), (3, 0));
     assert_eq!(settings.watch.debounce.as_millis(), 50);

@@ -5,8 +5,11 @@
 use crate::config::file::access::Access;
 use crate::config::file::access::PathOrAgents;
 use crate::config::file::access::Rates;
+use crate::config::file::auth::Auth;
+use crate::config::file::auth::NamedCaller;
 use crate::config::file::egress::Egress;
 use crate::config::file::value::TextOrFlag;
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 
 /// Settings of the gateway itself. Durations are texts like `"500ms"`, `"30s"`, `"10m"`, `"1h"`.
@@ -19,6 +22,12 @@ pub struct Gateway {
     pub limits: Option<Limits>,
     /// The HTTP front.
     pub http: Option<Http>,
+    /// Who may connect over HTTP.
+    pub auth: Option<Auth>,
+    /// Who a client on stdio may be, by name.
+    pub callers: Option<IndexMap<String, NamedCaller>>,
+    /// The one that a client on stdio is which was started without `--as`. Default: the owner of the process.
+    pub default_caller: Option<String>,
     /// How this file is followed.
     pub watch: Option<Watch>,
     /// Who may use what.

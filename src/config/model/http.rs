@@ -2,7 +2,6 @@
 //!
 //! The address is no setting of the file: it is an argument of the command.
 
-use crate::secret::Secret;
 use std::time::Duration;
 
 /// The HTTP front.
@@ -12,8 +11,6 @@ pub struct HttpSettings {
     pub allowed_hosts: Vec<String>,
     /// `Origin` values accepted, `scheme://host[:port]`; none by default (requests without `Origin` pass).
     pub allowed_origins: Vec<String>,
-    /// When not empty every request needs `Authorization: Bearer` with one of these.
-    pub bearer_tokens: Vec<Secret>,
     /// Longest time for the header of a request.
     pub header_timeout: Duration,
     /// Longest time for the body of a request.
@@ -39,7 +36,6 @@ impl Default for HttpSettings {
         Self {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            bearer_tokens: Vec::new(),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             session_idle: Duration::from_secs(3600),

@@ -4,6 +4,7 @@
 
 use crate::auth::caller::Caller;
 use crate::config::model::access::ObjectKind;
+use crate::config::model::auth::AuthSettings;
 use crate::gateway::Gateway;
 use crate::gateway::session::Session;
 use crate::protocol::param_header::ParamHeader;
@@ -40,6 +41,8 @@ pub trait Backing: Send + Sync + 'static {
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str);
     /// The arguments of a tool that headers must repeat.
     fn param_headers(&self, caller: &Caller, tool: &str) -> Vec<ParamHeader>;
+    /// Who may connect, as the configuration of the moment has it; `None` when that does not change.
+    fn auth(&self) -> Option<Arc<AuthSettings>>;
     /// True once no new requests are taken. Part of every request.
     fn is_ending(&self) -> bool;
     /// Why requests are better sent elsewhere; `None` while they are taken.
@@ -91,6 +94,10 @@ impl Backing for Gateway {
         // A tool that the caller may not use is like one that does not exist.
         let permitted = route.and_then(|route| snapshot.policy.permit(caller, ObjectKind::Tool, route).ok());
         permitted.map_or_else(Vec::new, |_| snapshot.catalog.param_headers(tool).to_vec())
+    }
+
+    fn auth(&self) -> Option<Arc<AuthSettings>> {
+        Some(Arc::clone(&self.config().settings.auth))
     }
 
     fn is_ending(&self) -> bool {

@@ -1,10 +1,8 @@
-//! Who may talk to this front at all: `Host`, `Origin` and token, looked at before anything else.
+//! From where this front may be talked to at all: `Host` and `Origin`, looked at before anything else.
 //!
 //! A web page in a browser on this machine must not reach us: not under its own name pointed at our address (`Host`), nor
 //! from its own origin (`Origin`). It decides about requests, not about what a caller may use.
 
-use crate::auth::caller::Caller;
-use crate::auth::inbound::Inbound;
 use crate::config::model::HttpSettings;
 use crate::front::http::authority::Authority;
 use crate::front::http::header::single;
@@ -22,7 +20,6 @@ use std::net::SocketAddr;
 pub struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
-    inbound: Inbound,
     local: SocketAddr,
 }
 
@@ -34,7 +31,6 @@ impl Guard {
         Self {
             hosts: settings.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             origins,
-            inbound: Inbound::new(&settings.bearer_tokens),
             local,
         }
     }
@@ -59,15 +55,6 @@ impl Guard {
         Err(forbidden(
             "this `Origin` is not allowed; pages that may use the gateway stand in `gateway.http.allowedOrigins`",
         ))
-    }
-
-    /// Who asks.
-    ///
-    /// # Errors
-    /// 401
-    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let shown = single(headers, header::AUTHORIZATION).ok().flatten();
-        self.inbound.caller(shown).ok_or_else(Refusal::unauthorized)
     }
 
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {

@@ -16,6 +16,8 @@ pub static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// Modern: the tool, prompt or resource of the body.
 pub static NAME: HeaderName = HeaderName::from_static("mcp-name");
+/// The agent that acts, where a credential may say so.
+pub static AGENT: HeaderName = HeaderName::from_static("x-agent-id");
 /// Asks proxies to pass a stream on as it comes.
 pub static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 

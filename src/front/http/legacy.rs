@@ -60,7 +60,15 @@ pub fn begin(
     let (mailbox, letters) = mailbox(site.queue_bytes);
     site.backing.accept(&session, message, &Sink::Mail(mailbox));
     Ok(match id {
-        Some(id) => Begun::Waits(Waiting { letters, id, era: Era::Legacy, abandon: None, opening, streams }),
+        Some(id) => Begun::Waits(Waiting {
+            letters,
+            id,
+            era: Era::Legacy,
+            abandon: None,
+            lasts: false,
+            opening,
+            streams,
+        }),
         None => Begun::Done(reply::empty(StatusCode::ACCEPTED)),
     })
 }
@@ -86,7 +94,15 @@ pub fn begin_batch(site: &Site, caller: &Caller, headers: &HeaderMap, body: &[u8
     }
     let id = "null".into();
     let streams = Some(streams);
-    Ok(Begun::Waits(Waiting { letters, id, era: Era::Legacy, abandon: None, opening: None, streams }))
+    Ok(Begun::Waits(Waiting {
+        letters,
+        id,
+        era: Era::Legacy,
+        abandon: None,
+        lasts: false,
+        opening: None,
+        streams,
+    }))
 }
 
 /// GET: the stream of messages that belong to no request, or with `Last-Event-ID` the stream of that event.

@@ -31,6 +31,9 @@ use http::StatusCode;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
+/// The request whose answer is a stream for as long as the client wants.
+const LISTEN: &str = "subscriptions/listen";
+
 /// True for a message of this era: its header or its body says so. `initialize` is legacy whatever its header says.
 #[must_use]
 pub fn speaks(message: &Message<'_>, headers: &HeaderMap) -> bool {
@@ -67,8 +70,10 @@ pub fn begin(
     headers: &HeaderMap,
     message: Message<'_>,
 ) -> Result<Begun, Refusal> {
-    let (id, checked) = match &message {
-        Message::Request { id, method, params } => (*id, check(site, &caller, method, *params, headers)),
+    let (id, checked, lasts) = match &message {
+        Message::Request { id, method, params } => {
+            (*id, check(site, &caller, method, *params, headers), method == LISTEN)
+        }
         Message::Notification { .. } => return Ok(Begun::Done(reply::empty(StatusCode::ACCEPTED))),
         Message::Response { .. } => {
             let text = "this revision has no requests of servers that could be answered";
@@ -86,6 +91,7 @@ pub fn begin(
         id,
         era: Era::Modern,
         abandon: Some(abandon),
+        lasts,
         opening: None,
         streams: None,
     }))

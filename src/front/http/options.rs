@@ -3,8 +3,10 @@
 //! It opens nothing: an address that must not be listened on is refused before any socket exists.
 
 use crate::config::model::HttpSettings;
+use crate::config::model::auth::AuthSettings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How to listen.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub struct HttpOptions {
     pub behind_proxy: bool,
     /// The `http` settings of the file.
     pub settings: HttpSettings,
+    /// Who may connect. While it runs, what the configuration of the gateway says of that counts: programs set both alike.
+    pub auth: Arc<AuthSettings>,
     /// Longest body of a request, in bytes.
     pub max_body: usize,
     /// Deepest nesting of a message.
@@ -39,8 +43,8 @@ pub struct TlsFiles {
 pub enum HttpError {
     /// Everybody who reaches the address could use every server.
     #[error(
-        "{0} can be reached from other machines and no token is configured: set `gateway.http.bearerTokens`, or \
-         listen on 127.0.0.1"
+        "{0} can be reached from other machines and no credential is configured: make a key with `mcp-manifold key \
+         create`, set `gateway.auth` or `gateway.http.bearerTokens`, or listen on 127.0.0.1"
     )]
     NoTokens(SocketAddr),
     /// Tokens would cross the network readable.
@@ -84,7 +88,7 @@ impl HttpOptions {
     pub fn check(&self) -> Result<(), HttpError> {
         if self.is_local() {
             Ok(())
-        } else if self.settings.bearer_tokens.is_empty() {
+        } else if !self.auth.asks_for_credentials() {
             Err(HttpError::NoTokens(self.addr))
         } else if self.tls.is_none() && !self.behind_proxy {
             Err(HttpError::NoTls(self.addr))
@@ -100,13 +104,12 @@ mod tests {
     use crate::secret::Secret;
 
     fn checked(addr: &str, token: bool, tls: bool, behind_proxy: bool) -> Result<(), HttpError> {
-        let settings = HttpSettings {
-            bearer_tokens: token.then(|| Secret::new("a-long-enough-token")).into_iter().collect(),
-            ..HttpSettings::default()
-        };
+        let settings = HttpSettings::default();
+        let tokens = token.then(|| Secret::new("a-long-enough-token")).into_iter().collect();
+        let auth = Arc::new(AuthSettings { tokens, ..AuthSettings::default() });
         let tls = tls.then(|| TlsFiles { cert: "cert.pem".into(), key: "key.pem".into() });
         let addr = addr.parse().unwrap();
-        HttpOptions { addr, tls, behind_proxy, settings, max_body: 1, depth: 1, queue_bytes: 1 }.check()
+        HttpOptions { addr, tls, behind_proxy, settings, auth, max_body: 1, depth: 1, queue_bytes: 1 }.check()
     }
 
     #[test]

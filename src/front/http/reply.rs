@@ -11,6 +11,7 @@ use crate::protocol::code;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header as names;
+use std::time::Duration;
 
 /// A response of this front.
 pub type Reply = http::Response<Body>;
@@ -25,14 +26,15 @@ pub struct Refusal {
     extra: Extra,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Extra {
     None,
     Allow(&'static str),
-    Challenge,
+    Challenge(Vec<HeaderValue>),
     Upgrade,
     Close,
     Later,
+    Wait(Duration),
 }
 
 impl Refusal {
@@ -62,12 +64,22 @@ impl Refusal {
         self
     }
 
-    /// 401
+    /// 401, with what is accepted.
     #[must_use]
-    pub fn unauthorized() -> Self {
-        let text =
-            "this gateway needs a token: send `Authorization: Bearer` with one of those in its configuration";
-        Self { extra: Extra::Challenge, ..Self::new(StatusCode::UNAUTHORIZED, text) }
+    pub fn unauthorized(text: &str, challenges: Vec<HeaderValue>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, text).challenging(challenges)
+    }
+
+    /// Says what is accepted.
+    #[must_use]
+    pub fn challenging(self, challenges: Vec<HeaderValue>) -> Self {
+        Self { extra: Extra::Challenge(challenges), ..self }
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn later(self, wait: Duration) -> Self {
+        Self { extra: Extra::Wait(wait), ..self }
     }
 
     /// 405
@@ -101,8 +113,13 @@ impl Refusal {
         match self.extra {
             Extra::None => {}
             Extra::Allow(methods) => _ = headers.insert(names::ALLOW, HeaderValue::from_static(methods)),
-            Extra::Challenge => {
-                headers.insert(names::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            Extra::Challenge(challenges) => {
+                for challenge in challenges {
+                    headers.append(names::WWW_AUTHENTICATE, challenge);
+                }
+            }
+            Extra::Wait(wait) => {
+                headers.insert(names::RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
             }
             Extra::Upgrade => {
                 headers.insert(names::CONNECTION, HeaderValue::from_static("upgrade"));

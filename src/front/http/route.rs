@@ -3,9 +3,11 @@
 //! What a message means is not decided here.
 
 use crate::auth::caller::Caller;
+use crate::auth::inbound::Pass;
 use crate::front::admin;
 use crate::front::http::cors;
 use crate::front::http::intake;
+use crate::front::http::lease::Lease;
 use crate::front::http::legacy;
 use crate::front::http::media;
 use crate::front::http::modern;
@@ -71,7 +73,12 @@ async fn routed(
     if shows_pages && admin::is_open(path) {
         return page(site, &request);
     }
-    let caller = site.guard.caller(request.headers())?;
+    if let Some(description) = site.door.description(request.method(), path, request.headers()) {
+        return description;
+    }
+    let pass = site.door.admit(request.headers(), peer).await?;
+    let lease = || site.door.lease(&pass);
+    let caller = pass.caller.clone();
     if shows_pages {
         if !site.backing.is_admin(&caller) {
             let why = "the state of the gateway is for callers with the level `admin` (`gateway.access`)";
@@ -79,22 +86,30 @@ async fn routed(
         }
         return page(site, &request);
     }
-    match path {
+    match request.uri().path() {
         MCP => {}
         sse::PATH | switch::PATH if site.is_ending() => return Err(Refusal::ending()),
-        sse::PATH if site.sse => return sse::open(site, caller, &request),
+        sse::PATH if site.sse => return Ok(lasting(sse::open(site, caller, &request)?, lease())),
         sse::MESSAGES if site.sse => return sse::post(site, &caller, request).await,
-        switch::PATH if site.websocket => return switch.ask(caller, &mut request),
+        switch::PATH if site.websocket => return switch.ask(caller, lease(), &mut request),
         _ => {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here; the endpoint is `/mcp`"));
         }
     }
     match *request.method() {
-        Method::POST => post(site, caller, request).await,
-        Method::GET => legacy::listen(site, &caller, request.headers()),
+        Method::POST => post(site, pass, request).await,
+        Method::GET => Ok(lasting(legacy::listen(site, &caller, request.headers())?, lease())),
         Method::DELETE => legacy::end(site, &caller, request.headers()),
         _ => Err(Refusal::method("GET, POST, DELETE")),
     }
+}
+
+/// A stream that ends with the credential it was asked for with.
+fn lasting(mut reply: Reply, lease: Option<Lease>) -> Reply {
+    if let Some(lease) = lease {
+        reply.body_mut().lasts_while(lease);
+    }
+    reply
 }
 
 fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
@@ -109,15 +124,16 @@ fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
     Ok(reply::json(status, page.text.into_bytes()))
 }
 
-async fn post(site: &Site, caller: Caller, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn post(site: &Site, pass: Pass, request: Request<Incoming>) -> Result<Reply, Refusal> {
     media::check_post(request.headers())?;
     let (parts, body) = request.into_parts();
     let body = intake::whole(body, site.allowance).await?;
-    let begun = begin(site, caller, &parts.headers, &body)?;
+    let begun = begin(site, pass.caller.clone(), &parts.headers, &body)?;
     // The answer may take long; the question is not kept that long.
     drop((parts, body));
     match begun {
         Begun::Done(reply) => Ok(reply),
+        Begun::Waits(waiting) if waiting.lasts => Ok(lasting(waiting.reply().await, site.door.lease(&pass))),
         Begun::Waits(waiting) => Ok(waiting.reply().await),
     }
 }

@@ -3,6 +3,7 @@
 //! It decides nothing.
 
 use crate::front::http::backing::Backing;
+use crate::front::http::door::Door;
 use crate::front::http::guard::Guard;
 use crate::front::http::intake::Allowance;
 use crate::front::http::sessions::Sessions;
@@ -14,8 +15,10 @@ use std::sync::atomic::Ordering;
 pub struct Site {
     /// The gateway behind it.
     pub backing: Arc<dyn Backing>,
-    /// Who may talk to it.
+    /// From where it may be talked to.
     pub guard: Guard,
+    /// Who may come in.
+    pub door: Door,
     /// Its legacy sessions.
     pub sessions: Arc<Sessions>,
     /// For bodies of requests.

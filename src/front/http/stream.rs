@@ -3,6 +3,7 @@
 //! It does not choose between them: `waiting.rs` does, by the first letter.
 
 use crate::front::http::abandon::Abandon;
+use crate::front::http::lease::Lease;
 use crate::front::http::replay::Reading;
 use crate::front::http::sse::Line;
 use crate::front::http::watch::Busy;
@@ -80,6 +81,8 @@ pub struct Events {
     keep_alive: Pin<Box<Sleep>>,
     /// What is to be done when the client goes before the answer.
     abandon: Option<Abandon>,
+    /// It ends with this.
+    lease: Option<Lease>,
     /// The stream is that of a request and must end with its answer.
     owes_answer: bool,
     ended: bool,
@@ -96,6 +99,13 @@ impl Body {
     #[must_use]
     pub fn events(events: Events) -> Self {
         Self { content: Content::Events(Box::new(events)), busy: None }
+    }
+
+    /// Ends a stream when the credential does that it was asked for with.
+    pub fn lasts_while(&mut self, lease: Lease) {
+        if let Content::Events(events) = &mut self.content {
+            events.lease = Some(lease);
+        }
     }
 
     /// Keeps its connection busy until it is sent or dropped.
@@ -145,12 +155,20 @@ impl Events {
             ahead: COMMENT.to_vec(),
             keep_alive: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
             abandon: None,
+            lease: None,
             owes_answer: false,
             ended: false,
         }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        if self.lease.as_mut().is_some_and(|lease| lease.poll_ended(cx).is_ready()) {
+            // Nothing more is said to somebody who may not hear it. A request that it belongs to is cancelled.
+            self.lease = None;
+            self.ended = true;
+            self.owes_answer = false;
+            self.ahead.clear();
+        }
         let mut piece = std::mem::take(&mut self.ahead);
         while !self.ended && piece.len() < PIECE {
             match self.source.poll_event(cx, &mut piece) {

@@ -1,10 +1,11 @@
 //! From HTTP to a WebSocket: the request that asks for it, and the connection that follows.
 //!
-//! Source: RFC 6455, section 4.2. `Host`, `Origin` and token were looked at before, as for every other request. What is
+//! Source: RFC 6455, section 4.2. `Host`, `Origin` and credential were looked at before, as for every other request. What is
 //! said on the WebSocket is `websocket.rs`.
 
 use crate::auth::caller::Caller;
 use crate::front::http::header::single;
+use crate::front::http::lease::Lease;
 use crate::front::http::reply;
 use crate::front::http::reply::Refusal;
 use crate::front::http::reply::Reply;
@@ -36,6 +37,8 @@ pub struct Switch(Mutex<Option<Next>>);
 pub struct Next {
     /// Who asked for it.
     pub caller: Caller,
+    /// It ends with this.
+    pub lease: Option<Lease>,
     /// The connection, once the response is sent.
     pub upgrade: OnUpgrade,
 }
@@ -50,7 +53,12 @@ impl Switch {
     ///
     /// # Errors
     /// 405, 426 and 400 for what is no such request.
-    pub fn ask(&self, caller: Caller, request: &mut Request<Incoming>) -> Result<Reply, Refusal> {
+    pub fn ask(
+        &self,
+        caller: Caller,
+        lease: Option<Lease>,
+        request: &mut Request<Incoming>,
+    ) -> Result<Reply, Refusal> {
         if request.method() != Method::GET {
             return Err(Refusal::method("GET"));
         }
@@ -74,7 +82,7 @@ impl Switch {
         if offered {
             answer.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         }
-        let next = Next { caller, upgrade: hyper::upgrade::on(request) };
+        let next = Next { caller, lease, upgrade: hyper::upgrade::on(request) };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
         Ok(reply)
     }

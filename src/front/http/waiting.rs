@@ -38,6 +38,8 @@ pub struct Waiting {
     pub era: Era,
     /// Set when a closed connection cancels it.
     pub abandon: Option<Abandon>,
+    /// It is answered for as long as the client listens.
+    pub lasts: bool,
     /// Set when it opens a session.
     pub opening: Option<Opening>,
     /// Where its stream is kept for the client that loses its connection.

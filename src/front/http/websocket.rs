@@ -4,6 +4,7 @@
 //! connection came about is `switch.rs`. Nothing is compressed.
 
 use crate::front::http::backing::Backing;
+use crate::front::http::lease::Lease;
 use crate::front::http::site::Site;
 use crate::front::http::switch::Next;
 use crate::gateway::session::Session;
@@ -46,19 +47,21 @@ const SILENCE: Duration = Duration::from_secs(100);
 const STALL: Duration = Duration::from_secs(60);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+const REVOKED: &str = "the credential has expired or was revoked";
 const UNREAD: &str = "the client did not read what was sent";
 /// How often the end of the last calls is looked for while draining.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
 /// Serves the client until one side ends, or `closing`; then its calls are finished or cancelled.
 pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
-    let Ok(upgraded) = next.upgrade.await else { return };
+    let Next { caller, mut lease, upgrade } = next;
+    let Ok(upgraded) = upgrade.await else { return };
     let most = Some(site.allowance.bytes);
     let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let (writer, mut reader) = socket.split();
     let outbox = Arc::new(Outbox::new(site.queue_bytes));
-    let session = site.backing.open_session(next.caller);
+    let session = site.backing.open_session(caller);
     let _open = Open { backing: &*site.backing, session: &session };
     if let Some(presence) = session.presence() {
         presence.came_over("websocket", None);
@@ -66,9 +69,11 @@ pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
     session.attach(Sink::Line(Arc::clone(&outbox)));
     let (mut writing, mut written) = (pin!(write(writer, &outbox)), None);
     let away = Some((CloseCode::Away, "the gateway is shutting down"));
-    let mut reading = Box::pin(read(site, &session, &outbox, &mut reader));
+    let asked = lease.clone();
+    let mut reading = Box::pin(read(site, &session, &outbox, &mut reader, asked.as_ref()));
     let end = tokio::select! {
         end = &mut reading => end,
+        () = Lease::ended(lease.as_mut()) => Some((CloseCode::Policy, REVOKED)),
         back = &mut writing => {
             written = Some(back);
             Some((CloseCode::Policy, UNREAD))
@@ -123,6 +128,7 @@ async fn read(
     session: &Arc<Session>,
     outbox: &Arc<Outbox>,
     reader: &mut SplitStream<Socket>,
+    lease: Option<&Lease>,
 ) -> Option<End> {
     let sink = Sink::Line(Arc::clone(outbox));
     loop {
@@ -130,6 +136,9 @@ async fn read(
             return Some((CloseCode::Policy, "nothing was heard for long, not even a pong"));
         };
         match next {
+            Some(Ok(Message::Text(_))) if lease.is_some_and(|lease| !lease.holds()) => {
+                return Some((CloseCode::Policy, REVOKED));
+            }
             Some(Ok(Message::Text(text))) => {
                 if let Some(presence) = session.presence() {
                     presence.heard(Instant::now());

@@ -119,7 +119,7 @@ impl TaskTable {
         let inner = self.lock();
         let ids = inner.by_caller.get(&holder.caller);
         let tasks = ids.into_iter().flatten().filter_map(|id| inner.by_id.get(id));
-        let named = holder.caller != Caller::Anonymous;
+        let named = !holder.caller.is_anonymous();
         tasks
             .filter(|task| task.era == era && !task.is_over())
             .filter(|task| named || task.holder.session == holder.session)

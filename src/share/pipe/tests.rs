@@ -66,7 +66,8 @@ fn rig(first: Line) -> Rig {
     let pipe = Pipe::default();
     let running = pipe.clone();
     thread::spawn(move || {
-        let attach = || Attach { folder: "/".into(), vars: Vec::new(), turn: 0, again: Vec::new() };
+        let attach =
+            || Attach { folder: "/".into(), vars: Vec::new(), turn: 0, again: Vec::new(), caller: None };
         let mut find = |attach| {
             told.send(attach).unwrap();
             gateways.recv().unwrap()

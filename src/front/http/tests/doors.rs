@@ -9,7 +9,7 @@ use crate::front::http::tests::client::Client;
 use crate::front::http::tests::client::POST;
 use crate::front::http::tests::fake::Front;
 use crate::front::http::tests::fake::options;
-use crate::secret::Secret;
+use crate::front::http::tests::fake::tokens;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
@@ -67,12 +67,8 @@ async fn two_hosts_or_none_or_another_in_the_request_line_are_refused() {
 #[tokio::test]
 async fn a_configured_origin_may_ask_and_read() {
     let origin = "https://app.example";
-    let settings = HttpSettings {
-        allowed_origins: vec![origin.into()],
-        bearer_tokens: vec![Secret::new("a-long-token")],
-        ..HttpSettings::default()
-    };
-    let front = Front::start(settings).await;
+    let settings = HttpSettings { allowed_origins: vec![origin.into()], ..HttpSettings::default() };
+    let front = Front::with(settings, tokens(&["a-long-token"])).await;
     let mut client = front.client().await;
     let asks = format!(
         "origin: {origin}\r\naccess-control-request-method: POST\r\n\
@@ -95,9 +91,7 @@ async fn a_configured_origin_may_ask_and_read() {
 
 #[tokio::test]
 async fn without_its_token_nobody_gets_anything() {
-    let settings =
-        HttpSettings { bearer_tokens: vec![Secret::new("a-long-token")], ..HttpSettings::default() };
-    let mut front = Front::start(settings).await;
+    let mut front = Front::with(HttpSettings::default(), tokens(&["a-long-token"])).await;
     let mut client = front.client().await;
     for shown in [
         "",
@@ -109,7 +103,8 @@ async fn without_its_token_nobody_gets_anything() {
             for path in ["/mcp", "/status", "/other"] {
                 client.request(method, path, &format!("{POST}{shown}"), INITIALIZE).await;
                 let response = client.response().await;
-                assert_eq!((response.status, response.header("www-authenticate")), (401, Some("Bearer")));
+                let challenge = if shown.is_empty() { "Bearer" } else { "Bearer error=\"invalid_token\"" };
+                assert_eq!((response.status, response.header("www-authenticate")), (401, Some(challenge)));
             }
         }
     }
@@ -122,8 +117,8 @@ async fn without_its_token_nobody_gets_anything() {
 
 #[tokio::test]
 async fn a_session_exists_only_for_who_opened_it() {
-    let tokens = vec![Secret::new("token-of-alice"), Secret::new("token-of-mallory")];
-    let mut front = Front::start(HttpSettings { bearer_tokens: tokens, ..HttpSettings::default() }).await;
+    let both = tokens(&["token-of-alice", "token-of-mallory"]);
+    let mut front = Front::with(HttpSettings::default(), both).await;
     let session = front.session_with("authorization: Bearer token-of-alice\r\n").await;
     let mut client = front.client().await;
     for (token, status) in [("token-of-mallory", 404), ("token-of-alice", 200)] {
@@ -188,7 +183,7 @@ async fn an_open_address_is_refused_before_anything_is_opened() {
     let mut asked = options(HttpSettings::default());
     asked.addr = taken.local_addr().unwrap();
     assert!(matches!(bind(asked.clone()).await, Err(HttpError::NoTokens(_))));
-    asked.settings.bearer_tokens = vec![Secret::new("a-long-token")];
+    asked.auth = tokens(&["a-long-token"]);
     assert!(matches!(bind(asked.clone()).await, Err(HttpError::NoTls(_))));
     asked.behind_proxy = true;
     assert!(matches!(bind(asked).await, Err(HttpError::Bind { .. })));

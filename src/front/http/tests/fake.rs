@@ -2,6 +2,7 @@
 
 use crate::auth::caller::Caller;
 use crate::config::model::HttpSettings;
+use crate::config::model::auth::AuthSettings;
 use crate::front::http::Bound;
 use crate::front::http::backing::Backing;
 use crate::front::http::bind;
@@ -16,6 +17,7 @@ use crate::protocol::code;
 use crate::protocol::param_header;
 use crate::protocol::param_header::ParamHeader;
 use crate::protocol::version::Era;
+use crate::secret::Secret;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
@@ -151,6 +153,10 @@ impl Backing for Fake {
         if tool == "regional" { param_header::of_tool(&listed) } else { Vec::new() }
     }
 
+    fn auth(&self) -> Option<Arc<AuthSettings>> {
+        None
+    }
+
     fn is_ending(&self) -> bool {
         false
     }
@@ -177,12 +183,19 @@ pub struct Front {
     running: JoinSet<()>,
 }
 
+/// Settings with these tokens.
+pub fn tokens(tokens: &[&str]) -> Arc<AuthSettings> {
+    let tokens = tokens.iter().map(|token| Secret::new(*token)).collect();
+    Arc::new(AuthSettings { tokens, failures_per_minute: 1000, ..AuthSettings::default() })
+}
+
 pub fn options(settings: HttpSettings) -> HttpOptions {
     HttpOptions {
         addr: "127.0.0.1:0".parse().unwrap(),
         tls: None,
         behind_proxy: false,
         settings,
+        auth: Arc::default(),
         max_body: 100_000,
         depth: 32,
         queue_bytes: 100_000,
@@ -192,6 +205,10 @@ pub fn options(settings: HttpSettings) -> HttpOptions {
 impl Front {
     pub async fn start(settings: HttpSettings) -> Self {
         Self::run(bind(options(settings)).await.unwrap())
+    }
+
+    pub async fn with(settings: HttpSettings, auth: Arc<AuthSettings>) -> Self {
+        Self::run(bind(HttpOptions { auth, ..options(settings) }).await.unwrap())
     }
 
     pub async fn plain() -> Self {
