@@ -3,6 +3,7 @@
 //! One file per command. Only `cli/output.rs` writes to stdout or stderr.
 
 pub mod arguments;
+pub mod auth;
 pub mod call;
 pub mod check;
 pub mod demo_server;
@@ -77,6 +78,7 @@ async fn run(cli: Cli, hearing: Option<Hearing>) -> Exit {
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&global, &status).await,
+        Some(Command::Auth(auth)) => auth::run(&global, &auth).await,
         Some(Command::Key(key)) => key::run(&global, &key),
         Some(Command::Policy(policy)) => policy::run(&global, &policy).await,
         Some(Command::Schema) => schema::run(),

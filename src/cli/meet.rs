@@ -79,6 +79,7 @@ fn args(file: &Path, environment: &Environment, global: &Global) -> Vec<OsString
     for (option, path) in [
         ("--cache-dir", &global.cache_dir),
         ("--runtime-dir", &global.runtime_dir),
+        ("--state-dir", &global.state_dir),
         ("--log-file", &global.log_file),
     ] {
         if let Some(path) = path {

@@ -87,6 +87,13 @@ pub fn cache_folder() -> Option<PathBuf> {
     ProjectDirs::from("", "", "mcp-manifold").map(|dirs| dirs.cache_dir().to_owned())
 }
 
+/// The user's folder for what this program remembers and cannot find out again.
+#[must_use]
+pub fn state_folder() -> Option<PathBuf> {
+    let dirs = ProjectDirs::from("", "", "mcp-manifold")?;
+    Some(dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned())
+}
+
 /// The arguments of this process, without its name.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)

@@ -32,6 +32,7 @@ mod list;
 mod lock;
 mod matrix;
 mod modern_http;
+mod oauth;
 mod orphans;
 mod panics;
 mod param_headers;
