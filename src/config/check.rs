@@ -30,6 +30,7 @@ pub mod issuer;
 pub mod kind;
 pub mod life;
 pub mod lock;
+pub mod oauth;
 pub mod outbound;
 pub mod pass;
 pub mod plain;

@@ -3,7 +3,7 @@
 //! Only the spelling to be recommended is described; `dialect/alias.rs` knows the others, and it is what reads a file.
 
 use crate::config::file::gateway::Gateway;
-use crate::config::file::outbound::Auth;
+use crate::config::file::outbound::AuthOrLogin;
 use crate::config::file::outbound::CommandText;
 use crate::config::file::tool::RetryName;
 use crate::config::file::tool::Tool;
@@ -20,6 +20,7 @@ pub mod access;
 pub mod auth;
 pub mod egress;
 pub mod gateway;
+pub mod oauth;
 pub mod outbound;
 pub mod tool;
 pub mod value;
@@ -74,8 +75,8 @@ pub struct Entry {
     pub bearer_token: Option<String>,
     /// The variable that holds that token.
     pub bearer_token_env: Option<String>,
-    /// With what the gateway shows who asks.
-    pub auth: Option<Auth>,
+    /// With what the gateway shows who asks, or how somebody logs in there. `false` offers no login.
+    pub auth: Option<AuthOrLogin>,
     /// A command that prints headers as a JSON object; there is no shell.
     pub headers_helper: Option<CommandText>,
     /// Headers of HTTP clients that are passed on; never credentials.

@@ -11,6 +11,7 @@ pub mod defaults;
 pub mod egress;
 pub mod http;
 pub mod limits;
+pub mod oauth;
 pub mod outbound;
 pub mod rates;
 pub mod terms;
@@ -30,6 +31,7 @@ use crate::config::model::auth::AuthSettings;
 use crate::config::model::auth::Callers;
 use crate::config::model::checks::Checks;
 use crate::config::model::egress::EgressSettings;
+use crate::config::model::oauth::OAuth;
 use crate::config::model::outbound::Outbound;
 use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
@@ -196,6 +198,8 @@ pub struct Http {
     pub headers: Vec<(String, Secret)>,
     /// Credentials that change or are not the gateway's, and what is passed on of clients.
     pub outbound: Outbound,
+    /// How somebody logs in there; `None` where nobody can.
+    pub oauth: Option<OAuth>,
 }
 
 /// What is spoken with an endpoint.

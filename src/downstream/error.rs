@@ -3,6 +3,7 @@
 //! Texts are written for a person, name the server, and hold no secret.
 
 use crate::auth::outbound::changing::CredentialError;
+use crate::downstream::lack::Lack;
 use crate::downstream::process::SpawnError;
 use crate::name::ServerName;
 use crate::wire::pending::Lost;
@@ -76,6 +77,9 @@ pub enum StartError {
         /// Why there is no credential.
         why: CredentialError,
     },
+    /// Somebody has to log in there first.
+    #[error("{0}")]
+    NeedsLogin(Lack),
     /// It shows something else than what was approved.
     #[error("server `{server}` is held back: {why}")]
     Held {
@@ -99,7 +103,9 @@ impl StartError {
     #[must_use]
     pub fn lost(&self, reason: Arc<str>) -> Lost {
         match self {
-            Self::Unauthorized { .. } | Self::NoCredential { .. } => Lost::Unauthorized(reason),
+            Self::Unauthorized { .. } | Self::NoCredential { .. } | Self::NeedsLogin(_) => {
+                Lost::Unauthorized(reason)
+            }
             _ => Lost::NotStarted(reason),
         }
     }
@@ -114,6 +120,7 @@ impl StartError {
             | Self::Refused { .. }
             | Self::Unauthorized { .. }
             | Self::NoCredential { .. }
+            | Self::NeedsLogin(_)
             | Self::Held { .. }
             | Self::Unreachable { .. } => &[],
         }

@@ -13,6 +13,7 @@ mod failure;
 pub mod found;
 mod link;
 mod listen;
+pub mod login;
 mod mark;
 pub mod old;
 mod parcel;
@@ -42,6 +43,7 @@ use crate::downstream::http::endpoint::Endpoint;
 use crate::downstream::http::era::Met;
 use crate::downstream::http::found::Found;
 use crate::downstream::http::link::HttpLink;
+use crate::downstream::http::login::Login;
 use crate::downstream::http::old::NotOpened;
 use crate::downstream::http::session::Session;
 use crate::downstream::http::talk::Talk;
@@ -54,15 +56,17 @@ use tokio::sync::watch;
 /// Longest wait for the end of a session.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// Connects to the server of `order`, showing `shows`, and completes the handshake. The caller bounds the time.
+/// Connects to the server of `order`, showing `shows`, and completes the handshake, with the token of `login` where the
+/// server wants one. The caller bounds the time.
 ///
 /// # Errors
-/// [`StartError::Unauthorized`], [`StartError::Unreachable`] or [`StartError::Refused`].
+/// [`StartError::Unauthorized`], [`StartError::NeedsLogin`], [`StartError::Unreachable`] or [`StartError::Refused`].
 pub async fn connect(
     order: Order,
     client: &HttpClient,
     found: &Found,
     shows: Shows,
+    login: Option<Login>,
 ) -> Result<Connection, StartError> {
     let server = Arc::clone(&order.server);
     let unusable = |why: String| StartError::Unreachable { server: server.name.clone(), why };
@@ -70,6 +74,7 @@ pub async fn connect(
         return Err(unusable("its entry has no `url`".into()));
     };
     let endpoint = Endpoint::new(&server.name, http, client, order.limits, &shows).map_err(unusable)?;
+    let endpoint = endpoint.with_login(login);
     match http.wire {
         Wire::Sse => match old::open(&endpoint, server.start_timeout).await {
             Ok(opened) => old::connect(&order, opened).await,

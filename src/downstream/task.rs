@@ -5,6 +5,7 @@
 
 pub mod backoff;
 mod lists;
+mod login;
 mod states;
 mod sweep;
 mod wanted;
@@ -126,6 +127,7 @@ impl ServerTask {
         self.unused = false;
         self.shared.history.starting();
         let server = self.entry();
+        self.shared.note_login(&server);
         let order = self.order(&server);
         let connector = Arc::clone(&self.around.connector);
         let starts = Arc::clone(&self.around.starts);

@@ -1,8 +1,9 @@
 //! An entry that is reached over the network → [`Http`].
 //!
-//! Nothing is connected; what cannot work yet (OAuth) refuses the entry instead of failing later.
+//! Nothing is connected, and nobody is asked to log in.
 
 use crate::config::check::headers;
+use crate::config::check::oauth;
 use crate::config::check::outbound;
 use crate::config::check::plain;
 use crate::config::check::read;
@@ -14,6 +15,9 @@ use crate::config::finding::Findings;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
 use crate::config::model::Wire;
+use crate::config::model::oauth::OAuth;
+use crate::config::model::outbound::Identity;
+use crate::config::model::outbound::Source;
 use crate::config::syntax::Value;
 use reqwest::Url;
 
@@ -23,11 +27,22 @@ pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mu
     scope.own = own_variables(entry);
     let url = endpoint(entry, wire, scope, findings);
     let headers = headers::check(entry, scope, findings);
-    let possible = authorization_is_possible(entry, findings);
+    let login = login(entry, scope, findings);
     let mut headers = headers?;
     let outbound = outbound::check(entry, &mut headers, scope, findings);
-    let http = Http { wire, url: url?, headers, outbound: outbound? };
-    (possible && plain::check(entry, &http, findings)).then_some(http)
+    let (url, login, outbound) = (url?, login?, outbound?);
+    // One that shows something already is not logged in to besides, unless its entry says so; and where the caller is
+    // shown, the gateway's login would be somebody else's.
+    let free = outbound.source == Source::Fixed && outbound.identity == Identity::Gateway;
+    let shows = !headers.iter().any(|(name, _)| name == "authorization") && wire != Wire::WebSocket;
+    let has_own = entry.get(Key::OAuth).is_some_and(|given| outbound::is_ours(&given));
+    let oauth = match login {
+        Login::Unsaid => (shows && free && !has_own).then(OAuth::default),
+        Login::Never => None,
+        Login::Wanted(settings) => free.then_some(settings),
+    };
+    let http = Http { wire, url, headers, outbound, oauth };
+    plain::check(entry, &http, findings).then_some(http)
 }
 
 fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {
@@ -73,18 +88,22 @@ fn endpoint(
     Some(url)
 }
 
-fn authorization_is_possible(entry: &Entry<'_>, findings: &mut Findings) -> bool {
-    let mut possible = true;
-    let hint = "give a token in `headers` for now";
-    if let Some(given) = entry.get(Key::OAuth).filter(|given| !outbound::is_ours(given)) {
-        let off = given.node.value == Value::Bool(false)
-            || given.node.get("enabled").is_some_and(|member| member.node.value == Value::Bool(false))
-            || given.node.text() == Some("none");
-        if !off {
-            let text = format!("OAuth is not supported yet (`{}`)", given.written);
-            findings.error(given.at, text).hint(hint);
-            possible = false;
-        }
+/// What an entry says of logins.
+enum Login {
+    Unsaid,
+    Never,
+    Wanted(OAuth),
+}
+
+fn login(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Login> {
+    let Some(given) = entry.get(Key::OAuth).filter(|given| !outbound::is_ours(given)) else {
+        return Some(Login::Unsaid);
+    };
+    let off = given.node.value == Value::Bool(false)
+        || given.node.get("enabled").is_some_and(|member| member.node.value == Value::Bool(false))
+        || given.node.text() == Some("none");
+    match off {
+        true => Some(Login::Never),
+        false => oauth::check(given, scope, findings).map(Login::Wanted),
     }
-    possible
 }

@@ -2,8 +2,21 @@
 //!
 //! `check/outbound.rs` is what reads them.
 
+use crate::config::file::oauth::OAuthLogin;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
+
+/// With what the gateway shows who asks, or how somebody logs in.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub enum AuthOrLogin {
+    /// A credential.
+    Auth(Box<Auth>),
+    /// A login.
+    Login(Box<OAuthLogin>),
+    /// `false` offers no login.
+    Flag(bool),
+}
 
 /// With what the gateway shows who asks.
 #[derive(JsonSchema)]
@@ -30,9 +43,9 @@ pub struct Auth {
     pub password: Option<String>,
     /// `oauth2`: the token endpoint.
     pub token_url: Option<String>,
-    /// `oauth2`, `oauth`: who the gateway is there.
+    /// `oauth2`: who the gateway is there.
     pub client_id: Option<String>,
-    /// `oauth2`, `oauth`: its secret.
+    /// `oauth2`: its secret.
     pub client_secret: Option<String>,
     /// `oauth2`: where the secret goes: into the `Authorization` header or the body. Default `"basic"`.
     pub client_auth: Option<ClientAuth>,
@@ -42,7 +55,7 @@ pub struct Auth {
     pub algorithm: Option<String>,
     /// `oauth2`: the name of that key.
     pub key_id: Option<String>,
-    /// `oauth2`, `oauth`: what is asked for.
+    /// `oauth2`: what is asked for.
     pub scopes: Option<Vec<String>>,
     /// `oauth2`: the resource that the token is for.
     pub resource: Option<String>,
@@ -74,9 +87,6 @@ pub enum AuthKind {
     /// A command that prints headers.
     #[schemars(rename = "headersHelper")]
     HeadersHelper,
-    /// A login of a person.
-    #[schemars(rename = "oauth")]
-    OAuth,
 }
 
 /// Whose credential is shown.

@@ -1,18 +1,24 @@
-//! The address of one server: requests are sent from here, with the headers of the entry on every one of them.
+//! The address of one server: requests are sent from here, with the headers of the entry on every one of them, and the
+//! token of a login where the server wants one.
 //!
-//! It does not read answers, and never shows the address, which may hold a secret.
+//! It does not read answers, but for a refused token, and never shows the address, which may hold a secret.
 
 use crate::auth::outbound::Shows;
 use crate::auth::outbound::changing::Changing;
 use crate::config::model::Http;
 use crate::downstream::connect::LinkLimits;
+use crate::downstream::error::StartError;
 use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::client::USER_AGENT;
 use crate::downstream::http::client::Way;
 use crate::downstream::http::failure::Failure;
+use crate::downstream::http::login;
+use crate::downstream::http::login::Login;
 use crate::downstream::http::mark;
 use crate::downstream::http::mark::Marks;
+use crate::downstream::http::reply::Refusal;
 use crate::downstream::http::response::Response;
+use crate::downstream::lack::Lack;
 use crate::name::ServerName;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -40,6 +46,7 @@ pub struct Endpoint {
     heads: Heads,
     /// A credential that changes.
     changing: Option<Arc<Changing>>,
+    login: Option<Arc<Login>>,
 }
 
 /// How requests begin, written once: the request line and the headers of the entry.
@@ -67,7 +74,13 @@ impl Endpoint {
             Url::parse(&http.url.value).map_err(|error| format!("its `url` cannot be read: {error}"))?;
         let (headers, changing) = (headers_of(shows)?, shows.changing.clone());
         let (way, heads) = (client.way_to(&url), Heads::of(&url, &headers, changing.is_some()));
-        Ok(Self { server: server.clone(), limits, way, url, headers, heads, changing })
+        Ok(Self { server: server.clone(), limits, way, url, headers, heads, changing, login: None })
+    }
+
+    /// The same with a login.
+    #[must_use]
+    pub fn with_login(self, login: Option<Login>) -> Self {
+        Self { login: login.map(Arc::new), ..self }
     }
 
     /// Sends one message.
@@ -88,8 +101,25 @@ impl Endpoint {
     #[must_use]
     pub fn at(&self, url: Url) -> Self {
         let (server, way, headers) = (self.server.clone(), self.way.clone(), self.headers.clone());
-        let (heads, changing) = (Heads::of(&url, &headers, self.changing.is_some()), self.changing.clone());
-        Self { server, limits: self.limits, way, url, headers, heads, changing }
+        let (changing, login) = (self.changing.clone(), self.login.clone());
+        let heads = Heads::of(&url, &headers, changing.is_some());
+        Self { server, limits: self.limits, way, url, headers, heads, changing, login }
+    }
+
+    /// What the server lacks that answered with `refusal`, where somebody can log in and that would help.
+    #[must_use]
+    pub fn lack(&self, refusal: &Refusal) -> Option<Lack> {
+        self.login.as_ref()?;
+        login::lack(&self.server, &self.url, refusal.status, refusal.challenge.as_ref())
+    }
+
+    /// Why a server does not start that answered with `refusal`, which wants credentials.
+    #[must_use]
+    pub fn unauthorized(&self, refusal: &Refusal) -> StartError {
+        match self.lack(refusal) {
+            Some(lack) => StartError::NeedsLogin(lack),
+            None => StartError::Unauthorized { server: self.server.clone(), status: refusal.status.as_u16() },
+        }
     }
 
     /// Opens a stream, or asks to.
@@ -109,10 +139,54 @@ impl Endpoint {
     }
 
     async fn send(&self, method: Method, marks: Marks, body: Option<&Bytes>) -> Result<Response, Failure> {
-        match &self.changing {
-            None => self.send_once(&method, &marks, body).await,
-            Some(changing) => Box::pin(self.send_showing(changing, &method, &marks, body)).await,
+        if let Some(changing) = &self.changing {
+            return Box::pin(self.send_showing(changing, &method, &marks, body)).await;
         }
+        let Some(login) = &self.login else { return self.send_once(&method, &marks, body).await };
+        if login.is_wanted() {
+            return Box::pin(self.send_as(login, &method, marks, body)).await;
+        }
+        let response = self.send_once(&method, &marks, body).await?;
+        match response.status {
+            StatusCode::UNAUTHORIZED => Box::pin(self.refused(login, &method, marks, body, response)).await,
+            _ => Ok(response),
+        }
+    }
+
+    /// A request without a token was refused, and so not looked at: it is sent once more, if there is a token.
+    async fn refused(
+        &self,
+        login: &Login,
+        method: &Method,
+        marks: Marks,
+        body: Option<&Bytes>,
+        response: Response,
+    ) -> Result<Response, Failure> {
+        match login.token().await? {
+            Some(_) => self.send_as(login, method, marks, body).await,
+            None => Ok(response),
+        }
+    }
+
+    /// With the token of `login`; one that is refused is renewed once. A refused request was not looked at.
+    async fn send_as(
+        &self,
+        login: &Login,
+        method: &Method,
+        marks: Marks,
+        body: Option<&Bytes>,
+    ) -> Result<Response, Failure> {
+        let Some(token) = login.token().await? else { return self.send_once(method, &marks, body).await };
+        let response = self.send_once(method, &marks.showing(&token), body).await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let Some(token) = login.instead_of(&token).await? else { return Ok(response) };
+        let response = self.send_once(method, &marks.showing(&token), body).await?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            login.refused(&token);
+        }
+        Ok(response)
     }
 
     /// With a credential that changes. A refused request was not looked at: it is sent once more if there is another one.

@@ -463,7 +463,7 @@ impl Rig {
             breaker,
         };
         let shows = Shows { headers, changing: None };
-        let connection = connect(order, &HttpClient::new().unwrap(), &Found::default(), shows).await?;
+        let connection = connect(order, &HttpClient::new().unwrap(), &Found::default(), shows, None).await?;
         Ok(Self { connection, heard })
     }
 
