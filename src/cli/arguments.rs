@@ -168,9 +168,9 @@ pub enum Policy {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("object").required(true))]
 pub struct Explain {
-    /// The name of the caller, or its unique id like `key:ID`
-    #[arg(long, value_name = "NAME", default_value = "local")]
-    pub caller: String,
+    /// The name of the caller, or its unique id like `key:ID` [default: that of a client on stdio]
+    #[arg(long, value_name = "NAME")]
+    pub caller: Option<String>,
     /// Its team
     #[arg(long, value_name = "NAME")]
     pub team: Option<String>,

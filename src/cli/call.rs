@@ -2,7 +2,7 @@
 
 pub mod typed;
 
-use crate::auth::caller::Caller;
+use crate::auth::local;
 use crate::cli::arguments::Call;
 use crate::cli::arguments::Global;
 use crate::cli::exit::Exit;
@@ -45,7 +45,7 @@ async fn call_and_print(gateway: &Gateway, call: &Call) -> Exit {
         Ok(arguments) => arguments,
         Err(why) => return output::fail(Exit::Usage, &why),
     };
-    let program = Program::new(gateway.clone(), Caller::Local);
+    let program = Program::new(gateway.clone(), local::usual(&gateway.config().settings.callers));
     match progress::watch(gateway, program.call_tool(&call.name, &arguments)).await {
         Ok(result) => print(&result, call.json),
         Err(error) => refused(&error),

@@ -1,6 +1,6 @@
 //! `tools`: every tool that a client on stdio sees.
 
-use crate::auth::caller::Caller;
+use crate::auth::local;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Tools;
 use crate::cli::exit::Exit;
@@ -77,9 +77,10 @@ struct Described {
 }
 
 fn rows(snapshot: &Snapshot) -> Vec<Row> {
+    let caller = local::usual(&snapshot.config.settings.callers);
     let shown = snapshot.catalog.tools().filter(|tool| {
         let (server, name) = (tool.route.server.as_str(), tool.route.own_name.as_str());
-        snapshot.policy.shows(&Caller::Local, &Object { kind: ObjectKind::Tool, server, name })
+        snapshot.policy.shows(&caller, &Object { kind: ObjectKind::Tool, server, name })
     });
     let tools = shown.map(|tool| {
         let described = serde_json::from_str::<Described>(tool.raw.get()).ok();
@@ -96,6 +97,7 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
 }
 
 fn missing(snapshot: &Snapshot) -> Vec<Missing> {
+    let caller = local::usual(&snapshot.config.settings.callers);
     let reason = |name: &ServerName| {
         let status = snapshot.server(name).map(|handle| handle.status());
         status.map_or_else(String::new, |status| {
@@ -103,7 +105,7 @@ fn missing(snapshot: &Snapshot) -> Vec<Missing> {
         })
     };
     let servers = snapshot.catalog.missing().iter();
-    let servers = servers.filter(|server| snapshot.policy.may_show(&Caller::Local, server.as_str()));
+    let servers = servers.filter(|server| snapshot.policy.may_show(&caller, server.as_str()));
     servers.map(|name| Missing { server: name.to_string(), reason: reason(name) }).collect()
 }
 
