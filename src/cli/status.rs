@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const NONE_RUNS: &str = "hint: only a gateway that runs with `--http` can be asked: `mcp-manifold serve --http \
                          127.0.0.1:8808`; of one that listens elsewhere give the address: `mcp-manifold status \
                          http://127.0.0.1:PORT`";
-const TOKEN: &str = "hint: give one of `gateway.http.bearerTokens` with `--token`, or in MCP_MANIFOLD_TOKEN";
+const TOKEN: &str = "hint: give a key or token of the gateway with `--token`, or in MCP_MANIFOLD_TOKEN";
 const NO_PAGE: &str =
     "hint: a gateway shows its state on a loopback address only, and not with `--behind-proxy`";
 
