@@ -4,10 +4,12 @@
 //! `policy`.
 
 pub mod apps;
+pub mod arguments;
 pub mod execution;
 pub mod hints;
 pub mod instructions;
 pub mod lists;
+pub mod lock;
 pub mod merge;
 pub mod name_budget;
 pub mod owners;
@@ -15,13 +17,18 @@ pub mod render;
 pub mod route;
 pub mod shown;
 pub mod store;
+pub mod suspicion;
 pub mod tool_filter;
 pub mod uri_owner;
 pub mod uri_template;
 
 use crate::catalog::apps::Apps;
+use crate::catalog::arguments::Checker;
+use crate::catalog::arguments::Checkers;
+use crate::catalog::arguments::Unusable;
 use crate::catalog::instructions::Line;
 use crate::catalog::lists::ListKind;
+use crate::catalog::lock::Lock;
 use crate::catalog::merge::Collision;
 use crate::catalog::merge::Exposed;
 use crate::catalog::merge::LeftOutItem;
@@ -66,6 +73,8 @@ pub struct Catalog {
     apps: Apps,
     uris: UriOwners,
     instructions: String,
+    lock: Lock,
+    checkers: Checkers,
     /// First pages, by kind and era.
     pages: [[OnceLock<FirstPage>; 2]; 4],
 }
@@ -77,8 +86,22 @@ impl Catalog {
     /// Merges the lists of `parts`, which stand in the order of the file.
     #[must_use]
     pub fn build(parts: &[Part<'_>], settings: &Settings, owners: &Owners) -> Self {
-        let merged = merge::merge(parts, &settings.naming, owners);
-        Self::new(parts, merged, settings.instructions.as_deref())
+        Self::after(parts, settings, owners, None)
+    }
+
+    /// As [`Catalog::build`]; what is as it was `before` is not held against the lock file again.
+    #[must_use]
+    pub fn after(parts: &[Part<'_>], settings: &Settings, owners: &Owners, before: Option<&Self>) -> Self {
+        let mut merged = merge::merge(parts, &settings.naming, owners);
+        let lock = Lock::of(parts, before.map(|before| &before.lock)).hold(&mut merged);
+        let shown = lock.shown(parts);
+        Self { lock, ..Self::new(&shown, merged, settings.instructions.as_deref()) }
+    }
+
+    /// What is held back.
+    #[must_use]
+    pub fn lock(&self) -> &Lock {
+        &self.lock
     }
 
     /// The catalog of `merged`, which was made from `parts`; `own` stands at the head of its instructions.
@@ -94,6 +117,8 @@ impl Catalog {
             apps: Apps::new(parts, &merged),
             uris: UriOwners::new(parts, &merged),
             instructions,
+            lock: Lock::default(),
+            checkers: Checkers::new(merged.tools.len()),
             pages: Default::default(),
             merged,
         }
@@ -111,6 +136,12 @@ impl Catalog {
     pub fn tool(&self, name: &str) -> Option<&Exposed> {
         let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name))?;
         self.merged.tools.get(at)
+    }
+
+    /// What arguments of the tool that a client calls `name` are held against; `tell` hears once why there is nothing.
+    pub fn checker(&self, name: &str, tell: impl FnOnce(&Unusable)) -> Option<&Checker> {
+        let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name))?;
+        self.checkers.of(at, self.merged.tools.get(at)?.raw.get(), tell)
     }
 
     /// What views of MCP Apps need.
@@ -157,6 +188,9 @@ impl Catalog {
     /// # Errors
     /// [`UriError`] when there is none, or more than one of the first that apply.
     pub fn owner_of_uri(&self, uri: &str) -> Result<&ServerName, UriError> {
+        if self.lock.by_uri(uri).is_some() {
+            return Err(UriError::NotFound);
+        }
         match self.merged.resources.binary_search_by(|owned| owned.uri.as_str().cmp(uri)) {
             Ok(at) => Ok(&self.merged.resources[at].server),
             Err(_) => self.apps.owner_of_view(uri).map_or_else(|| self.uris.find(uri), Ok),
@@ -172,6 +206,9 @@ impl Catalog {
         uri: &str,
         among: &dyn Fn(&ServerName) -> bool,
     ) -> Result<&ServerName, UriError> {
+        if self.lock.by_uri(uri).is_some_and(|held| among(&held.route.server)) {
+            return Err(UriError::NotFound);
+        }
         let listed = self.merged.resources.binary_search_by(|owned| owned.uri.as_str().cmp(uri)).ok();
         let listed = listed.map(|at| &self.merged.resources[at].server).filter(|server| among(server));
         let view = || self.apps.owner_of_view(uri).filter(|server| among(server));

@@ -9,6 +9,7 @@ pub mod demo_server;
 pub mod exit;
 pub mod hold;
 pub mod key;
+pub mod lock;
 pub mod meet;
 pub mod output;
 pub mod panic_log;
@@ -67,7 +68,8 @@ async fn run(cli: Cli) -> Exit {
     match command {
         None => serve::run(&global, serve).await,
         Some(Command::Serve(serve)) => serve::run(&global, serve).await,
-        Some(Command::Check(check)) => check::run(&global, &check),
+        Some(Command::Check(check)) => check::run(&global, &check).await,
+        Some(Command::Lock(lock)) => lock::run(&global, &lock).await,
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,
         Some(Command::Call(call)) => call::run(&global, &call).await,
         Some(Command::Status(status)) => status::run(&global, &status).await,

@@ -3,6 +3,7 @@
 //! It watches nothing and asks the process for nothing: surroundings come in as an [`Environment`].
 
 use crate::config::check::check;
+use crate::config::check::lock;
 use crate::config::dialect::Found;
 use crate::config::dialect::entry::Raw;
 use crate::config::environment::Environment;
@@ -36,6 +37,7 @@ pub mod expand;
 pub mod file;
 pub mod finding;
 pub mod locate;
+pub mod lockfile;
 pub mod model;
 pub mod private_file;
 pub mod problem;
@@ -184,7 +186,22 @@ fn is_named_pipe(_path: &Path) -> bool {
 /// assert!(loaded.config.servers.contains_key("files") && loaded.problems.is_empty());
 /// ```
 pub fn parse(text: impl AsRef<[u8]>, path: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
-    let bytes = text.as_ref();
+    parse_with(text.as_ref(), path, environment, lock::pin)
+}
+
+/// As [`load`], without looking at the lock file: every server is as if there were none.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_unlocked(path: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+    let text = read_text(path, environment)?;
+    parse_with(&text, path, environment, |config, _, _, _, _| Some(config))
+}
+
+/// The last step, from the lock file.
+type Pin = fn(Config, &Path, &Found<'_>, &mut Files, &mut Findings) -> Option<Config>;
+
+fn parse_with(bytes: &[u8], path: &Path, environment: &Environment, pin: Pin) -> Result<Loaded, LoadError> {
     let lines = Lines::new(without_mark(bytes));
     let (mut files, mut findings) = (Files::default(), Findings::default());
     let mut problems =
@@ -196,9 +213,9 @@ pub fn parse(text: impl AsRef<[u8]>, path: &Path, environment: &Environment) -> 
         Ok(root) => {
             let found = dialect::find(&root, &mut findings);
             if let Some(found) = &found {
-                let folder = environment.current_folder().join(path);
-                let folder = folder.parent().unwrap_or(&folder).to_owned();
-                config = checked(found, &folder, environment, &mut files, &mut findings);
+                let full = environment.current_folder().join(path);
+                config = checked(found, &full, environment, &mut files, &mut findings)
+                    .and_then(|config| pin(config, &full, found, &mut files, &mut findings));
             }
             let entries = found.map(|found| found.entries).unwrap_or_default();
             problems.add_all(findings, Some(&root), &entries);
@@ -218,13 +235,13 @@ pub fn parse(text: impl AsRef<[u8]>, path: &Path, environment: &Environment) -> 
 
 fn checked(
     found: &Found<'_>,
-    folder: &Path,
+    path: &Path,
     environment: &Environment,
     files: &mut Files,
     findings: &mut Findings,
 ) -> Option<Config> {
     let inputs = Inputs::read(found.inputs, findings);
-    let own = Vec::new();
+    let (folder, own) = (path.parent().unwrap_or(path), Vec::new());
     let mut scope = Scope { environment, inputs: &inputs, folder, files, braces: found.braces, own };
     check(found, &mut scope, findings)
 }

@@ -5,14 +5,18 @@
 
 pub mod answer;
 pub mod ask;
+pub mod audit;
 pub mod awaited;
 pub mod batch;
+mod checks;
 pub mod complete;
 pub mod core;
 pub mod exchange;
 mod greeting;
+mod held;
 pub mod incoming;
 pub mod isolation;
+mod leaving;
 pub mod lists;
 pub mod load;
 pub mod logging;
@@ -56,7 +60,6 @@ use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
 use crate::gateway::status::GatewayStatus;
-use crate::gateway::updates::Subscriber;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metrics;
@@ -189,22 +192,12 @@ impl Gateway {
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.
     pub fn end_subscriptions(&self, session: &Session) {
-        let tasks = self.core.subscribers.end(Some(session));
-        tasks::followed::leave(&self.core, &tasks);
-        self.core.unsubscribe(|_, _, one| matches!(one, Subscriber::Listen(key, _) if *key == session.key()));
+        self.core.end_subscriptions(session);
     }
 
     /// Ends a session: its calls are cancelled, its questions answered for it.
     pub fn close_session(&self, session: &Arc<Session>, why: &str) {
-        event::session_closed(self.metrics(), why);
-        self.core.forget(session);
-        self.end_subscriptions(session);
-        self.core.unsubscribe(|_, _, one| *one == Subscriber::Session(session.key()));
-        self.core.current().parking.end(Some(session.key()));
-        for (id, handle) in session.close() {
-            handle.cancel(session.key(), &id, Some("the client left"));
-        }
-        self.core.current().servers.values().for_each(|handle| handle.release(session.key(), Duration::ZERO));
+        self.core.close_session(session, why);
     }
 
     /// Takes one message of a client. Every request gets exactly one answer in `sink`, now or later.
@@ -246,17 +239,7 @@ impl Gateway {
 
     /// Ends one call because its client is gone or no longer wants it.
     pub fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str) {
-        if let Some(tasks) = self.core.subscribers.cancel(session, id) {
-            tasks::followed::leave(&self.core, &tasks);
-            let over = Subscriber::Listen(session.key(), id.into());
-            self.core.unsubscribe(|_, _, one| *one == over);
-            return;
-        }
-        if let Some(handle) = session.give_up(id)
-            && !handle.cancel(session.key(), id, Some(reason))
-        {
-            session.withdraw(id);
-        }
+        self.core.cancel(session, id, reason);
     }
 
     fn request(
@@ -276,7 +259,10 @@ impl Gateway {
         };
         let exchange = match Exchange::open(session, id, incoming.era(), sink) {
             Ok(exchange) => exchange,
-            Err(failure) => return exchange::send_failure(id, &failure, sink),
+            Err(failure) => {
+                self.core.limited(session.caller(), &incoming, &failure);
+                return exchange::send_failure(id, &failure, sink);
+            }
         };
         if let Err(failure) = incoming.check_modern() {
             return exchange.fail(&failure);
@@ -294,6 +280,7 @@ impl Gateway {
         if let Err(failure) = permission::check(&snapshot, incoming) {
             return exchange.fail(&failure);
         }
+        let Some(exchange) = audit::begin(&snapshot, incoming, exchange) else { return };
         let relayed = match (incoming.method, incoming.era()) {
             ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),

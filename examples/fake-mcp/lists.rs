@@ -2,6 +2,7 @@
 //!
 //! It does not run tools.
 
+use crate::definitions;
 use crate::message::Message;
 use crate::message::quote;
 use crate::options::Eras;
@@ -102,6 +103,7 @@ fn page(
     cached: &str,
     items: Vec<String>,
 ) -> Result<String, Refusal> {
+    let items = definitions::of(server, member).unwrap_or(items);
     std::thread::sleep(Duration::from_millis(server.options.slow_pages));
     let size = if server.options.page == 0 { items.len().max(1) } else { server.options.page };
     let start = match message.view.get("cursor") {

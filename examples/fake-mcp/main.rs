@@ -3,6 +3,7 @@
 //!
 //! It uses neither this project's code nor an MCP library, so that it cannot share their mistakes.
 
+mod definitions;
 mod floods;
 mod http;
 mod lists;

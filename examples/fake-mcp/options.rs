@@ -37,6 +37,8 @@ pub struct Options {
     pub capabilities: Option<String>,
     /// One line per spawn and per executed call is appended here.
     pub ledger: Option<PathBuf>,
+    /// Lists of its own, read anew each time; see `definitions.rs`.
+    pub definitions: Option<PathBuf>,
     /// `instructions` of the handshake.
     pub instructions: Option<String>,
     /// What tools say of themselves (`annotations`), as JSON text.
@@ -127,6 +129,7 @@ impl Options {
                 "--ledger" => options.ledger = Some(value().into()),
                 "--list-fault" => options.list_fault = Some(value().into()),
                 "--hints" => options.hints = value(),
+                "--definitions" => options.definitions = Some(value().into()),
                 "--instructions" => options.instructions = Some(value()),
                 "--resources" => options.resources = count(&value()),
                 "--prompts" => options.prompts = count(&value()),
@@ -187,6 +190,7 @@ impl Default for Options {
             script: None,
             capabilities: None,
             list_fault: None,
+            definitions: None,
             instructions: None,
             hints: r#"{"readOnlyHint":true,"x-odd":null}"#.into(),
             resources: 2,

@@ -2,6 +2,7 @@
 //!
 //! Tools are in `tools.rs`, lists in `lists.rs`; it does not know the transport.
 
+use crate::definitions;
 use crate::floods;
 use crate::lists;
 use crate::message::MODERN;
@@ -256,7 +257,8 @@ impl Server {
 
     fn about(&self) -> String {
         let name = quote(&self.options.name);
-        let text = self.options.instructions.clone().unwrap_or_else(|| format!("instructions of {name}"));
+        let own = definitions::instructions(self).or_else(|| self.options.instructions.clone());
+        let text = own.unwrap_or_else(|| format!("instructions of {name}"));
         format!(
             concat!(
                 r#""capabilities":{capabilities},"#,

@@ -4,6 +4,7 @@ use crate::catalog::lists::Item;
 use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::merge::Part;
+use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
@@ -11,6 +12,7 @@ use crate::config::model::Stdio;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
+use crate::config::model::checks::Checks;
 use crate::config::model::defaults;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::Retry;
@@ -37,6 +39,8 @@ pub fn server(server: &str) -> Server {
         tool_terms: Vec::new(),
         stuck_after: None,
         breaker: BreakerTerms::default(),
+        pins: Pins::default(),
+        checks: Checks::default(),
         start_timeout: defaults::START_TIMEOUT,
         list_timeout: defaults::LIST_TIMEOUT,
         idle_timeout: None,

@@ -47,6 +47,17 @@ impl ListKind {
         }
     }
 
+    /// One of its items, as a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tools => "tool",
+            Self::Prompts => "prompt",
+            Self::Resources => "resource",
+            Self::Templates => "resource template",
+        }
+    }
+
     /// The member of an item that identifies it.
     #[must_use]
     pub fn key(self) -> &'static str {

@@ -250,12 +250,16 @@ impl<'a> Merger<'a> {
         name_of: impl Fn(&Server, &str) -> K,
     ) -> Vec<Candidate<'a, K>> {
         let mut held = self.still_held(kind, &candidates, name_of);
+        let mut looks = Looks::of(kind, &held);
         let mut winners = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let name: &str = candidate.name.borrow();
-            let holder = match held.get(name) {
+            let holder = match held.get(name).or_else(|| looks.alike(name, &candidate.route)) {
                 Some(holder) => holder,
-                None => held.entry(name.to_owned()).or_insert_with(|| candidate.route.clone()),
+                None => {
+                    looks.add(name, &candidate.route);
+                    held.entry(name.to_owned()).or_insert_with(|| candidate.route.clone())
+                }
             };
             if *holder == candidate.route {
                 winners.push(candidate);
@@ -294,7 +298,30 @@ impl<'a> Merger<'a> {
     }
 }
 
-/// Where the text of the key of `item` stands in it, quotes included.
+/// Names by what they look like when case does not count, so that nobody comes to stand beside a name of another server
+/// that some reader takes for the same. URIs are never taken for each other.
+struct Looks(Option<HashMap<String, Route>>);
+
+impl Looks {
+    fn of(kind: ListKind, held: &Held) -> Self {
+        let names = matches!(kind, ListKind::Tools | ListKind::Prompts);
+        let folded = || held.iter().map(|(name, route)| (name.to_ascii_lowercase(), route.clone())).collect();
+        Self(names.then(folded))
+    }
+
+    /// Who has such a name, if that is another server.
+    fn alike(&self, name: &str, route: &Route) -> Option<&Route> {
+        let holder = self.0.as_ref()?.get(&name.to_ascii_lowercase())?;
+        (holder.server != route.server).then_some(holder)
+    }
+
+    fn add(&mut self, name: &str, route: &Route) {
+        if let Some(looks) = &mut self.0 {
+            looks.entry(name.to_ascii_lowercase()).or_insert_with(|| route.clone());
+        }
+    }
+}
+
 /// What is wrong with the header marks of a tool that is called over modern HTTP.
 fn header_fault(source: &Source<'_>, kind: ListKind, item: &Item) -> Option<&'static str> {
     let over_http = matches!(&source.server.transport, Transport::Http(http) if http.wire != Wire::WebSocket);
@@ -302,6 +329,7 @@ fn header_fault(source: &Source<'_>, kind: ListKind, item: &Item) -> Option<&'st
     if kind == ListKind::Tools && over_http && modern { param_header::fault(item.raw.get()) } else { None }
 }
 
+/// Where the text of the key of `item` stands in it, quotes included.
 fn key_spot(item: &Item, kind: ListKind) -> Result<Range<usize>, LeftOutReason> {
     if item.key.len() > MAX_KEY {
         return Err(LeftOutReason::TooLong);
@@ -328,20 +356,10 @@ fn renamed(raw: &RawValue, spot: Range<usize>, name: &ExposedName) -> Box<RawVal
     RawValue::from_string(text).expect("a string in place of a string leaves valid JSON")
 }
 
-/// The kind of an item, as a word.
-fn word(kind: ListKind) -> &'static str {
-    match kind {
-        ListKind::Tools => "tool",
-        ListKind::Prompts => "prompt",
-        ListKind::Resources => "resource",
-        ListKind::Templates => "resource template",
-    }
-}
-
 impl fmt::Display for Collision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, name, kept, left_out } = self;
-        let kind = word(*kind);
+        let kind = kind.word();
         write!(
             f,
             "{kind} `{}` of server `{}` is left out: ",
@@ -356,7 +374,7 @@ impl fmt::Display for Collision {
 impl fmt::Display for LeftOutItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, route, reason } = self;
-        let kind = word(*kind);
+        let kind = kind.word();
         let own_name = route.own_name.escape_debug();
         write!(f, "{kind} `{own_name}` of server `{}` is left out: {reason}", route.server)
     }

@@ -101,8 +101,15 @@ pub enum Command {
     )]
     Serve(Serve),
     /// Say what is wrong in the file, without starting anything
-    #[command(after_help = "Examples:\n  mcp-manifold check\n  mcp-manifold check --config mcp.json --json")]
+    #[command(
+        after_help = "Examples:\n  mcp-manifold check\n  mcp-manifold check --deep\n  mcp-manifold check --config mcp.json --json"
+    )]
     Check(Check),
+    /// Write down what the servers offer, or say what changed since
+    #[command(
+        after_help = "Examples:\n  mcp-manifold lock                   write the lock file, or compare with it\n  mcp-manifold lock --update files    approve what the server `files` offers now\n  mcp-manifold lock --check           exit code 2 when anything changed"
+    )]
+    Lock(Lock),
     /// List the tools that clients see, with server and description
     #[command(after_help = "Examples:\n  mcp-manifold tools\n  mcp-manifold tools --json")]
     Tools(Tools),
@@ -218,9 +225,23 @@ pub struct Check {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+    /// Start the servers too, and tell what in their definitions looks as if it were meant to mislead a model
+    #[arg(long)]
+    pub deep: bool,
     /// Show notes too: how things were read
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// Options of `lock`.
+#[derive(Debug, Clone, Args)]
+pub struct Lock {
+    /// Approve what is new or changed, of one server or of all
+    #[arg(long, value_name = "SERVER", num_args = 0..=1)]
+    pub update: Option<Option<String>>,
+    /// Only compare, also when there is no lock file yet
+    #[arg(long, conflicts_with = "update")]
+    pub check: bool,
 }
 
 /// Options of `tools`.

@@ -14,6 +14,7 @@ use crate::front::program::RequestError;
 use crate::gateway::Gateway;
 use crate::protocol::code;
 use crate::telemetry::clean::clean;
+use crate::telemetry::clean::clean_block;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -65,6 +66,8 @@ fn refused(error: &RequestError) -> Exit {
                 code::INVALID_PARAMS if says("missing") && !message.contains("did you mean") => {
                     Exit::Unreachable
                 }
+                code::INVALID_PARAMS if says("arguments") => Exit::Usage,
+                code::INVALID_PARAMS if says("held") => Exit::Configuration,
                 code::INVALID_PARAMS if message.starts_with("unknown tool") => Exit::Usage,
                 _ => Exit::ToolError,
             }
@@ -92,7 +95,7 @@ fn print_content(result: &Value) {
     if content.is_empty()
         && let Some(structured) = result.get("structuredContent")
     {
-        output::result(&format!("{structured:#}"));
+        output::result(&clean_block(&format!("{structured:#}")));
     }
 }
 
@@ -100,7 +103,7 @@ fn print_content(result: &Value) {
 fn shown(block: &Value) -> String {
     let text = |key: &str| block.get(key).and_then(Value::as_str).unwrap_or_default();
     match text("type") {
-        "text" => text("text").lines().map(|line| clean(line, usize::MAX)).collect::<Vec<_>>().join("\n"),
+        "text" => clean_block(text("text")),
         kind @ ("image" | "audio") => {
             format!("[{kind}, {}, {} bytes of base64]", clean(text("mimeType"), 100), text("data").len())
         }
@@ -109,8 +112,8 @@ fn shown(block: &Value) -> String {
             let inner = block.get("resource").cloned().unwrap_or_default();
             let text = inner.get("text").and_then(Value::as_str);
             let uri = inner.get("uri").and_then(Value::as_str).unwrap_or_default();
-            text.map_or_else(|| format!("[resource {}]", clean(uri, 2000)), |text| clean(text, usize::MAX))
+            text.map_or_else(|| format!("[resource {}]", clean(uri, 2000)), clean_block)
         }
-        _ => block.to_string(),
+        _ => clean_block(&block.to_string()),
     }
 }

@@ -1,7 +1,12 @@
-//! `check`: everything that is wrong in the file, without starting anything.
+//! `check`: everything that is wrong in the file, without starting anything; with `--deep` what servers say too.
+//!
+//! It changes nothing.
+
+pub mod deep;
 
 use crate::cli::arguments::Check;
 use crate::cli::arguments::Global;
+use crate::cli::check::deep::Found;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::startup;
@@ -16,8 +21,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// Checks the file.
-#[must_use]
-pub fn run(global: &Global, check: &Check) -> Exit {
+pub async fn run(global: &Global, check: &Check) -> Exit {
     let environment = surroundings::environment();
     let path = match startup::find(global, &environment) {
         Ok(path) => path,
@@ -29,12 +33,26 @@ pub fn run(global: &Global, check: &Check) -> Exit {
         Err(error) => error.problems(),
     };
     let is_bad = loaded.is_err() || problems.iter().any(|problem| problem.severity == Severity::Error);
+    if check.deep
+        && let Err(exit) = startup::start_log(global, Some("error"))
+    {
+        return exit;
+    }
+    let found = match &loaded {
+        Ok(loaded) if check.deep => Some(deep::look(global, &environment, loaded.config.clone()).await),
+        _ => None,
+    };
     if check.json {
-        print_json(&path, &loaded, problems, !is_bad);
+        print_json(&path, &loaded, problems, !is_bad, found.as_ref());
     } else {
         print_text(&path, &loaded, problems, check.verbose);
+        found.iter().flat_map(Found::lines).for_each(|line| output::result(&line));
     }
-    if is_bad { Exit::Configuration } else { Exit::Ok }
+    match found {
+        _ if is_bad => Exit::Configuration,
+        Some(found) if !found.unreachable.is_empty() => Exit::Unreachable,
+        _ => Exit::Ok,
+    }
 }
 
 fn print_text(path: &Path, loaded: &Result<Loaded, LoadError>, problems: &[Problem], verbose: bool) {
@@ -57,7 +75,13 @@ fn print_text(path: &Path, loaded: &Result<Loaded, LoadError>, problems: &[Probl
     }
 }
 
-fn print_json(path: &Path, loaded: &Result<Loaded, LoadError>, problems: &[Problem], valid: bool) {
+fn print_json(
+    path: &Path,
+    loaded: &Result<Loaded, LoadError>,
+    problems: &[Problem],
+    valid: bool,
+    found: Option<&Found>,
+) {
     let config = loaded.as_ref().ok().map(|loaded| &loaded.config);
     let servers: Vec<&str> =
         config.iter().flat_map(|config| config.servers.keys().map(|name| name.as_str())).collect();
@@ -65,7 +89,7 @@ fn print_json(path: &Path, loaded: &Result<Loaded, LoadError>, problems: &[Probl
     let left_out: Vec<_> =
         left_out.iter().map(|out| json!({"name": out.name, "reason": out.reason})).collect();
     let error = loaded.as_ref().err().map(ToString::to_string);
-    let document = json!({
+    let mut document = json!({
         "schemaVersion": 1,
         "file": path.display().to_string(),
         "valid": valid,
@@ -74,5 +98,8 @@ fn print_json(path: &Path, loaded: &Result<Loaded, LoadError>, problems: &[Probl
         "leftOut": left_out,
         "problems": problems,
     });
+    if let Some(found) = found {
+        document["deep"] = found.json();
+    }
     output::result(&format!("{document:#}"));
 }

@@ -4,6 +4,7 @@
 //! protocol and nothing here writes to it.
 
 use crate::cli::exit::Exit;
+use crate::telemetry::clean::clean_block;
 use std::io::Write;
 
 /// Writes a result and a line break. A reader that is gone is no error: `| head` is common.
@@ -13,9 +14,9 @@ pub fn result(text: &str) {
     let _ = out.flush();
 }
 
-/// Writes a line for the eye.
+/// Writes a line for the eye, without anything a terminal would obey: it may quote what a server said.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", clean_block(text));
 }
 
 /// Writes over the current line of a terminal; an empty text clears it.

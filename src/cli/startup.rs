@@ -10,6 +10,7 @@ use crate::cli::surroundings;
 use crate::config::LoadError;
 use crate::config::environment::Environment;
 use crate::config::locate::locate;
+use crate::config::problem::Problem;
 use crate::config::problem::Severity;
 use crate::downstream::connector::Connector;
 #[cfg(unix)]
@@ -69,6 +70,22 @@ pub async fn app(global: &Global) -> Result<App, Exit> {
 /// As [`app`].
 pub async fn app_in(global: &Global, environment: Environment) -> Result<App, Exit> {
     let path = find(global, &environment)?;
+    let options = options(global, &environment);
+    let app = App::from_file(&path, environment, options).await.map_err(|error| refused(&error))?;
+    show_problems(app.problems());
+    Ok(app)
+}
+
+/// Shows what is wrong, but for notes.
+pub fn show_problems(problems: &[Problem]) {
+    for problem in problems.iter().filter(|problem| problem.severity > Severity::Note) {
+        output::note(&problem.to_string());
+    }
+}
+
+/// What an app may use: where lists are kept, and how servers are started so that none is left behind.
+#[must_use]
+pub fn options(global: &Global, environment: &Environment) -> Options {
     let cache = match (global.no_cache, &global.cache_dir) {
         (true, _) => None,
         (false, Some(folder)) => Some(folder.clone()),
@@ -86,19 +103,12 @@ pub async fn app_in(global: &Global, environment: Environment) -> Result<App, Ex
         keep_reaping(move |process| reaper.knows(process));
     }
     let connector = reaper.map_or_else(Connector::default, Connector::with_reaper);
-    let options = Options { cache, connector: Arc::new(connector) };
-    let app = App::from_file(&path, environment, options).await.map_err(|error| refused(&error))?;
-    for problem in app.problems().iter().filter(|problem| problem.severity > Severity::Note) {
-        output::note(&problem.to_string());
-    }
-    Ok(app)
+    Options { cache, connector: Arc::new(connector) }
 }
 
 /// Shows why the file cannot be used.
 #[must_use]
 pub fn refused(error: &LoadError) -> Exit {
-    for problem in error.problems().iter().filter(|problem| problem.severity > Severity::Note) {
-        output::note(&problem.to_string());
-    }
+    show_problems(error.problems());
     output::fail(Exit::Configuration, &error.to_string())
 }

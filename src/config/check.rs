@@ -15,8 +15,10 @@ use std::sync::Arc;
 
 pub mod access;
 pub mod agents;
+pub mod audit;
 pub mod auth;
 pub mod callers;
+pub mod checks;
 pub mod duration;
 pub mod egress;
 pub mod entry;
@@ -25,6 +27,7 @@ pub mod headers;
 pub mod issuer;
 pub mod kind;
 pub mod life;
+pub mod lock;
 pub mod process;
 pub mod rates;
 pub mod read;

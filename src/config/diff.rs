@@ -99,6 +99,8 @@ fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("linger", old.linger != new.linger),
         ("instructions", old.instructions != new.instructions),
         ("watch", old.watch != new.watch),
+        ("lock", old.lock != new.lock),
+        ("audit", old.audit != new.audit),
     ];
     parts.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

@@ -110,6 +110,11 @@ pub struct Entry {
     pub max_in_flight: Option<u32>,
     /// Who shares a connection to it.
     pub sharing: Option<SharingName>,
+    /// Whether arguments of calls are held against the schema of the tool. By default those of commands and of programs
+    /// that embed the gateway are, and what a client sends is not.
+    pub validate_arguments: Option<bool>,
+    /// Longest result of a call, in bytes; beyond it is an error.
+    pub result_limit: Option<u64>,
     /// Longest time for one call without a unit, as other clients write it: seconds below 1000, else milliseconds.
     pub timeout: Option<NumberOrObject>,
 }

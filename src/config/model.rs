@@ -4,7 +4,9 @@
 //! is `config/file.rs`; how one becomes the other is `config/check.rs`.
 
 pub mod access;
+pub mod audit;
 pub mod auth;
+pub mod checks;
 pub mod defaults;
 pub mod egress;
 pub mod http;
@@ -15,10 +17,14 @@ pub mod terms;
 pub use crate::config::model::http::HttpSettings;
 pub use crate::config::model::limits::Limits;
 
+use crate::config::lockfile::LockMode;
+use crate::config::lockfile::Pins;
 use crate::config::model::access::Access;
 use crate::config::model::access::AgentRules;
+use crate::config::model::audit::AuditSettings;
 use crate::config::model::auth::AuthSettings;
 use crate::config::model::auth::Callers;
+use crate::config::model::checks::Checks;
 use crate::config::model::egress::EgressSettings;
 use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
@@ -120,6 +126,10 @@ pub struct Server {
     pub stuck_after: Option<Duration>,
     /// When calls are refused because it keeps failing.
     pub breaker: BreakerTerms,
+    /// What was approved of it.
+    pub pins: Pins,
+    /// What is checked of calls to it.
+    pub checks: Checks,
 }
 
 /// Who shares a connection to a server.
@@ -284,12 +294,16 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// How the file is followed.
     pub watch: WatchSettings,
+    /// What happens to definitions that are not in the lock file.
+    pub lock: LockMode,
     /// Policies, and to whom they apply; `None` without the section.
     pub access: Option<Access>,
     /// Rules of agents; `None` without them.
     pub rules: Option<AgentRules>,
     /// How often something may be called.
     pub rates: Rates,
+    /// Where calls and decisions are written down.
+    pub audit: Option<AuditSettings>,
     /// Where requests may go whose address a server or a client has a say in.
     pub egress: EgressSettings,
 }
@@ -309,9 +323,11 @@ impl Default for Settings {
             linger: Duration::from_secs(60),
             instructions: None,
             watch: WatchSettings::default(),
+            lock: LockMode::Off,
             access: None,
             rules: None,
             rates: Rates::default(),
+            audit: None,
             egress: EgressSettings::default(),
         }
     }

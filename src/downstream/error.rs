@@ -65,6 +65,14 @@ pub enum StartError {
         /// The HTTP status, 401 or 403.
         status: u16,
     },
+    /// It shows something else than what was approved.
+    #[error("server `{server}` is held back: {why}")]
+    Held {
+        /// Which server.
+        server: ServerName,
+        /// What is not as it was approved, and what to do.
+        why: String,
+    },
     /// It cannot be reached.
     #[error("server `{server}` cannot be reached: {why}")]
     Unreachable {
@@ -85,6 +93,7 @@ impl StartError {
             | Self::Spawn(_)
             | Self::Refused { .. }
             | Self::Unauthorized { .. }
+            | Self::Held { .. }
             | Self::Unreachable { .. } => &[],
         }
     }

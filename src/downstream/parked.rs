@@ -45,6 +45,18 @@ impl ParkedCall {
         }
     }
 
+    /// The method that is called.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The server's own name of what is called.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
+    }
+
     /// Gives the request to `send`, together with the waiter.
     pub fn release<R>(self, send: impl FnOnce(&Request<'_>, Box<dyn Waiter>, Patience) -> R) -> R {
         // It was parsed once already, so neither can fail; an empty object would be sent if they did.

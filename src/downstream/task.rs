@@ -4,6 +4,7 @@
 //! themselves through their handle.
 
 pub mod backoff;
+mod lists;
 mod states;
 mod sweep;
 mod wanted;
@@ -26,11 +27,11 @@ use crate::downstream::handle::release;
 use crate::downstream::link::Link;
 use crate::downstream::link::Listener;
 use crate::downstream::listen::keep_listening;
-use crate::downstream::private::Own;
 use crate::downstream::private_ears::PrivateEars;
 use crate::downstream::surroundings::Surroundings;
-use crate::downstream::survey::survey;
 use crate::downstream::task::backoff::Backoff;
+use crate::downstream::task::lists::Verified;
+use crate::downstream::task::lists::refuse;
 use crate::downstream::task::states::answer_waiting;
 use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::finish;
@@ -52,11 +53,6 @@ use tokio::time::interval;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-/// Quiet time after a server said that its lists changed.
-const RELIST_QUIET: Duration = Duration::from_millis(100);
-
-/// First wait before a list that could not be read is read again; it doubles, so that a server nobody uses can end.
-const RELIST_AGAIN: Duration = Duration::from_secs(1);
 /// What a connection that is being made may take beyond the start timeout, to say why it failed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -211,10 +207,15 @@ impl ServerTask {
         self.shared.in_doubt.store(false, Ordering::Relaxed);
         let Connection { link, greeting, mut lifeline } = connection;
         self.shared.history.ready(lifeline.stderr());
-        self.become_ready(&link, lifeline.pid());
+        let verified = match self.shared.verify(&link, &greeting).await {
+            Ok(verified) => verified,
+            Err(why) => return self.refuse_connection(&why, lifeline).await,
+        };
+        self.shared.tell_verified(verified.as_ref());
+        self.become_ready(&link, lifeline.pid(), verified.as_ref());
         let over = {
             let watching = self.watch(&link, &mut *lifeline);
-            let listing = self.keep_lists(&link, &greeting, began);
+            let listing = self.shared.keep_lists(&link, &greeting, began, verified);
             let listening = self.listen(&link, &greeting);
             tokio::select! {
                 biased;
@@ -250,19 +251,31 @@ impl ServerTask {
         }
     }
 
-    fn become_ready(&self, link: &Arc<dyn Link>, pid: Option<u32>) {
+    fn become_ready(&self, link: &Arc<dyn Link>, pid: Option<u32>, verified: Option<&Verified>) {
         self.shared.holds.clear();
         self.shared.breaker.connected();
         let ready = State::Ready(Ready { link: Arc::clone(link), pid, since: Instant::now() });
         let before = self.shared.set(ready);
         // In the order they came. A call that arrives meanwhile may overtake them, as any two calls may.
         if let State::Starting { waiting, .. } = before {
-            waiting.into_iter().for_each(|parked| release(parked, &**link));
+            for parked in waiting {
+                match verified.and_then(|verified| verified.refusal(&parked)) {
+                    Some(why) => refuse(parked, why),
+                    None => release(parked, &**link),
+                }
+            }
         }
         if let (Some(own), Some(ears)) = (&self.shared.own, &self.ears) {
             self.shared.listener.private_ready(&self.shared.name, &own.key, link);
             ears.open();
         }
+    }
+
+    /// It shows something else than what was approved, on a connection whose lists nobody sees.
+    async fn refuse_connection(&mut self, why: &str, lifeline: Box<dyn Lifeline>) {
+        let error = StartError::Held { server: self.shared.name.clone(), why: why.to_owned() };
+        self.failed(&error);
+        lifeline.stop(self.entry().stop).await;
     }
 
     /// Unless a call wants it started again already.
@@ -328,44 +341,6 @@ impl ServerTask {
     fn idle_timeout(&self) -> Option<Duration> {
         let entry = self.entry().idle_timeout;
         self.shared.own.as_ref().map_or(entry, |own| own.idle_timeout(entry))
-    }
-
-    /// Reads the lists after the start and whenever they changed. Never ends.
-    async fn keep_lists(&self, link: &Arc<dyn Link>, greeting: &Greeting, began: Instant) {
-        if let Some(own) = &self.shared.own {
-            event::private_connection(&self.around.metrics, &self.shared.name, began.elapsed());
-            return self.tell_again(link, own).await;
-        }
-        let (mut first, mut pause) = (true, RELIST_AGAIN);
-        loop {
-            let before = self.shared.lists.borrow().clone();
-            let server = self.entry();
-            let lists = survey(&**link, &server, greeting, self.around.lists, before.as_deref()).await;
-            if first {
-                event::server_started(&self.around.metrics, &server.name, began.elapsed(), lists.tools.len());
-            }
-            first = false;
-            let lists = self.shared.publish(lists);
-            self.shared.listener.lists_read(&server.name, &lists);
-            if lists.incomplete {
-                let _ = timeout(pause, self.shared.relist.notified()).await;
-                pause = pause.saturating_mul(2);
-            } else {
-                pause = RELIST_AGAIN;
-                self.shared.relist.notified().await;
-            }
-            sleep(RELIST_QUIET).await;
-        }
-    }
-
-    /// A server that forgot the session is told once more what its client wants. Never ends.
-    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) {
-        if let Some(mut renewals) = link.renewals() {
-            while renewals.changed().await.is_ok() {
-                self.shared.listener.private_ready(&self.shared.name, &own.key, link);
-            }
-        }
-        std::future::pending().await
     }
 
     /// Has a server tell of wanted resources, and a modern one of its lists: before they are read, lest a change in between

@@ -4,6 +4,8 @@
 
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::own_call::message_of;
+use crate::gateway::audit::Ending;
+use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::reply::Failure;
 use crate::protocol::bridge;
@@ -53,6 +55,9 @@ fn result(exchange: Exchange, handle: &ServerHandle, method: &'static str, raw: 
 
 /// The last step of a result: ids of tasks become those that the client knows.
 pub(super) fn show(exchange: Exchange, handle: &ServerHandle, result: &str) {
+    if let Some(failure) = checks::result(handle.server(), result.len()) {
+        return exchange.fail(&failure);
+    }
     match exchange.tracked().map(|tracked| tracked.shown(result, handle)) {
         None => exchange.result(result.as_bytes()),
         Some(Some(shown)) => exchange.result(shown.as_bytes()),
@@ -60,7 +65,14 @@ pub(super) fn show(exchange: Exchange, handle: &ServerHandle, result: &str) {
     }
 }
 
-fn lost(exchange: Exchange, handle: &ServerHandle, method: &'static str, why: &Lost) {
+fn lost(mut exchange: Exchange, handle: &ServerHandle, method: &'static str, why: &Lost) {
+    if let Some(entry) = exchange.entry_mut() {
+        match why {
+            Lost::Silent(_) | Lost::Endless(_) => entry.ends(Ending::Timeout),
+            Lost::Cancelled => entry.ends(Ending::Cancelled),
+            _ => {}
+        }
+    }
     exchange.fail(&Failure::lost(&handle.server().name, method, why));
 }
 

@@ -5,6 +5,7 @@
 use crate::auth::caller::Caller;
 use crate::catalog::Catalog;
 use crate::catalog::lists::ServerLists;
+use crate::catalog::lock::judge::judge;
 use crate::catalog::merge::Part;
 use crate::catalog::owners::Owners;
 use crate::config::model::Config;
@@ -33,6 +34,7 @@ use crate::wire::pending::Owner;
 use crate::wire::tasks::Tasks;
 use indexmap::IndexMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -88,6 +90,7 @@ impl Core {
             meter: None,
             parking: Arc::default(),
             generations: Generations::default(),
+            audit: None,
             tasks: Arc::default(),
         };
         Self {
@@ -175,7 +178,7 @@ impl Core {
         let parts: Vec<_> =
             entries.iter().map(|(server, lists)| Part { server, lists: lists.clone() }).collect();
         let remembered = self.owners(&before.catalog);
-        let catalog = Catalog::build(&parts, &config.settings, &remembered);
+        let catalog = Catalog::after(&parts, &config.settings, &remembered, Some(&before.catalog));
         self.report(&before.catalog, &catalog);
         if let Some(memory) = self.memory.as_ref().filter(|_| *catalog.owners() != remembered) {
             memory.save_owners(catalog.owners());
@@ -189,6 +192,7 @@ impl Core {
         let (sights, present) = (Sights::default(), Arc::clone(&before.present));
         present.set(policy.clone());
         let catalog = Arc::new(catalog);
+        let audit = self.pool.audit(config.settings.audit.as_ref());
         let rates = &config.settings.rates;
         let meter = (!rates.is_empty()).then(|| Arc::clone(&self.pool.meter));
         if !same_rules {
@@ -205,9 +209,11 @@ impl Core {
             meter,
             parking,
             generations,
+            audit,
             tasks,
         };
-        for handle in next.servers.values() {
+        let startable = next.servers.values().filter(|handle| !handle.server().pins.hold_all());
+        for handle in startable {
             self.registry.ask(handle);
             let tasks = self.subscribers.tasks_of(&handle.server().name);
             tasks.iter().for_each(|task| handle.want_updates(&of_task(task)));
@@ -232,6 +238,13 @@ impl Core {
             let (kept, left_out) = (&collision.kept.server, &collision.left_out.server);
             event::collision(&self.around.metrics, &collision.name, kept, left_out);
         }
+        let known: HashSet<_> =
+            before.lock().alarming().map(|old| (&old.server, &old.subject, &old.words)).collect();
+        for new in
+            now.lock().alarming().filter(|new| !known.contains(&(&new.server, &new.subject, &new.words)))
+        {
+            event::not_as_locked(&self.around.metrics, &new.server, new);
+        }
         for item in now.left_out().iter().filter(|new| !before.left_out().contains(new)) {
             tracing::warn!(server = %item.route.server, item = %item, "left out of the lists");
         }
@@ -245,6 +258,16 @@ impl Core {
             lock(&self.unsaved).push((Arc::clone(handle.server()), Arc::clone(lists)));
         }
         self.note_change();
+    }
+
+    /// What nobody approved is taken out of the lists before anything else happens.
+    pub(super) fn hold_at_once(&self, server: &ServerName, lists: &ServerLists) {
+        let current = self.current();
+        let entry =
+            current.server(server).map(ServerHandle::server).filter(|entry| entry.pins.are_enforced());
+        if entry.is_some_and(|entry| judge(entry, Some(lists)).holds_any()) {
+            self.rebuild();
+        }
     }
 
     /// Lists of a server may have changed.
@@ -294,6 +317,9 @@ impl Core {
 
     /// Removes saved catalogs that no entry of the file has used for a long time.
     pub fn tidy(&self) {
+        if let Some(audit) = &self.current().audit {
+            audit.flush();
+        }
         if let Some(memory) = &self.memory {
             memory.tidy(self.current().servers.values().map(|handle| &**handle.server()));
         }

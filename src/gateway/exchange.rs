@@ -2,6 +2,7 @@
 //!
 //! Whoever holds it owes the answer; dropping it unanswered answers with an internal error, so that no path can forget.
 
+use crate::gateway::audit::Entry;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::NO_CALL;
 use crate::gateway::session::Session;
@@ -33,6 +34,8 @@ pub struct Exchange {
     log_level: Option<Box<str>>,
     /// For a request that may begin a task or is about one.
     tracked: Option<Box<Tracked>>,
+    /// What is written down of it when it ends.
+    entry: Option<Box<Entry>>,
     settled: bool,
 }
 
@@ -51,6 +54,7 @@ impl Exchange {
             progress_token: None,
             log_level: None,
             tracked: None,
+            entry: None,
             settled: false,
         })
     }
@@ -59,6 +63,21 @@ impl Exchange {
     pub fn listens(&mut self, progress_token: Option<&str>, log_level: Option<&str>) {
         self.progress_token = progress_token.map(Into::into);
         self.log_level = log_level.map(Into::into);
+    }
+
+    /// Has it written down when it ends.
+    pub(super) fn write_down(&mut self, entry: Box<Entry>) {
+        self.entry = Some(entry);
+    }
+
+    /// What is written down of it.
+    pub(super) fn entry(&self) -> Option<&Entry> {
+        self.entry.as_deref()
+    }
+
+    /// The same, to be filled in.
+    pub(super) fn entry_mut(&mut self) -> Option<&mut Entry> {
+        self.entry.as_deref_mut()
     }
 
     /// Looks for a task in its answer.
@@ -135,6 +154,9 @@ impl Exchange {
     pub fn forget(mut self) {
         self.settled = true;
         self.withdraw();
+        if let Some(entry) = self.entry.take() {
+            entry.forgotten();
+        }
         self.sink.forget();
     }
 
@@ -199,6 +221,9 @@ impl Exchange {
     fn settle(mut self, kind: Kind, member: &[u8], raw: &[u8]) {
         self.settled = true;
         self.withdraw();
+        if let Some(entry) = self.entry.take() {
+            entry.answered(kind, raw);
+        }
         let _ = self.sink.send(kind, |out| write_answer(out, &self.id, member, raw));
     }
 }
@@ -223,6 +248,9 @@ impl Drop for Exchange {
             let failure = Failure::dropped(&incident);
             let json = failure.to_json();
             let kind = Kind::Error(failure.code);
+            if let Some(entry) = self.entry.take() {
+                entry.answered(kind, b"");
+            }
             let _ = self.sink.send(kind, |out| write_answer(out, &self.id, br#","error":"#, json.as_bytes()));
         }
     }

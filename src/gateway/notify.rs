@@ -136,6 +136,7 @@ impl Listener for Ears {
 
     fn lists_read(&self, server: &ServerName, lists: &Arc<ServerLists>) {
         let users = self.users(server);
+        self.all().iter().for_each(|core| core.hold_at_once(server, lists));
         if let Some(first) = users.first() {
             first.note_lists(server, lists);
             if let Some(handle) = first.server(server) {

@@ -5,6 +5,7 @@
 use crate::config::diff::needs_restart;
 use crate::config::model::Limits;
 use crate::config::model::Server;
+use crate::config::model::audit::AuditSettings;
 use crate::downstream::connect::Connect;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::handle::ServerHandle;
@@ -12,6 +13,7 @@ use crate::downstream::surroundings::Surroundings;
 use crate::downstream::survey::ListLimits;
 use crate::downstream::task;
 use crate::downstream::usage::User;
+use crate::gateway::audit::Audit;
 use crate::gateway::core::Core;
 use crate::gateway::load::Loads;
 use crate::gateway::memory::Known;
@@ -49,6 +51,7 @@ pub(super) struct Pool {
     /// The lives of the servers.
     tasks: Tasks,
     table: Mutex<Table>,
+    audit: Mutex<Option<Arc<Audit>>>,
 }
 
 #[derive(Default)]
@@ -83,9 +86,26 @@ impl Pool {
         };
         let loads = Loads::new(limits.in_flight_total, limits.in_flight_per_caller, metrics);
         (
-            Self { around, loads, meter: Arc::default(), tasks: Tasks::default(), table: Mutex::default() },
+            Self {
+                around,
+                loads,
+                meter: Arc::default(),
+                tasks: Tasks::default(),
+                table: Mutex::default(),
+                audit: Mutex::default(),
+            },
             memory,
         )
+    }
+
+    /// Where calls are written down: one log for all gateways, opened anew when the file says something else.
+    pub(super) fn audit(&self, settings: Option<&AuditSettings>) -> Option<Arc<Audit>> {
+        let mut kept = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = settings?;
+        if kept.as_ref().is_none_or(|audit| audit.settings() != settings) {
+            *kept = Some(Arc::new(Audit::open(settings.clone())));
+        }
+        kept.clone()
     }
 
     /// A number for one more gateway.

@@ -1,7 +1,9 @@
 //! `prompts/get`, the same way as a tool call.
 
+use crate::catalog::lists::ListKind;
 use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::held;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::permission;
 use crate::gateway::relay;
@@ -21,7 +23,10 @@ pub(super) fn get(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchan
     };
     let failure = |_: &Exchange| Failure::unknown_prompt(&name);
     let Some(route) = snapshot.catalog.resolve_prompt(&name) else {
-        return unknown(failure(&exchange), exchange);
+        return match held::named(snapshot, exchange.session().caller(), ListKind::Prompts, &name) {
+            Some(held) => held::refuse_held(held, exchange),
+            None => unknown(failure(&exchange), exchange),
+        };
     };
     let (permit, exchange) = permission::ask(snapshot, exchange, ObjectKind::Prompt, route, &name, failure)?;
     let own_name = quoted(&route.own_name);

@@ -11,9 +11,11 @@ use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
 use crate::gateway::answer::Lacks;
 use crate::gateway::ask::held::HeldCall;
+use crate::gateway::audit::Decision;
 use crate::gateway::awaited::Again;
 use crate::gateway::awaited::Next;
 use crate::gateway::awaited::Relay;
+use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::isolation;
@@ -74,13 +76,10 @@ pub(super) fn send(
 ) -> Relayed {
     let route = permit.route();
     let Some(handle) = snapshot.server(&route.server) else { return unknown(failure(&exchange), exchange) };
-    let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
-    if let Some(meter) = snapshot.meter.as_ref().filter(|_| passage.is_call())
-        && let Err(failure) =
-            meter.count(&snapshot.config.settings.rates, exchange.session().caller(), &route.server)
-    {
-        return refuse(failure, exchange);
+    if let Err(not_relayed) = enter(snapshot, permit, handle, incoming, passage, &mut exchange) {
+        return not_relayed.answer(exchange);
     }
+    let with_this = incoming.modern.as_ref().and_then(|modern| modern.log_level.as_deref());
     exchange.listens(incoming.progress_token(), with_this);
     // A modern server is told with every call what a legacy client said once.
     let once = || exchange.session().log_level_name();
@@ -93,6 +92,48 @@ pub(super) fn send(
         (true, Era::Modern) if handle.era() == Era::Legacy => way.held(incoming, exchange),
         (true, Era::Legacy) if handle.era() == Era::Modern => way.go(incoming, exchange, true),
         _ => way.go(incoming, exchange, false),
+    }
+}
+
+/// What is looked at before a permitted request is sent: how many there are, and what it says. It is written down.
+fn enter(
+    snapshot: &Snapshot,
+    permit: &Permit<'_>,
+    handle: &ServerHandle,
+    incoming: &Incoming<'_>,
+    passage: &Passage<'_>,
+    exchange: &mut Exchange,
+) -> Result<(), NotEntered> {
+    let route = permit.route();
+    if let Some(entry) = exchange.entry_mut() {
+        entry.allowed(route);
+    }
+    if let Some(meter) = snapshot.meter.as_ref().filter(|_| passage.is_call())
+        && let Err(failure) =
+            meter.count(&snapshot.config.settings.rates, exchange.session().caller(), &route.server)
+    {
+        if let Some(entry) = exchange.entry_mut() {
+            entry.decided(Decision::Limited);
+        }
+        return Err(NotEntered::TooMany(failure));
+    }
+    let name = passage.tool.filter(|_| passage.method == "tools/call");
+    let wrong = name.and_then(|name| checks::arguments(snapshot, handle.server(), name, incoming, exchange));
+    wrong.map_or(Ok(()), |failure| Err(NotEntered::Wrong(failure)))
+}
+
+/// Why a request that is permitted is not sent.
+enum NotEntered {
+    TooMany(Failure),
+    Wrong(Failure),
+}
+
+impl NotEntered {
+    fn answer(self, exchange: Exchange) -> Relayed {
+        match self {
+            Self::TooMany(failure) => refuse(failure, exchange),
+            Self::Wrong(failure) => checks::refuse_arguments(failure, exchange),
+        }
     }
 }
 

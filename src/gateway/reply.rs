@@ -5,6 +5,8 @@ use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
 use crate::protocol::code;
 use crate::protocol::input::Wanted;
+use crate::telemetry::clean::clean_block;
+use crate::telemetry::clean::is_hidden;
 use crate::wire::message::Malformed;
 use crate::wire::pending::Lost;
 use serde_json::json;
@@ -38,9 +40,11 @@ impl Failure {
     /// The error object as JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
+        // It may quote what a client or server said.
+        let message = clean_block(&self.message);
         let object = match &self.data {
-            Some(data) => json!({"code": self.code, "message": self.message, "data": data}),
-            None => json!({"code": self.code, "message": self.message}),
+            Some(data) => json!({"code": self.code, "message": message, "data": data}),
+            None => json!({"code": self.code, "message": message}),
         };
         object.to_string()
     }
@@ -87,6 +91,12 @@ impl Failure {
         Self::new(code::INVALID_PARAMS, format!("unknown prompt `{}`", shortened(name)))
     }
 
+    /// Something of `server` that nobody approved as it is now.
+    #[must_use]
+    pub fn held(server: &ServerName, denial: &str) -> Self {
+        Self::new(code::INVALID_PARAMS, denial).with(json!({"server": server.as_str(), "held": true}))
+    }
+
     /// Something that the caller may list and not use.
     #[must_use]
     pub fn list_only(kind: ObjectKind, name: &str) -> Self {
@@ -101,6 +111,13 @@ impl Failure {
     pub fn no_longer_permitted(method: &str) -> Self {
         let text = format!("this `{method}` is no longer permitted: the rules changed while it waited");
         Self::new(code::INVALID_PARAMS, text)
+    }
+
+    /// Calls are to be written down, and cannot be.
+    #[must_use]
+    pub fn no_audit() -> Self {
+        let text = "the audit log cannot be written, and `gateway.audit.onFailure` is `refuse`: no call is made until it can";
+        Self::new(code::INTERNAL_ERROR, text)
     }
 
     /// A revision we do not speak.
@@ -256,6 +273,7 @@ impl Failure {
 
 /// At most 200 characters of what somebody sent, for use inside a message.
 fn shortened(text: &str) -> String {
-    let clean: String = text.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().count() > 200 { format!("{clean}…") } else { clean }
+    let seen = |c: char| if c.is_control() || is_hidden(c) { '\u{fffd}' } else { c };
+    let start: String = text.chars().take(200).map(seen).collect();
+    if text.chars().count() > 200 { format!("{start}…") } else { start }
 }

@@ -4,6 +4,7 @@ use crate::catalog::route::Route;
 use crate::catalog::uri_owner::UriError;
 use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::held;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::permission;
 use crate::gateway::relay;
@@ -27,7 +28,12 @@ pub(super) fn read(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
     let owner = permission::owner_of_uri(snapshot, exchange.session().caller(), &uri);
     let server = match owner {
         Ok(server) => server.clone(),
-        Err(why) => return unknown(not_found(&uri, &why, era), exchange),
+        Err(why) => {
+            return match held::resource(snapshot, exchange.session().caller(), &uri) {
+                Some(held) => held::refuse_held(held, exchange),
+                None => unknown(not_found(&uri, &why, era), exchange),
+            };
+        }
     };
     let route = Route { server, own_name: uri.to_string() };
     let failure = |_: &Exchange| not_found(&uri, &UriError::NotFound, era);

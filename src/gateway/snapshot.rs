@@ -8,6 +8,7 @@ use crate::catalog::lists::ListKind;
 use crate::config::model::Config;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::private::Key;
+use crate::gateway::audit::Audit;
 use crate::gateway::parking::Parking;
 use crate::gateway::rates::Meter;
 use crate::gateway::sight::Sight;
@@ -74,6 +75,8 @@ pub struct Snapshot {
     pub parking: Arc<Parking>,
     /// Of the lists as a whole.
     pub generations: Generations,
+    /// Where calls are written down.
+    pub audit: Option<Arc<Audit>>,
     /// Tasks of all callers: the same in every snapshot.
     pub tasks: Arc<TaskTable>,
 }

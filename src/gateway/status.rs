@@ -70,6 +70,9 @@ pub struct GatewayStatus {
     pub left_out: IndexMap<String, String>,
     /// Names that two servers want; who has it, who was left out.
     pub collisions: Vec<String>,
+    /// Servers and definitions that are not as they were locked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_as_locked: Vec<String>,
     /// What was counted since the start.
     pub counters: metric::Snapshot,
 }
@@ -188,6 +191,7 @@ pub fn of(core: &Core) -> GatewayStatus {
         views,
         left_out: left_out(&snapshot),
         collisions: catalog.collisions().iter().map(ToString::to_string).collect(),
+        not_as_locked: not_as_locked(&snapshot),
         counters: core.around.metrics.snapshot(),
     }
 }
@@ -205,6 +209,13 @@ pub fn is_busy(core: &Core) -> bool {
 
 fn of_sessions(core: &Core) -> impl Iterator<Item = (Option<&str>, Arc<Session>)> {
     core.sessions().into_iter().map(|session| (core.label.as_deref(), session))
+}
+
+fn not_as_locked(snapshot: &Snapshot) -> Vec<String> {
+    let mut all: Vec<_> = snapshot.catalog.lock().alarming().map(ToString::to_string).collect();
+    all.sort_unstable();
+    all.truncate(LISTED);
+    all
 }
 
 fn left_out(snapshot: &Snapshot) -> IndexMap<String, String> {

@@ -1,9 +1,11 @@
 //! `tools/call`: the request, top to bottom.
 
 use crate::auth::caller::Caller;
+use crate::catalog::lists::ListKind;
 use crate::catalog::route::Route;
 use crate::config::model::access::ObjectKind;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::held;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::permission;
 use crate::gateway::relay;
@@ -24,7 +26,10 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
     };
     let failure = |exchange: &Exchange| unknown_tool(snapshot, exchange.session().caller(), &name);
     let Some(route) = snapshot.catalog.resolve_tool(&name) else {
-        return unknown(failure(&exchange), exchange);
+        return match held::named(snapshot, exchange.session().caller(), ListKind::Tools, &name) {
+            Some(held) => held::refuse_held(held, exchange),
+            None => unknown(failure(&exchange), exchange),
+        };
     };
     let (permit, mut exchange) =
         permission::ask(snapshot, exchange, ObjectKind::Tool, route, &name, failure)?;

@@ -79,9 +79,11 @@ fn retire(gateway: &Gateway, before: &Snapshot, changes: &Changes, drain: std::t
 /// Clients are waiting for the lists of what is new, so it is started now.
 fn list_new(now: &Snapshot, changes: &Changes) {
     let changed = changes.changed.iter();
-    let unlisted = changes.added.iter().filter(|name| now.catalog.missing().contains(name));
+    // What was held back until now has no lists either.
+    let others = changes.added.iter().chain(&changes.cosmetic);
+    let unlisted = others.filter(|name| now.catalog.missing().contains(name));
     for name in changed.chain(unlisted) {
-        if let Some(handle) = now.servers.get(name) {
+        if let Some(handle) = now.servers.get(name).filter(|handle| !handle.server().pins.hold_all()) {
             handle.want();
         }
     }

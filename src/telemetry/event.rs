@@ -146,6 +146,17 @@ pub fn collision(metrics: &Metrics, exposed: &str, owner: &ServerName, left_out:
     warn!(name = clean(exposed, FIELD), owner = %owner, server = %left_out, "name is taken, item left out");
 }
 
+/// A server or a definition of one is not as it was locked; `what` is safe to show.
+pub fn not_as_locked(metrics: &Metrics, server: &ServerName, what: &dyn Display) {
+    metrics.not_as_locked.up();
+    warn!(server = %server, what = %what, "not as it was locked");
+}
+
+/// Arguments of a tool cannot be checked; `why` is about its schema.
+pub fn schema_unusable(name: &ServerName, tool: &str, why: &dyn Display) {
+    warn!(server = %name, tool = clean(tool, FIELD), why = %why, "arguments are not checked, the schema cannot be used");
+}
+
 /// A client finished its handshake. `front` is `stdio` or `http`; `client` is what it calls itself.
 pub fn client_connected(metrics: &Metrics, front: &str, client: &str, version: &str) {
     metrics.clients.up();

@@ -2,6 +2,9 @@
 //!
 //! It never writes to stdout, which belongs to the protocol, and it reads no environment.
 
+mod tidy;
+
+use crate::telemetry::log::tidy::Tidy;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -92,7 +95,9 @@ fn subscriber<W>(settings: &LogSettings, filter: Targets, writer: W) -> Box<dyn 
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(settings.color);
+    let color = settings.color && settings.format == Format::Text;
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(Tidy::new(writer, color)).with_ansi(settings.color);
     let registry = tracing_subscriber::registry().with(filter);
     match settings.format {
         Format::Text => Box::new(registry.with(lines.with_target(false))),

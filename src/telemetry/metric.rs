@@ -84,6 +84,8 @@ metrics! {
     config_refusals,
     /// Names left out because another item has them.
     collisions,
+    /// Servers and definitions found not to be as they were locked.
+    not_as_locked,
     /// Clients that came, ever.
     clients,
     /// Clients connected now.

@@ -165,8 +165,8 @@ type Listed = Vec<(Option<String>, Option<Vec<String>>)>;
 
 /// Few names and characters, so that they often meet.
 fn listed() -> impl Strategy<Value = Listed> {
-    let prefix = prop::option::of("[ab]?");
-    let own = prop_oneof!["[ab._]{1,3}", "[ab.]{50,52}"];
+    let prefix = prop::option::of("[abA]?");
+    let own = prop_oneof!["[abA._]{1,3}", "[ab.]{50,52}"];
     prop::collection::vec((prefix, prop::option::of(prop::collection::vec(own, 0..6))), 1..5)
 }
 
@@ -189,7 +189,7 @@ fn parts<'s>(servers: &'s [Server], listed: &Listed) -> Vec<Part<'s>> {
 
 proptest! {
     #[test]
-    fn names_and_routes_are_one_to_one(before in listed(), after in listed()) {
+    fn s14_names_and_routes_are_one_to_one_whatever_case_counts(before in listed(), after in listed()) {
         let (old, new) = (servers(&before), servers(&after));
         let first = merged(&parts(&old, &before), &Owners::default());
         let second = merged(&parts(&new, &after), &first.owners);
@@ -198,6 +198,13 @@ proptest! {
             let routes: HashSet<&Route> = merged.tools.iter().map(|tool| &tool.route).collect();
             prop_assert_eq!((names.len(), routes.len()), (merged.tools.len(), merged.tools.len()));
             prop_assert!(merged.tools.is_sorted_by(|a, b| a.name < b.name));
+            let mut looks: HashMap<String, &ServerName> = HashMap::new();
+            for tool in &merged.tools {
+                // Clients show 60 characters at least, and there is nothing but ASCII in a name.
+                prop_assert!(tool.name.as_str().len() <= 60 && tool.name.as_str().is_ascii());
+                let server = looks.entry(tool.name.as_str().to_ascii_lowercase()).or_insert(&tool.route.server);
+                prop_assert_eq!(*server, &tool.route.server, "{} could be taken for another's", tool.name);
+            }
         }
         for tool in &second.tools {
             let held = first.owners.of(ListKind::Tools).get(tool.name.as_str());

@@ -86,6 +86,8 @@ fn servers(status: &Value) -> Vec<String> {
     let mut out = table.lines();
     let collisions = list(status, "collisions").filter_map(Value::as_str);
     out.extend(collisions.map(|text| format!("name taken twice: {}", clean(text, TEXT))));
+    let changed = list(status, "notAsLocked").filter_map(Value::as_str);
+    out.extend(changed.map(|text| format!("not as locked: {}", clean(text, TEXT))));
     out
 }
 

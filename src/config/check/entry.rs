@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of the other entries.
 
+use crate::config::check::checks;
 use crate::config::check::filter;
 use crate::config::check::kind;
 use crate::config::check::kind::Kind;
@@ -17,6 +18,7 @@ use crate::config::dialect::entry::Entry;
 use crate::config::dialect::entry::Raw;
 use crate::config::expand::Scope;
 use crate::config::finding::Findings;
+use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
@@ -102,6 +104,8 @@ fn server(
         sharing: sharing(entry, findings),
         stuck_after: life.stuck_after,
         breaker: defaults.breaker,
+        pins: Pins::default(),
+        checks: checks::check(entry, findings),
     })
 }
 

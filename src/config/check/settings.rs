@@ -4,12 +4,14 @@
 
 use crate::config::check::access;
 use crate::config::check::agents;
+use crate::config::check::audit;
 use crate::config::check::auth;
 use crate::config::check::callers;
 use crate::config::check::duration::Bare;
 use crate::config::check::egress;
 use crate::config::check::life;
 use crate::config::check::life::Defaults;
+use crate::config::check::lock;
 use crate::config::check::rates;
 use crate::config::check::read;
 use crate::config::check::section::Section;
@@ -54,6 +56,8 @@ pub fn check(node: Option<&Node>, scope: &mut Scope<'_>, findings: &mut Findings
     section.duration("listTimeout", &mut settings.list_timeout, MOMENT, findings);
     section.duration("answerTimeout", &mut settings.answer_timeout, MOMENT, findings);
     section.duration("drainTimeout", &mut settings.drain_timeout, Duration::ZERO, findings);
+    settings.lock = lock::mode(&mut section, findings);
+    settings.audit = audit::check(&mut section, scope, findings);
     section.flag("share", &mut settings.share, findings);
     section.duration("linger", &mut settings.linger, Duration::ZERO, findings);
     settings.instructions = section.text("instructions", findings).and_then(Node::text).map(str::to_owned);

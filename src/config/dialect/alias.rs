@@ -89,6 +89,10 @@ pub enum Key {
     Description,
     /// Who shares one child.
     Sharing,
+    /// Whether arguments are checked.
+    ValidateArguments,
+    /// Longest result, in bytes.
+    ResultLimit,
     /// VS Code's sandbox.
     Sandbox,
     /// Zed's settings of an extension.
@@ -191,6 +195,8 @@ pub const SPELLINGS: &[(&str, Means)] = &[
     ("description", Is(Description)),
     ("title", Is(Description)),
     ("sharing", Is(Sharing)),
+    ("validateArguments", Is(ValidateArguments)),
+    ("resultLimit", Is(ResultLimit)),
     ("sandbox", Is(Sandbox)),
     ("sandboxEnabled", Is(Sandbox)),
     ("settings", Is(Settings)),

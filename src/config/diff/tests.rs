@@ -1,6 +1,7 @@
 //! The laws of a diff, over random configurations.
 
 use super::*;
+use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
@@ -10,6 +11,7 @@ use crate::config::model::Stdio;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
+use crate::config::model::checks::Checks;
 use crate::config::model::defaults;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::Retry;
@@ -40,6 +42,8 @@ fn server() -> impl Strategy<Value = Server> {
             tool_terms: Vec::new(),
             stuck_after: None,
             breaker: BreakerTerms::default(),
+            pins: Pins::default(),
+            checks: Checks::default(),
             start_timeout: defaults::START_TIMEOUT,
             list_timeout: defaults::LIST_TIMEOUT,
             idle_timeout: None,

@@ -2,6 +2,7 @@
 //!
 //! It does not watch them.
 
+use crate::config::lockfile::ENDING;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 
 /// Longest file accepted for `envFile` and `${file:…}`, in bytes.
 pub const MAX_EXTRA: u64 = 1 << 20;
+/// Longest lock file accepted, in bytes: it holds the definitions of all servers.
+pub const MAX_LOCK: u64 = 16 << 20;
 
 /// The files read so far, in the order of first use.
 #[derive(Debug, Default)]
@@ -51,10 +54,12 @@ pub fn content(path: &Path) -> Result<Vec<u8>, String> {
     if !std::fs::metadata(path).map_err(words)?.is_file() {
         return Err("it is not a regular file".to_owned());
     }
+    let is_lock = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING));
+    let longest = if is_lock { MAX_LOCK } else { MAX_EXTRA };
     let mut bytes = Vec::new();
-    File::open(path).map_err(words)?.take(MAX_EXTRA + 1).read_to_end(&mut bytes).map_err(words)?;
-    if bytes.len() as u64 > MAX_EXTRA {
-        return Err(format!("it has more than {MAX_EXTRA} bytes"));
+    File::open(path).map_err(words)?.take(longest + 1).read_to_end(&mut bytes).map_err(words)?;
+    if bytes.len() as u64 > longest {
+        return Err(format!("it has more than {longest} bytes"));
     }
     Ok(bytes)
 }

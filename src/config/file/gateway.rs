@@ -44,6 +44,11 @@ pub struct Gateway {
     pub drain_timeout: Option<String>,
     /// Longest wait for a user who was asked something by a server. Default `"600s"`.
     pub answer_timeout: Option<String>,
+    /// What happens to servers, tools, prompts and resources that are not in the lock file beside this one
+    /// (`mcp.lock.json`, written by `mcp-manifold lock`) or changed since. Default `"off"`.
+    pub lock: Option<LockName>,
+    /// Where calls and decisions are written down.
+    pub audit: Option<Audit>,
     /// Whether stdio clients of this file share one gateway. Default `true`.
     pub share: Option<bool>,
     /// How long a shared gateway stays after its last client. Default `"60s"`.
@@ -159,6 +164,54 @@ pub struct Breaker {
     pub pause: Option<String>,
     /// How long at most: the pause doubles with every try that fails. Default `"60s"`.
     pub max_pause: Option<String>,
+}
+
+/// Where calls and decisions are written down: one JSON object to a line.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct Audit {
+    /// The file, relative to the folder of this one.
+    pub file: String,
+    /// Bytes after which it is put aside. Default 67108864.
+    pub rotate_bytes: Option<u64>,
+    /// Files kept that were put aside. Default 5.
+    pub keep: Option<u32>,
+    /// What is written of arguments. Default `"shape"`.
+    pub arguments: Option<AuditArguments>,
+    /// What happens to calls while nothing can be written. Default `"ignore"`.
+    pub on_failure: Option<AuditFailure>,
+}
+
+/// What is written of arguments.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum AuditArguments {
+    /// Names and types.
+    Shape,
+    /// Everything.
+    Values,
+}
+
+/// What happens to calls while nothing can be written.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum AuditFailure {
+    /// They are made, and a line says how many are missing.
+    Ignore,
+    /// They are refused.
+    Refuse,
+}
+
+/// What happens to what was not approved.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum LockName {
+    /// Nothing.
+    Off,
+    /// It is reported.
+    Warn,
+    /// It is reported, hidden, and cannot be called.
+    Enforce,
 }
 
 /// How this file is followed.

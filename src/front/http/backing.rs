@@ -47,6 +47,10 @@ pub trait Backing: Send + Sync + 'static {
     fn is_ending(&self) -> bool;
     /// Why requests are better sent elsewhere; `None` while they are taken.
     fn unready(&self) -> Option<&'static str>;
+    /// A request came without a credential that is good; `reason` holds nothing of it.
+    fn refused_client(&self, reason: &str) {
+        let _ = reason;
+    }
     /// True when `caller` may see how everything is.
     fn is_admin(&self, caller: &Caller) -> bool;
     /// How everything is, for people and scripts.
@@ -56,6 +60,10 @@ pub trait Backing: Send + Sync + 'static {
 impl Backing for Gateway {
     fn open_session(&self, caller: Caller) -> Arc<Session> {
         Self::open_session(self, caller)
+    }
+
+    fn refused_client(&self, reason: &str) {
+        self.core().refused_client("http", &reason);
     }
 
     fn lone_session(&self, caller: Caller) -> Arc<Session> {

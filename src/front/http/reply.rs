@@ -70,6 +70,12 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, text).challenging(challenges)
     }
 
+    /// What is refused, for the audit log: the status and what the client is told.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        format!("{}: {}", self.status.as_u16(), self.failure.message)
+    }
+
     /// Says what is accepted.
     #[must_use]
     pub fn challenging(self, challenges: Vec<HeaderValue>) -> Self {

@@ -76,7 +76,8 @@ async fn routed(
     if let Some(description) = site.door.description(request.method(), path, request.headers()) {
         return description;
     }
-    let pass = site.door.admit(request.headers(), peer).await?;
+    let pass = site.door.admit(request.headers(), peer).await;
+    let pass = pass.inspect_err(|refusal| site.backing.refused_client(&refusal.reason()))?;
     let lease = || site.door.lease(&pass);
     let caller = pass.caller.clone();
     if shows_pages {

@@ -3,6 +3,7 @@
 //! It checks nothing by itself; it records what was sent.
 
 use crate::catalog::lists::ServerLists;
+use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
@@ -11,6 +12,7 @@ use crate::config::model::Sharing;
 use crate::config::model::StopGrace;
 use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
+use crate::config::model::checks::Checks;
 use crate::config::model::defaults;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::Retry;
@@ -425,6 +427,8 @@ pub fn server(url: &str) -> Server {
         tool_terms: Vec::new(),
         stuck_after: None,
         breaker: BreakerTerms::default(),
+        pins: Pins::default(),
+        checks: Checks::default(),
         start_timeout: Duration::from_secs(20),
         list_timeout: Duration::from_secs(20),
         idle_timeout: None,

@@ -1,0 +1,220 @@
+//! A file of lines that are only ever added to, written beside everything else: nobody waits for it.
+//!
+//! What stands in a line is not known here. Lines that cannot be written are counted, and a line says how many.
+
+mod file;
+pub mod place;
+pub mod time;
+
+use crate::telemetry::audit::file::Appender;
+use crate::telemetry::audit::place::Place;
+use crate::telemetry::audit::time::rfc3339;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+use std::time::SystemTime;
+
+/// Lines that wait for the writer; more are dropped.
+const QUEUE: usize = 16_384;
+/// Bytes that wait while the file cannot be written; more are dropped.
+const HELD: usize = 4 << 20;
+/// Until it is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Longest wait for what was written before.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// The way to the file. The last one dropped ends the writer, after it has written what waits.
+#[derive(Debug)]
+pub struct AuditLog {
+    sender: SyncSender<Letter>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    failing: AtomicBool,
+    waiting: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+enum Letter {
+    Line(String),
+    Flush(SyncSender<()>),
+}
+
+impl AuditLog {
+    /// Opens the file, or notes that it cannot be opened.
+    #[must_use]
+    pub fn open(place: Place) -> Self {
+        let (sender, letters) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared::default());
+        let mut file = Appender::new(place);
+        if let Err(error) = file.prepare() {
+            shared.fails(&file, &error);
+        }
+        let writer = Writer { file, shared: Arc::clone(&shared), held: Vec::new() };
+        std::thread::spawn(move || writer.run(&letters));
+        Self { sender, shared }
+    }
+
+    /// Adds a line, which has no line break in it. It never waits.
+    pub fn write(&self, line: String) {
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        if self.sender.try_send(Letter::Line(line)).is_err() {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// True while lines can be written.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        !self.shared.failing.load(Ordering::Relaxed) && self.shared.waiting.load(Ordering::Relaxed) < QUEUE
+    }
+
+    /// Waits until what was added before is written, not for ever. It blocks.
+    pub fn flush(&self) {
+        let (done, wait) = sync_channel(1);
+        if self.sender.try_send(Letter::Flush(done)).is_ok() {
+            let _ = wait.recv_timeout(FLUSH);
+        }
+    }
+}
+
+impl Shared {
+    fn fails(&self, file: &Appender, error: &std::io::Error) {
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            tracing::error!(file = %file.path().display(), %error, "the audit log cannot be written");
+        }
+    }
+}
+
+struct Writer {
+    file: Appender,
+    shared: Arc<Shared>,
+    held: Vec<u8>,
+}
+
+impl Writer {
+    fn run(mut self, letters: &Receiver<Letter>) {
+        loop {
+            let failing = self.shared.failing.load(Ordering::Relaxed);
+            let patience = if failing || !self.held.is_empty() { AGAIN } else { Duration::MAX };
+            let first = match patience {
+                Duration::MAX => letters.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                patience => letters.recv_timeout(patience),
+            };
+            let is_over = matches!(first, Err(RecvTimeoutError::Disconnected));
+            let mut flushed = Vec::new();
+            for letter in first.into_iter().chain(letters.try_iter().take(QUEUE)) {
+                match letter {
+                    Letter::Line(line) => self.take(&line),
+                    Letter::Flush(done) => flushed.push(done),
+                }
+            }
+            self.write();
+            flushed.iter().for_each(|done| _ = done.try_send(()));
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, line: &str) {
+        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        if self.held.len() + line.len() > HELD {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.held.extend_from_slice(line.as_bytes());
+        self.held.push(b'\n');
+    }
+
+    fn write(&mut self) {
+        let mut written = self.file.prepare().and_then(|()| self.file.append(&mut self.held));
+        let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
+        if written.is_ok() && dropped > 0 {
+            let time = rfc3339(SystemTime::now());
+            self.held = format!("{{\"time\":\"{time}\",\"event\":\"dropped\",\"lines\":{dropped}}}\n").into();
+            written = self.file.append(&mut self.held);
+        } else {
+            self.shared.dropped.fetch_add(dropped, Ordering::Relaxed);
+        }
+        match written {
+            Err(error) => self.shared.fails(&self.file, &error),
+            Ok(()) => {
+                if self.shared.failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(file = %self.file.path().display(), "the audit log is written again");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn place(folder: &std::path::Path) -> Place {
+        Place { file: folder.join("audit.log"), rotate_bytes: 1 << 20, keep: 2 }
+    }
+
+    #[test]
+    fn lines_are_added_to_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["one", "two"] {
+            let log = AuditLog::open(place(folder.path()));
+            log.write(text.to_owned());
+            log.flush();
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("audit.log")).unwrap(), "one\ntwo\n");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_and_written_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let in_the_way = folder.path().join("logs");
+        fs::write(&in_the_way, "").unwrap();
+        let log = AuditLog::open(place(&in_the_way));
+        assert!(!log.is_writable());
+        log.write("one".to_owned());
+        log.flush();
+        fs::remove_file(&in_the_way).unwrap();
+        while !log.is_writable() {
+            log.flush();
+        }
+        assert_eq!(fs::read_to_string(in_the_way.join("audit.log")).unwrap(), "one\n");
+    }
+
+    #[test]
+    fn what_was_dropped_is_counted_in_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let in_the_way = folder.path().join("logs");
+        fs::write(&in_the_way, "").unwrap();
+        let log = AuditLog::open(place(&in_the_way));
+        let line = "x".repeat(HELD / 4);
+        (0..10).for_each(|_| log.write(line.clone()));
+        log.flush();
+        fs::remove_file(&in_the_way).unwrap();
+        while !log.is_writable() {
+            log.flush();
+        }
+        let last = |name: &str| {
+            let text = fs::read_to_string(in_the_way.join(name)).unwrap_or_default();
+            text.lines().last().unwrap_or_default().to_owned()
+        };
+        assert!(
+            last("audit.log").ends_with("\"event\":\"dropped\",\"lines\":7}"),
+            "{}",
+            last("audit.log").len()
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! The audit log: a line for each call and each decision, whatever names hold, without values, and never in the way.
+//!
+//! How the file grows and is put aside is tested beside `telemetry/audit.rs`.
+
+use crate::support::eventually::eventually;
+use crate::support::gateway::Gateway;
+use crate::support::stdio_client::StdioClient;
+use crate::support::tempconf::TempConf;
+use crate::support::tempconf::servers;
+use serde_json::Value;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+fn folder(audit: &Value, tools: &[&str]) -> Arc<TempConf> {
+    TempConf::with(|conf| {
+        let mut file = servers([("a", conf.fake("a").tools(tools).set("callTimeout", "300ms"))]);
+        file["gateway"] = json!({ "audit": audit });
+        file
+    })
+}
+
+fn log(conf: &TempConf) -> PathBuf {
+    conf.dir().join("logs/audit.log")
+}
+
+/// The lines, each of which is one JSON object.
+fn lines(conf: &TempConf) -> Vec<Value> {
+    let text = std::fs::read_to_string(log(conf)).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+fn line(conf: &TempConf, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, || lines(conf).iter().any(&fits));
+    lines(conf).into_iter().find(|line| fits(line)).expect("it was there")
+}
+
+fn call(client: &StdioClient, name: &str, arguments: Value) -> String {
+    client.request("tools/call", json!({"name": name, "arguments": arguments})).raw.clone()
+}
+
+#[test]
+fn every_call_is_a_line_that_says_who_what_and_how_it_ended_without_values() {
+    let conf = folder(&json!({"file": "logs/audit.log"}), &["echo", "fail", "error", "hang"]);
+    let client = conf.legacy();
+    call(&client, "a__echo", json!({"message": "canary-value", "list": [1, "canary-item"]}));
+    call(&client, "a__fail", json!({}));
+    call(&client, "a__error", json!({}));
+    call(&client, "a__hang", json!({}));
+    call(&client, "a__no\n\"such\u{202e}", json!({}));
+    client.request("prompts/get", json!({"name": "a__greet", "arguments": {"who": "canary-who"}})).result();
+    client.request("resources/read", json!({"uri": "fake-a://item/0"})).result();
+    let of = |name: &'static str| line(&conf, name, |line| line["name"] == name);
+    let echo = of("a__echo");
+    assert_eq!(echo["arguments"], json!({"message": "string", "list": ["number", "string"]}));
+    let expected = [("caller", "local"), ("method", "tools/call"), ("server", "a"), ("tool", "echo")];
+    for (key, value) in expected.into_iter().chain([("decision", "allowed"), ("outcome", "result")]) {
+        assert_eq!(echo[key], value, "{echo}");
+    }
+    assert!(echo["ms"].is_u64() && echo["request"].as_str().is_some_and(|id| id.contains('-')), "{echo}");
+    assert!(
+        echo["time"].as_str().is_some_and(|time| time.starts_with("20") && time.ends_with('Z')),
+        "{echo}"
+    );
+    assert_eq!(of("a__fail")["outcome"], "tool-error");
+    assert_eq!(of("a__error")["outcome"], "error");
+    assert_eq!(
+        (&of("a__hang")["outcome"], &of("a__hang")["decision"]),
+        (&json!("timeout"), &json!("allowed"))
+    );
+    let denied = of("a__no\n\"such\u{202e}");
+    assert_eq!((&denied["decision"], &denied["code"]), (&json!("denied"), &json!(-32602)));
+    assert_eq!(of("a__greet")["arguments"], json!({"who": "string"}));
+    assert_eq!(of("fake-a://item/0")["method"], "resources/read");
+    let text = std::fs::read_to_string(log(&conf)).expect("it is there");
+    assert!(!text.contains("canary") && !text.contains('\u{202e}'), "{text}");
+    assert_eq!(lines(&conf).len(), 7, "lists are not written down");
+}
+
+#[test]
+fn values_are_written_when_the_file_asks_for_them() {
+    let conf = folder(&json!({"file": "logs/audit.log", "arguments": "values"}), &["echo"]);
+    let client = conf.legacy();
+    call(&client, "a__echo", json!({"message": "seen"}));
+    assert_eq!(line(&conf, "values", |line| line["tool"] == "echo")["arguments"], json!({"message": "seen"}));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_for_its_owner_and_put_aside_when_it_has_grown() {
+    use std::os::unix::fs::PermissionsExt;
+    let conf = folder(&json!({"file": "logs/audit.log", "rotateBytes": 1024, "keep": 2}), &["echo"]);
+    let client = conf.legacy();
+    (0..20).for_each(|_| drop(call(&client, "a__echo", json!({}))));
+    let aside = |n: usize| conf.dir().join(format!("logs/audit.log.{n}"));
+    eventually("it is put aside", || aside(2).exists());
+    assert!(!aside(3).exists());
+    for file in [log(&conf), aside(1), aside(2)] {
+        let known = file.metadata().expect("it is there");
+        assert!(known.permissions().mode() & 0o777 == 0o600 && known.len() <= 1024, "{known:?}");
+    }
+}
+
+#[test]
+fn while_nothing_can_be_written_calls_are_refused_or_go_on_as_the_file_says() {
+    for (mode, refused) in [("refuse", true), ("ignore", false)] {
+        let conf = folder(&json!({"file": "logs/audit.log", "onFailure": mode}), &["echo"]);
+        let in_the_way = conf.dir().join("logs");
+        std::fs::write(&in_the_way, "").expect("it is writable");
+        let client = conf.legacy();
+        let answer = call(&client, "a__echo", json!({}));
+        assert_eq!(answer.contains("the audit log cannot be written"), refused, "{answer}");
+        assert_eq!(conf.ledger("call", "a").is_empty(), refused);
+        client.request("tools/list", json!({})).result();
+        std::fs::remove_file(&in_the_way).expect("it is there");
+        eventually("it goes on", || !call(&client, "a__echo", json!({})).contains("audit log"));
+        line(&conf, "it is written", |line| line["outcome"] == "result");
+    }
+}
+
+#[test]
+fn the_log_is_turned_on_while_the_gateway_runs() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a").tools(&["echo"]))]));
+    let client = conf.legacy();
+    call(&client, "a__echo", json!({}));
+    let mut file = servers([("a", conf.fake("a").tools(&["echo"]))]);
+    file["gateway"] = json!({ "audit": {"file": "logs/audit.log"} });
+    conf.write(&file);
+    eventually("it is on", || {
+        call(&client, "a__echo", json!({}));
+        !lines(&conf).is_empty()
+    });
+}
+
+#[test]
+fn who_does_not_show_who_they_are_is_written_down() {
+    let conf = TempConf::with(|conf| {
+        let mut file = servers([("a", conf.fake("a").tools(&["echo"]))]);
+        file["gateway"] = json!({
+            "audit": {"file": "logs/audit.log"}, "http": {"bearerTokens": ["canary-token-canary-token"]}
+        });
+        file
+    });
+    let gateway = Gateway::on(&conf).http();
+    gateway.client().post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, &[]).expect(401);
+    let refused = line(&conf, "the refusal", |line| line["event"] == "authentication");
+    assert_eq!((&refused["decision"], &refused["front"]), (&json!("denied"), &json!("http")));
+    assert!(!std::fs::read_to_string(log(&conf)).expect("it is there").contains("canary"));
+}
