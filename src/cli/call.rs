@@ -2,7 +2,7 @@
 
 pub mod typed;
 
-use crate::auth::caller::Caller;
+use crate::auth::local;
 use crate::cli::arguments::Call;
 use crate::cli::arguments::Global;
 use crate::cli::exit::Exit;
@@ -45,7 +45,7 @@ async fn call_and_print(gateway: &Gateway, call: &Call) -> Exit {
         Ok(arguments) => arguments,
         Err(why) => return output::fail(Exit::Usage, &why),
     };
-    let program = Program::new(gateway.clone(), Caller::Local);
+    let program = Program::new(gateway.clone(), local::usual(&gateway.config().settings.callers));
     match progress::watch(gateway, program.call_tool(&call.name, &arguments)).await {
         Ok(result) => print(&result, call.json),
         Err(error) => refused(&error),
@@ -62,6 +62,9 @@ fn refused(error: &RequestError) -> Exit {
             match *code {
                 code::INTERNAL_ERROR if says("authorization") => Exit::Authorization,
                 code::INTERNAL_ERROR if says("server") => Exit::Unreachable,
+                code::INVALID_PARAMS if says("authorization") && !message.contains("did you mean") => {
+                    Exit::Authorization
+                }
                 // A name close to one that exists is a typing error, whatever else is missing.
                 code::INVALID_PARAMS if says("missing") && !message.contains("did you mean") => {
                     Exit::Unreachable

@@ -3,6 +3,7 @@
 //! It starts no server: names that clients see are looked up in what is saved of the lists.
 
 use crate::app::App;
+use crate::auth::local;
 use crate::catalog::route::Route;
 use crate::cli::arguments::Explain;
 use crate::cli::arguments::Global;
@@ -11,6 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::startup;
 use crate::config::model::access::ObjectKind;
+use crate::config::model::auth::Callers;
 use crate::name::ServerName;
 use crate::policy::explain::Explained;
 use crate::policy::explain::explain;
@@ -29,16 +31,14 @@ pub async fn run(global: &Global, policy: &Policy) -> Exit {
     if let Err(exit) = startup::start_log(global, Some("error")) {
         return exit;
     }
-    let subject = match subject(asked) {
-        Ok(subject) => subject,
-        Err(why) => return output::fail(Exit::Usage, &why),
-    };
     let app = match startup::app(global).await {
         Ok(app) => app,
         Err(exit) => return exit,
     };
-    let exit = match object(&app, asked) {
-        Ok((kind, route)) => {
+    let asked_about = subject(asked, &app.gateway().config().settings.callers)
+        .and_then(|subject| Ok((subject, object(&app, asked)?)));
+    let exit = match asked_about {
+        Ok((subject, (kind, route))) => {
             let object = Object { kind, server: route.server.as_str(), name: &route.own_name };
             let explained = explain(&app.gateway().config().settings, &subject, &object);
             show(asked, &subject, &object, &explained);
@@ -50,7 +50,15 @@ pub async fn run(global: &Global, policy: &Policy) -> Exit {
     exit
 }
 
-fn subject(asked: &Explain) -> Result<Subject, String> {
+/// The caller that is asked about; of one that the file knows, what it says and the command line does not.
+fn subject(asked: &Explain, callers: &Callers) -> Result<Subject, String> {
+    let known = match &asked.caller {
+        None => Subject::of(&local::usual(callers)),
+        Some(name) => match local::caller(callers, Some(name)) {
+            Ok(caller) => Subject::of(&caller),
+            Err(_) => Subject { name: name.clone(), principal: name.clone(), ..Subject::default() },
+        },
+    };
     let mut claims: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for claim in &asked.claim {
         let Some((name, value)) = claim.split_once('=') else {
@@ -59,12 +67,11 @@ fn subject(asked: &Explain) -> Result<Subject, String> {
         claims.entry(name.to_owned()).or_default().push(value.to_owned());
     }
     Ok(Subject {
-        name: asked.caller.clone(),
-        principal: asked.caller.clone(),
-        team: asked.team.clone(),
-        organisation: asked.organisation.clone(),
-        agent: asked.agent.clone(),
+        team: asked.team.clone().or(known.team),
+        organisation: asked.organisation.clone().or(known.organisation),
+        agent: asked.agent.clone().or(known.agent),
         claims,
+        ..known
     })
 }
 

@@ -60,7 +60,11 @@ fn ask(core: &Core, source: &Source<'_>, wanted: Wanted, question: &Question<'_>
     let owner = source.whose.and_then(Key::session);
     let push = || {
         let session = owner.and_then(|owner| core.session(owner))?;
-        let server = core.current().server(source.server).map(|handle| Arc::clone(handle.server()))?;
+        let current = core.current();
+        // By now the caller may see nothing of this server any more.
+        let shown = current.policy.may_show(session.caller(), source.server.as_str());
+        let server = current.server(source.server).filter(|_| shown)?;
+        let server = Arc::clone(server.server());
         Some(pushed::ask(&session, &server, question))
     };
     // No call may hold the question about folders up, and it is none's in particular.
