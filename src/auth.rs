@@ -11,6 +11,7 @@ pub mod jwt;
 pub mod key_store;
 pub mod keys;
 pub mod local;
+pub mod oauth;
 pub mod roots;
 pub mod signature;
 pub mod signing;

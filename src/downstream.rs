@@ -13,6 +13,7 @@ pub mod handle;
 mod history;
 pub mod holds;
 pub mod http;
+pub mod lack;
 pub mod line;
 pub mod link;
 pub mod listen;

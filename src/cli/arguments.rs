@@ -49,6 +49,9 @@ pub struct Global {
     /// Where clients of this user meet their shared gateway [default: a folder of the system for this user]
     #[arg(long, global = true, value_name = "FOLDER", env = "MCP_MANIFOLD_RUNTIME_DIR")]
     pub runtime_dir: Option<PathBuf>,
+    /// Where logins at servers are kept [default: the user's state folder]
+    #[arg(long, global = true, value_name = "FOLDER", env = "MCP_MANIFOLD_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
     /// Keep no lists between runs; wins over --cache-dir
     #[arg(long, global = true)]
     pub no_cache: bool,
@@ -118,11 +121,17 @@ pub enum Command {
         after_help = "Examples:\n  mcp-manifold call echo__echo message=hello\n  mcp-manifold call echo__add '{\"a\": 2, \"b\": 3}'\n  mcp-manifold call echo__add a=2 b=3 --json"
     )]
     Call(Call),
-    /// Show the state of a gateway that runs with --http
+    /// Show the state of the gateway that clients share, or of one that serves HTTP
     #[command(
         after_help = "Examples:\n  mcp-manifold status\n  mcp-manifold status http://127.0.0.1:8808 --json"
     )]
     Status(Status),
+    /// Log in at servers that want it
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mcp-manifold auth login linear\n  mcp-manifold auth login linear --scope \"read write\"\n  mcp-manifold auth status\n  mcp-manifold auth logout linear"
+    )]
+    Auth(Auth),
     /// Make, list and revoke keys for clients over HTTP
     #[command(
         after_help = "Examples:\n  mcp-manifold key create --name ann --team data\n  mcp-manifold key list\n  mcp-manifold key revoke 3f9a1c2b7d10"
@@ -276,4 +285,47 @@ pub struct Status {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// What `auth` can do.
+#[derive(Debug, Subcommand)]
+pub enum Auth {
+    /// Log in at a server, in a browser
+    #[command(
+        after_help = "Without a browser on this machine: open the address elsewhere, and paste the address that the \
+browser is sent to into this terminal."
+    )]
+    Login(Login),
+    /// Forget the login at a server
+    Logout {
+        /// The server, as it is named in the file
+        server: String,
+    },
+    /// Show which logins there are; tokens are never shown
+    Status {
+        /// The server, as it is named in the file [default: all]
+        server: Option<String>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Options of `auth login`.
+#[derive(Debug, Clone, Args)]
+pub struct Login {
+    /// The server, as it is named in the file
+    pub server: String,
+    /// Only print the address to open
+    #[arg(long)]
+    pub no_browser: bool,
+    /// What the login is to allow besides; several are separated by blanks
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: Vec<String>,
+    /// The port of this machine that the browser is sent back to [default: `redirectPort` of the entry, or a free one]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// How long to wait for the browser to come back, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub timeout: u64,
 }

@@ -62,6 +62,9 @@ fn refused(error: &RequestError) -> Exit {
             match *code {
                 code::INTERNAL_ERROR if says("authorization") => Exit::Authorization,
                 code::INTERNAL_ERROR if says("server") => Exit::Unreachable,
+                code::INVALID_PARAMS if says("authorization") && !message.contains("did you mean") => {
+                    Exit::Authorization
+                }
                 // A name close to one that exists is a typing error, whatever else is missing.
                 code::INVALID_PARAMS if says("missing") && !message.contains("did you mean") => {
                     Exit::Unreachable

@@ -53,6 +53,7 @@ pub fn door(place: &Place, file: &Path, environment: &Environment, global: &Glob
     let binary = environment.own_binary_path().filter(|_| start);
     let launch = binary.map(|binary| Launch {
         binary: binary.to_owned(),
+        spare: surroundings::spare_binary(),
         args: args(file, environment, global),
         patience: PATIENCE,
     });
@@ -78,6 +79,7 @@ fn args(file: &Path, environment: &Environment, global: &Global) -> Vec<OsString
     for (option, path) in [
         ("--cache-dir", &global.cache_dir),
         ("--runtime-dir", &global.runtime_dir),
+        ("--state-dir", &global.state_dir),
         ("--log-file", &global.log_file),
     ] {
         if let Some(path) = path {

@@ -2,11 +2,13 @@
 
 use crate::app::App;
 use crate::app::Options;
+use crate::auth::oauth::logins::Logins;
 use crate::cli::arguments::Global;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::panic_log;
 use crate::cli::surroundings;
+use crate::config;
 use crate::config::LoadError;
 use crate::config::environment::Environment;
 use crate::config::locate::locate;
@@ -102,8 +104,28 @@ pub fn options(global: &Global, environment: &Environment) -> Options {
     if let Some(reaper) = reaper.clone() {
         keep_reaping(move |process| reaper.knows(process));
     }
-    let connector = reaper.map_or_else(Connector::default, Connector::with_reaper);
+    let mut connector = reaper.map_or_else(Connector::default, Connector::with_reaper);
+    let file = locate(global.config.as_deref(), environment);
+    if let (Some(folder), Ok(file)) = (state_folder(global), file) {
+        connector = connector.with_logins(Logins::new(&folder, &environment.current_folder().join(file)));
+    }
     Options { cache, connector: Arc::new(connector) }
+}
+
+/// Looks whether a gateway could be started with the file.
+///
+/// # Errors
+/// The exit after the reason was shown.
+pub fn try_file(global: &Global) -> Result<(), Exit> {
+    let environment = surroundings::environment();
+    let path = find(global, &environment)?;
+    config::load(&path, &environment).map(|_| ()).map_err(|error| refused(&error))
+}
+
+/// Where logins are kept.
+#[must_use]
+pub fn state_folder(global: &Global) -> Option<PathBuf> {
+    global.state_dir.clone().or_else(surroundings::state_folder)
 }
 
 /// Shows why the file cannot be used.

@@ -41,7 +41,11 @@ pub async fn run(global: &Global, tools: &Tools) -> Exit {
         output::note(&format!("warning: {}", server.reason));
     }
     app.close().await;
-    if rows.is_empty() && !missing.is_empty() { Exit::Unreachable } else { Exit::Ok }
+    match rows.is_empty() && !missing.is_empty() {
+        true if missing.iter().all(|server| server.needs_login) => Exit::Authorization,
+        true => Exit::Unreachable,
+        false => Exit::Ok,
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -63,9 +67,12 @@ struct Listing<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Missing {
     server: String,
     reason: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    needs_login: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -98,15 +105,17 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
 
 fn missing(snapshot: &Snapshot) -> Vec<Missing> {
     let caller = local::usual(&snapshot.config.settings.callers);
-    let reason = |name: &ServerName| {
+    let missing = |name: &ServerName| {
         let status = snapshot.server(name).map(|handle| handle.status());
-        status.map_or_else(String::new, |status| {
+        let needs_login = status.as_ref().is_some_and(|status| status.needs_login);
+        let reason = status.map_or_else(String::new, |status| {
             status.reason.unwrap_or_else(|| format!("it is {}", status.state))
-        })
+        });
+        Missing { server: name.to_string(), reason, needs_login }
     };
     let servers = snapshot.catalog.missing().iter();
     let servers = servers.filter(|server| snapshot.policy.may_show(&caller, server.as_str()));
-    servers.map(|name| Missing { server: name.to_string(), reason: reason(name) }).collect()
+    servers.map(missing).collect()
 }
 
 /// Name, server and the first line of the description, in columns.

@@ -28,6 +28,7 @@ pub mod issuer;
 pub mod kind;
 pub mod life;
 pub mod lock;
+pub mod oauth;
 pub mod process;
 pub mod rates;
 pub mod read;

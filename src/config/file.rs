@@ -3,6 +3,7 @@
 //! Only the spelling to be recommended is described; `dialect/alias.rs` knows the others, and it is what reads a file.
 
 use crate::config::file::gateway::Gateway;
+use crate::config::file::oauth::OAuthLogin;
 use crate::config::file::tool::RetryName;
 use crate::config::file::tool::Tool;
 use crate::config::file::value::NamesOrAll;
@@ -18,6 +19,7 @@ pub mod access;
 pub mod auth;
 pub mod egress;
 pub mod gateway;
+pub mod oauth;
 pub mod tool;
 pub mod value;
 
@@ -71,6 +73,8 @@ pub struct Entry {
     pub bearer_token: Option<String>,
     /// The variable that holds that token.
     pub bearer_token_env: Option<String>,
+    /// How somebody logs in there, once the server asks for it. `false` never does.
+    pub auth: Option<OAuthLogin>,
     /// `true` keeps the entry in the file without using it.
     pub disabled: Option<bool>,
     /// One line about the server, for the instructions that clients get.

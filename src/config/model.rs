@@ -11,6 +11,7 @@ pub mod defaults;
 pub mod egress;
 pub mod http;
 pub mod limits;
+pub mod oauth;
 pub mod rates;
 pub mod terms;
 
@@ -26,6 +27,7 @@ use crate::config::model::auth::AuthSettings;
 use crate::config::model::auth::Callers;
 use crate::config::model::checks::Checks;
 use crate::config::model::egress::EgressSettings;
+use crate::config::model::oauth::OAuth;
 use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
@@ -217,6 +219,8 @@ pub struct Http {
     pub url: Expanded,
     /// Headers sent with every request, lower-case names, in file order; `authorization` included.
     pub headers: Vec<(String, Secret)>,
+    /// How somebody logs in there; `None` where nobody can.
+    pub oauth: Option<OAuth>,
 }
 
 /// What is spoken with an endpoint.

@@ -2,6 +2,8 @@
 //!
 //! The transport is an argument: programs and tests can bring their own [`Connect`].
 
+use crate::auth::oauth::folder::Stamp;
+use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::config::model::StopGrace;
 use crate::downstream::breaker::Breaker;
@@ -22,6 +24,17 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Connect: Send + Sync {
     /// Connects to `server` and completes the handshake. The caller bounds the time.
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>>;
+
+    /// What changes when somebody logs in at `server`, or out; `None` where nobody can.
+    fn login_stamp(&self, server: &Server) -> Option<Stamp> {
+        let _ = server;
+        None
+    }
+
+    /// This configuration holds from now on.
+    fn configured(&self, config: &Config) {
+        let _ = config;
+    }
 }
 
 /// What is to be connected.

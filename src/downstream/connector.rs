@@ -1,5 +1,10 @@
 //! The connector of the binary: a child for a command, HTTP or a WebSocket for a URL.
 
+use crate::auth::egress::EgressError;
+use crate::auth::oauth::folder::Stamp;
+use crate::auth::oauth::logins::Logins;
+use crate::config::model::Config;
+use crate::config::model::Server;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
 use crate::downstream::connect::BoxFuture;
@@ -11,6 +16,7 @@ use crate::downstream::http;
 use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::client::HttpClientError;
 use crate::downstream::http::found::Found;
+use crate::downstream::http::login::Login;
 use crate::downstream::process;
 use crate::downstream::process::reaper::Reaper;
 use crate::downstream::stdio;
@@ -28,6 +34,8 @@ pub struct Connector {
     found: Arc<Found>,
     /// Ends children of a gateway that is killed; only the binary has one.
     reaper: Option<Reaper>,
+    /// The logins of the user.
+    logins: Option<Arc<Logins>>,
 }
 
 impl Connector {
@@ -36,12 +44,30 @@ impl Connector {
     pub fn with_reaper(reaper: Reaper) -> Self {
         Self { reaper: Some(reaper), ..Self::default() }
     }
+
+    /// The same with the logins of a user, for servers that want one.
+    #[must_use]
+    pub fn with_logins(self, logins: Logins) -> Self {
+        Self { logins: Some(Arc::new(logins)), ..self }
+    }
+}
+
+/// The login of `server`, if somebody can log in there.
+async fn login(logins: Option<&Arc<Logins>>, server: &Server) -> Result<Option<Login>, StartError> {
+    let Some(logins) = logins else { return Ok(None) };
+    let unusable =
+        |error: EgressError| StartError::Unreachable { server: server.name.clone(), why: error.to_string() };
+    let Some(bearer) = logins.bearer(server).map_err(unusable)? else { return Ok(None) };
+    if let Err(error) = bearer.adopt().await {
+        tracing::warn!(server = %server.name, %error, "its login cannot be used");
+    }
+    Ok(Some(Login::new(bearer)))
 }
 
 impl Connect for Connector {
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>> {
         let (client, found) = (Arc::clone(&self.client), Arc::clone(&self.found));
-        let reaper = self.reaper.clone();
+        let (reaper, logins) = (self.reaper.clone(), self.logins.clone());
         Box::pin(async move {
             let server = Arc::clone(&order.server);
             match &server.transport {
@@ -67,10 +93,24 @@ impl Connect for Connector {
                     };
                     match remote.wire {
                         Wire::WebSocket => ws::connect(order, client).await,
-                        _ => http::connect(order, client, &found).await,
+                        _ => {
+                            let login = login(logins.as_ref(), &server).await?;
+                            http::connect(order, client, &found, login).await
+                        }
                     }
                 }
             }
         })
+    }
+    fn login_stamp(&self, server: &Server) -> Option<Stamp> {
+        self.logins.as_ref()?.stamp(server)
+    }
+
+    fn configured(&self, config: &Config) {
+        if let Some(logins) = &self.logins {
+            let names = config.servers.keys().map(ToString::to_string);
+            let left_out = config.left_out.iter().map(|entry| entry.name.clone());
+            logins.configured(names.chain(left_out).collect(), config.settings.egress.clone());
+        }
     }
 }

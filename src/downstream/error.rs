@@ -2,8 +2,11 @@
 //!
 //! Texts are written for a person, name the server, and hold no secret.
 
+use crate::downstream::lack::Lack;
 use crate::downstream::process::SpawnError;
 use crate::name::ServerName;
+use crate::wire::pending::Lost;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A server did not become ready.
@@ -65,6 +68,9 @@ pub enum StartError {
         /// The HTTP status, 401 or 403.
         status: u16,
     },
+    /// Somebody has to log in there first.
+    #[error("{0}")]
+    NeedsLogin(Lack),
     /// It shows something else than what was approved.
     #[error("server `{server}` is held back: {why}")]
     Held {
@@ -84,6 +90,15 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// What those hear who waited for the start; `reason` is its text.
+    #[must_use]
+    pub fn lost(&self, reason: Arc<str>) -> Lost {
+        match self {
+            Self::Unauthorized { .. } | Self::NeedsLogin(_) => Lost::Unauthorized(reason),
+            _ => Lost::NotStarted(reason),
+        }
+    }
+
     /// The end of the stderr of a child that was started.
     #[must_use]
     pub fn last_words(&self) -> &[String] {
@@ -93,6 +108,7 @@ impl StartError {
             | Self::Spawn(_)
             | Self::Refused { .. }
             | Self::Unauthorized { .. }
+            | Self::NeedsLogin(_)
             | Self::Held { .. }
             | Self::Unreachable { .. } => &[],
         }

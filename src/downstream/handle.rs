@@ -3,6 +3,7 @@
 //! A call never waits here. On a ready server it is written at once; otherwise it is parked and the server's task
 //! (`task.rs`) is woken. Starting, watching and stopping are the task's.
 
+use crate::auth::oauth::folder::Stamp;
 use crate::catalog::lists::ServerLists;
 use crate::config::model::Server;
 use crate::config::model::Sharing;
@@ -81,6 +82,8 @@ pub(super) struct Shared {
     /// Whether it keeps failing.
     pub(super) breaker: Arc<Breaker>,
     pub(super) history: History,
+    /// The login it was tried with.
+    pub(super) login: Mutex<Option<Stamp>>,
 }
 
 /// Where a server is in its life.
@@ -289,6 +292,9 @@ impl ServerHandle {
     /// Lets a call wait for the start, or refuses it at once when there will be none soon.
     fn park(&self, parked: ParkedCall) {
         let mut state = self.lock();
+        if self.shared.has_login_for(&state) {
+            *state = State::Idle;
+        }
         let refusal = match &mut *state {
             State::Starting { waiting, .. }
                 if has_room(waiting, &self.server, &self.shared.around.limits) =>
@@ -361,6 +367,7 @@ impl Shared {
             holds: Holds::default(),
             breaker,
             history: History::default(),
+            login: Mutex::default(),
             own,
         }
     }

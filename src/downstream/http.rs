@@ -13,6 +13,7 @@ mod failure;
 pub mod found;
 mod link;
 mod listen;
+pub mod login;
 mod mark;
 pub mod old;
 mod parcel;
@@ -41,6 +42,7 @@ use crate::downstream::http::endpoint::Endpoint;
 use crate::downstream::http::era::Met;
 use crate::downstream::http::found::Found;
 use crate::downstream::http::link::HttpLink;
+use crate::downstream::http::login::Login;
 use crate::downstream::http::old::NotOpened;
 use crate::downstream::http::session::Session;
 use crate::downstream::http::talk::Talk;
@@ -53,17 +55,24 @@ use tokio::sync::watch;
 /// Longest wait for the end of a session.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// Connects to the server of `order` and completes the handshake. The caller bounds the time.
+/// Connects to the server of `order` and completes the handshake, with the token of `login` where the server wants one. The
+/// caller bounds the time.
 ///
 /// # Errors
-/// [`StartError::Unauthorized`], [`StartError::Unreachable`] or [`StartError::Refused`].
-pub async fn connect(order: Order, client: &HttpClient, found: &Found) -> Result<Connection, StartError> {
+/// [`StartError::Unauthorized`], [`StartError::NeedsLogin`], [`StartError::Unreachable`] or [`StartError::Refused`].
+pub async fn connect(
+    order: Order,
+    client: &HttpClient,
+    found: &Found,
+    login: Option<Login>,
+) -> Result<Connection, StartError> {
     let server = Arc::clone(&order.server);
     let unusable = |why: String| StartError::Unreachable { server: server.name.clone(), why };
     let Transport::Http(http) = &server.transport else {
         return Err(unusable("its entry has no `url`".into()));
     };
     let endpoint = Endpoint::new(&server.name, http, client, order.limits).map_err(unusable)?;
+    let endpoint = endpoint.with_login(login);
     match http.wire {
         Wire::Sse => match old::open(&endpoint, server.start_timeout).await {
             Ok(opened) => old::connect(&order, opened).await,

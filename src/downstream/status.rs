@@ -7,6 +7,7 @@ use crate::downstream::handle::State;
 use crate::downstream::private::Who;
 use crate::downstream::veil::Veil;
 use crate::protocol::version::Era;
+use crate::wire::pending::Lost;
 use serde::Serialize;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -23,6 +24,9 @@ pub struct Status {
     /// Why it is in it, where there is something to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// True when somebody has to log in first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub needs_login: bool,
     /// From when on a call has a failed server started again, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_secs: Option<u64>,
@@ -143,6 +147,7 @@ impl ServerHandle {
             state: "idle",
             since_secs: seen.since.elapsed().as_secs(),
             reason: seen.reason.map(|reason| reason.to_string()),
+            needs_login: false,
             retry_secs: None,
             pid: None,
             starts: seen.starts,
@@ -191,8 +196,9 @@ impl ServerHandle {
                 status.in_flight = ready.link.pending().len();
                 status.era = Some(ready.link.era());
             }
-            State::Failed { reason, until, .. } => {
+            State::Failed { lost, reason, until } => {
                 (status.state, status.reason) = ("failed", Some(reason.to_string()));
+                status.needs_login = matches!(lost, Lost::Unauthorized(_));
                 let left = until.saturating_duration_since(Instant::now());
                 status.retry_secs = Some(ceiling(left));
             }

@@ -5,6 +5,7 @@
 
 pub mod backoff;
 mod lists;
+mod login;
 mod states;
 mod sweep;
 mod wanted;
@@ -126,6 +127,7 @@ impl ServerTask {
         self.unused = false;
         self.shared.history.starting();
         let server = self.entry();
+        self.shared.note_login(&server);
         let order = self.order(&server);
         let connector = Arc::clone(&self.around.connector);
         let starts = Arc::clone(&self.around.starts);
@@ -189,10 +191,7 @@ impl ServerTask {
         let reason: Arc<str> = Veil::of(&self.entry()).hide(error.to_string()).into();
         self.shared.history.failed(error.last_words());
         event::server_failed(&self.around.metrics, &self.shared.name, &reason, pause);
-        let lost = match error {
-            StartError::Unauthorized { .. } => Lost::Unauthorized(Arc::clone(&reason)),
-            _ => Lost::NotStarted(Arc::clone(&reason)),
-        };
+        let lost = error.lost(Arc::clone(&reason));
         let failed = State::Failed { lost: lost.clone(), reason, until: Instant::now() + pause };
         let before = self.shared.set(failed);
         self.shared.updates.refuse_awaited(&error.to_string());

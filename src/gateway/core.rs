@@ -10,6 +10,7 @@ use crate::catalog::merge::Part;
 use crate::catalog::owners::Owners;
 use crate::config::model::Config;
 use crate::config::model::Server;
+use crate::downstream::connect::Connect;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::surroundings::Surroundings;
 use crate::downstream::updates::of_task;
@@ -118,6 +119,12 @@ impl Core {
     #[must_use]
     pub fn current(&self) -> Arc<Snapshot> {
         self.snapshot.borrow().clone()
+    }
+
+    /// Makes its connections.
+    #[must_use]
+    pub fn connector(&self) -> &dyn Connect {
+        &*self.around.connector
     }
 
     /// What it remembers of itself.

@@ -10,6 +10,7 @@ use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 use crate::name::ServerName;
 use crate::wire::message::read_text;
+use crate::wire::pending::Lost;
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -125,5 +126,11 @@ fn say_what_is_missing(snapshot: &Snapshot, missing: &[&ServerName], mut failure
     failure.message = format!("{}; not all servers could be asked: {reasons}{more}", failure.message);
     let mut says = failure.data.take().unwrap_or_else(|| json!({}));
     says["missing"] = missing.iter().map(|name| name.as_str()).collect();
+    let wants_login = |name: &&ServerName| {
+        snapshot.server(name).is_some_and(|handle| matches!(handle.failure(), Some(Lost::Unauthorized(_))))
+    };
+    if missing.iter().all(wants_login) {
+        says["authorization"] = json!("needed");
+    }
     failure.with(says)
 }

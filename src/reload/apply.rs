@@ -30,6 +30,7 @@ pub fn apply(gateway: &Gateway, config: Config) -> Outcome {
     let before = gateway.snapshot();
     let changes = diff(&before.config, &config);
     let config = Arc::new(config);
+    gateway.core().connector().configured(&config);
     let servers: IndexMap<ServerName, ServerHandle> = config
         .servers
         .iter()

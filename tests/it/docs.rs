@@ -92,12 +92,23 @@ fn help(command: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("help is UTF-8")
 }
 
-fn commands() -> BTreeSet<String> {
-    let help = help(&[]);
-    let (_, list) = help.split_once("Commands:\n").expect("a list of commands");
+/// The help of a command and of those below it.
+fn help_in_full(command: &str) -> String {
+    let own = help(&[command]);
+    let below = listed(&own).into_iter().filter(|name| name != "help");
+    let below: String = below.map(|name| help(&[command, &name])).collect();
+    own + &below
+}
+
+/// The commands that a help lists.
+fn listed(help: &str) -> BTreeSet<String> {
+    let Some((_, list)) = help.split_once("Commands:\n") else { return BTreeSet::new() };
     let rows = list.lines().take_while(|line| line.starts_with("  "));
-    let names: BTreeSet<String> =
-        rows.filter_map(|row| row.split_whitespace().next().map(str::to_owned)).collect();
+    rows.filter_map(|row| row.split_whitespace().next().map(str::to_owned)).collect()
+}
+
+fn commands() -> BTreeSet<String> {
+    let names = listed(&help(&[]));
     assert!(names.contains("serve") && names.contains("check"), "{names:?}");
     names
 }
@@ -150,7 +161,7 @@ fn commands_and_flags_of_the_readme_exist() {
         }
     }
     assert_eq!(used, known, "the commands that the README shows");
-    let all: String = known.iter().filter(|name| *name != "help").map(|name| help(&[name])).collect();
+    let all: String = known.iter().filter(|name| *name != "help").map(|name| help_in_full(name)).collect();
     for word in inline_code(&readme).iter().filter(|word| word.starts_with("--")) {
         let flag = word.split_whitespace().next().unwrap_or_default();
         assert!(all.contains(flag) || flag == "--help", "`{word}` is not in any help");

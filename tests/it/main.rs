@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod advisories;
 mod apps;
 mod ask;
 mod audit;
@@ -31,6 +32,7 @@ mod list;
 mod lock;
 mod matrix;
 mod modern_http;
+mod oauth;
 mod orphans;
 mod panics;
 mod param_headers;

@@ -152,9 +152,13 @@ impl Table {
         let count = |key: &str| number(server, key).map_or("-".to_owned(), |n| n.to_string());
         let age = |key: &str| number(server, key).map_or("-".to_owned(), time);
         let word = |key: &str| text(server, key).unwrap_or("-".to_owned());
+        let state = match server.get("needsLogin") == Some(&Value::Bool(true)) {
+            true => "needs login".to_owned(),
+            false => word("state"),
+        };
         self.row([
             name.to_owned(),
-            word("state"),
+            state,
             age("sinceSecs"),
             count("pid"),
             count("restarts"),

@@ -1,8 +1,9 @@
 //! An entry that is reached over the network → [`Http`].
 //!
-//! Nothing is connected; what cannot work yet (OAuth, header commands) refuses the entry instead of failing later.
+//! Nothing is connected; what cannot work yet (header commands) refuses the entry instead of failing later.
 
 use crate::config::check::headers;
+use crate::config::check::oauth;
 use crate::config::check::read;
 use crate::config::dialect::alias::Key;
 use crate::config::dialect::entry::Entry;
@@ -12,6 +13,7 @@ use crate::config::finding::Findings;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
 use crate::config::model::Wire;
+use crate::config::model::oauth::OAuth;
 use crate::config::syntax::Value;
 use reqwest::Url;
 
@@ -22,8 +24,16 @@ pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mu
     let url = endpoint(entry, wire, scope, findings);
     let headers = headers::check(entry, scope, findings);
     let possible = authorization_is_possible(entry, findings);
-    let (url, headers) = (url?, headers?);
-    possible.then_some(Http { wire, url, headers })
+    let login = login(entry, scope, findings);
+    let (url, headers, login) = (url?, headers?, login?);
+    let shows = !headers.iter().any(|(name, _)| name == "authorization") && wire != Wire::WebSocket;
+    // One that shows something already is not logged in to besides, unless its entry says so.
+    let oauth = match login {
+        Login::Unsaid => shows.then(OAuth::default),
+        Login::Never => None,
+        Login::Wanted(settings) => Some(settings),
+    };
+    possible.then_some(Http { wire, url, headers, oauth })
 }
 
 fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {
@@ -76,15 +86,23 @@ fn authorization_is_possible(entry: &Entry<'_>, findings: &mut Findings) -> bool
         findings.error(given.at, format!("`{}` is not supported yet", given.written)).hint(hint);
         possible = false;
     }
-    if let Some(given) = entry.get(Key::OAuth) {
-        let off = given.node.value == Value::Bool(false)
-            || given.node.get("enabled").is_some_and(|member| member.node.value == Value::Bool(false))
-            || given.node.text() == Some("none");
-        if !off {
-            let text = format!("OAuth is not supported yet (`{}`)", given.written);
-            findings.error(given.at, text).hint(hint);
-            possible = false;
-        }
-    }
     possible
+}
+
+/// What an entry says of logins.
+enum Login {
+    Unsaid,
+    Never,
+    Wanted(OAuth),
+}
+
+fn login(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Login> {
+    let Some(given) = entry.get(Key::OAuth) else { return Some(Login::Unsaid) };
+    let off = given.node.value == Value::Bool(false)
+        || given.node.get("enabled").is_some_and(|member| member.node.value == Value::Bool(false))
+        || given.node.text() == Some("none");
+    match off {
+        true => Some(Login::Never),
+        false => oauth::check(given, scope, findings).map(Login::Wanted),
+    }
 }

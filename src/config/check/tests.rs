@@ -10,7 +10,9 @@ use crate::config::model::Sharing;
 use crate::config::model::Stdio;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
+use crate::config::model::oauth::OAuth;
 use crate::protocol::version::Era;
+use crate::secret::Secret;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -148,8 +150,16 @@ fn what_cannot_be_reached_is_said_and_only_that_entry_is_left_out() {
         (r#"{"command": " "}"#, "`command` is empty"),
         (r#"{"command": "x", "args": [null]}"#, "`args` must be a list of strings, not null"),
         (r#"{"url": "h/mcp"}"#, "`url` is not a URL: relative URL without a base"),
-        (r#"{"url": "http://h", "oauth": {"clientId": "c"}}"#, "OAuth is not supported yet (`oauth`)"),
-        (r#"{"url": "http://h", "auth": "oauth"}"#, "OAuth is not supported yet (`auth`)"),
+        (r#"{"url": "http://h", "auth": {"clientSecret": "s"}}"#, "`auth` has a secret and no `clientId`"),
+        (
+            r#"{"url": "http://h", "auth": {"scopes": 7}}"#,
+            "`auth.scopes` must be a list of strings, not a number",
+        ),
+        (r#"{"url": "http://h", "auth": {"issuer": "as"}}"#, "`auth.issuer` must be an `https` address"),
+        (
+            r#"{"url": "http://h", "auth": {"redirectPort": 0}}"#,
+            "`auth.redirectPort` must be a whole number from 1 to 65535",
+        ),
         (r#"{"url": "http://h", "headersHelper": "x"}"#, "`headersHelper` is not supported yet"),
         (r#"{"url": "http://h", "headers": {"a b": "x"}}"#, "`a b` is not the name of a header"),
         (
@@ -425,4 +435,39 @@ fn names_that_are_commented_out_or_not_allowed_are_left_out() {
         ]
     );
     assert_eq!(told, ["note: `_d` is skipped, because its name is commented out"]);
+}
+
+#[test]
+fn logins_are_read_as_clients_write_them() {
+    let plain = http(r#"{"url": "https://h"}"#);
+    assert_eq!(plain.oauth, Some(OAuth::default()), "a login is offered where nothing else is shown");
+    for none in [
+        r#"{"url": "https://h", "auth": false}"#,
+        r#"{"url": "https://h", "oauth": {"enabled": false}}"#,
+        r#"{"url": "https://h", "headers": {"Authorization": "Bearer x"}}"#,
+        r#"{"url": "wss://h", "type": "ws"}"#,
+    ] {
+        assert_eq!(http(none).oauth, None, "{none}");
+    }
+    let full = OAuth {
+        client_id: Some("c".into()),
+        client_secret: Some(Secret::new("gh-token")),
+        scopes: vec!["a".into(), "b".into()],
+        redirect_port: Some(8765),
+        ..OAuth::default()
+    };
+    for text in [
+        r#"{"url": "https://h", "auth": {"type": "oauth", "clientId": "c", "clientSecret": "${GH}", "scopes": ["a", "b"], "redirectPort": 8765}}"#,
+        r#"{"url": "https://h", "oauth": {"client_id": "c", "client_secret": "${GH}", "scope": "a b", "callbackPort": 8765}}"#,
+        r#"{"url": "https://h", "auth": {"CLIENT_ID": "c", "CLIENT_SECRET": "${GH}", "scopes": "a b", "callback_port": 8765}}"#,
+    ] {
+        assert_eq!(http(text).oauth.as_ref(), Some(&full), "{text}");
+    }
+    let (_, told) =
+        entry(r#"{"url": "https://h", "oauth": {"tokenUrl": "https://as/token", "clientid": "c"}}"#);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].contains("`oauth.tokenUrl` has no effect")
+            && told[1].contains("unknown key `oauth.clientid`")
+    );
 }

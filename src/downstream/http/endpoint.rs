@@ -1,27 +1,35 @@
-//! The address of one server: requests are sent from here, with the headers of the entry on every one of them.
+//! The address of one server: requests are sent from here, with the headers of the entry on every one of them, and the
+//! token of a login where the server wants one.
 //!
-//! It does not read answers, and never shows the address, which may hold a secret.
+//! It does not read answers, but for a refused token, and never shows the address, which may hold a secret.
 
 use crate::config::model::Http;
 use crate::downstream::connect::LinkLimits;
+use crate::downstream::error::StartError;
 use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::client::USER_AGENT;
 use crate::downstream::http::client::Way;
 use crate::downstream::http::failure::Failure;
+use crate::downstream::http::login;
+use crate::downstream::http::login::Login;
 use crate::downstream::http::mark;
 use crate::downstream::http::mark::Marks;
+use crate::downstream::http::reply::Refusal;
 use crate::downstream::http::response::Response;
+use crate::downstream::lack::Lack;
 use crate::name::ServerName;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
+use http::StatusCode;
 use http::header;
 use http::header::HOST;
 use reqwest::Client;
 use reqwest::Url;
 use std::fmt;
+use std::sync::Arc;
 
 /// Where a server is, and how it is spoken to.
 #[derive(Debug)]
@@ -34,6 +42,7 @@ pub struct Endpoint {
     url: Url,
     headers: HeaderMap,
     heads: Heads,
+    login: Option<Arc<Login>>,
 }
 
 /// How requests begin, written once: the request line and the headers of the entry.
@@ -60,7 +69,13 @@ impl Endpoint {
             Url::parse(&http.url.value).map_err(|error| format!("its `url` cannot be read: {error}"))?;
         let headers = headers_of(http)?;
         let (way, heads) = (client.way_to(&url), Heads::of(&url, &headers));
-        Ok(Self { server: server.clone(), limits, way, url, headers, heads })
+        Ok(Self { server: server.clone(), limits, way, url, headers, heads, login: None })
+    }
+
+    /// The same with a login.
+    #[must_use]
+    pub fn with_login(self, login: Option<Login>) -> Self {
+        Self { login: login.map(Arc::new), ..self }
     }
 
     /// Sends one message.
@@ -82,7 +97,23 @@ impl Endpoint {
     pub fn at(&self, url: Url) -> Self {
         let (server, way, headers) = (self.server.clone(), self.way.clone(), self.headers.clone());
         let heads = Heads::of(&url, &headers);
-        Self { server, limits: self.limits, way, url, headers, heads }
+        Self { server, limits: self.limits, way, url, headers, heads, login: self.login.clone() }
+    }
+
+    /// What the server lacks that answered with `refusal`, where somebody can log in and that would help.
+    #[must_use]
+    pub fn lack(&self, refusal: &Refusal) -> Option<Lack> {
+        self.login.as_ref()?;
+        login::lack(&self.server, &self.url, refusal.status, refusal.challenge.as_ref())
+    }
+
+    /// Why a server does not start that answered with `refusal`, which wants credentials.
+    #[must_use]
+    pub fn unauthorized(&self, refusal: &Refusal) -> StartError {
+        match self.lack(refusal) {
+            Some(lack) => StartError::NeedsLogin(lack),
+            None => StartError::Unauthorized { server: self.server.clone(), status: refusal.status.as_u16() },
+        }
     }
 
     /// Opens a stream, or asks to.
@@ -102,11 +133,64 @@ impl Endpoint {
     }
 
     async fn send(&self, method: Method, marks: Marks, body: Option<&Bytes>) -> Result<Response, Failure> {
+        let Some(login) = &self.login else { return self.send_once(&method, &marks, body).await };
+        if login.is_wanted() {
+            return Box::pin(self.send_as(login, &method, marks, body)).await;
+        }
+        let response = self.send_once(&method, &marks, body).await?;
+        match response.status {
+            StatusCode::UNAUTHORIZED => Box::pin(self.refused(login, &method, marks, body, response)).await,
+            _ => Ok(response),
+        }
+    }
+
+    /// A request without a token was refused, and so not looked at: it is sent once more, if there is a token.
+    async fn refused(
+        &self,
+        login: &Login,
+        method: &Method,
+        marks: Marks,
+        body: Option<&Bytes>,
+        response: Response,
+    ) -> Result<Response, Failure> {
+        match login.token().await? {
+            Some(_) => self.send_as(login, method, marks, body).await,
+            None => Ok(response),
+        }
+    }
+
+    /// With the token of `login`; one that is refused is renewed once. A refused request was not looked at.
+    async fn send_as(
+        &self,
+        login: &Login,
+        method: &Method,
+        marks: Marks,
+        body: Option<&Bytes>,
+    ) -> Result<Response, Failure> {
+        let Some(token) = login.token().await? else { return self.send_once(method, &marks, body).await };
+        let response = self.send_once(method, &marks.showing(&token), body).await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let Some(token) = login.instead_of(&token).await? else { return Ok(response) };
+        let response = self.send_once(method, &marks.showing(&token), body).await?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            login.refused(&token);
+        }
+        Ok(response)
+    }
+
+    async fn send_once(
+        &self,
+        method: &Method,
+        marks: &Marks,
+        body: Option<&Bytes>,
+    ) -> Result<Response, Failure> {
         let direct = match &self.way {
             Way::Direct(direct) => direct,
             Way::Client(client) => return Box::pin(self.send_with(client, method, marks, body)).await,
         };
-        let head = match method {
+        let head = match *method {
             Method::POST => &self.heads.post,
             Method::GET => &self.heads.get,
             _ => &self.heads.delete,
@@ -114,20 +198,20 @@ impl Endpoint {
         if self.heads.yielding.is_empty() {
             return direct.ask([head, marks.lines()], body).await.map(Response::from);
         }
-        let head = self.heads.with_yielding(head, &marks);
+        let head = self.heads.with_yielding(head, marks);
         direct.ask([&head, marks.lines()], body).await.map(Response::from)
     }
 
     async fn send_with(
         &self,
         client: &Client,
-        method: Method,
-        marks: Marks,
+        method: &Method,
+        marks: &Marks,
         body: Option<&Bytes>,
     ) -> Result<Response, Failure> {
         let mut headers = self.headers.clone();
         headers.extend(marks.map());
-        let mut request = client.request(method, self.url.clone()).headers(headers);
+        let mut request = client.request(method.clone(), self.url.clone()).headers(headers);
         if let Some(body) = body {
             request = request.body(Bytes::clone(body));
         }

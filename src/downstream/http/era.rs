@@ -272,8 +272,7 @@ fn answer_in(text: &mut Vec<u8>, depth: usize) -> Option<Heard> {
 /// What a refusal says, unless it says nothing about the era because it may pass.
 fn passing(endpoint: &Endpoint, refusal: &Refusal) -> Result<String, StartError> {
     if refusal.wants_credentials() {
-        let status = refusal.status.as_u16();
-        return Err(StartError::Unauthorized { server: endpoint.server.clone(), status });
+        return Err(endpoint.unauthorized(refusal));
     }
     let why = format!("it {}", refusal.text());
     if refusal.may_pass() || refusal.status.is_redirection() {

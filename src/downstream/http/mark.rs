@@ -6,12 +6,14 @@
 
 use crate::downstream::http::session::Stamp;
 use crate::protocol::version::NEWEST_MODERN;
+use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::header::ACCEPT;
+use http::header::AUTHORIZATION;
 use http::header::CONTENT_TYPE;
 use std::borrow::Cow;
 
@@ -44,6 +46,16 @@ impl Marks {
     #[must_use]
     pub fn lines(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The same, with a token.
+    #[must_use]
+    pub fn showing(&self, token: &Secret) -> Self {
+        let mut marks = Self(Vec::with_capacity(self.0.len() + token.expose().len() + 32));
+        marks.0.extend_from_slice(&self.0);
+        // A token holds visible characters only: it is checked where it comes in.
+        put(&mut marks.0, AUTHORIZATION.as_str(), format!("Bearer {}", token.expose()).as_bytes());
+        marks
     }
 
     /// The same, as a map.

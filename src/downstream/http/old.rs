@@ -109,11 +109,11 @@ fn unspoken(what: &str) -> NotOpened {
 }
 
 fn refused(endpoint: &Endpoint, refusal: &Refusal) -> NotOpened {
-    let server = endpoint.server.clone();
     if refusal.wants_credentials() {
-        return NotOpened::Start(StartError::Unauthorized { server, status: refusal.status.as_u16() });
+        return NotOpened::Start(endpoint.unauthorized(refusal));
     }
     if refusal.may_pass() || refusal.status.is_redirection() {
+        let server = endpoint.server.clone();
         return NotOpened::Start(StartError::Unreachable { server, why: format!("it {}", refusal.text()) });
     }
     NotOpened::Unspoken(refusal.text())
@@ -199,7 +199,11 @@ async fn post(address: Arc<Endpoint>, link: Arc<LineLink>, frame: Bytes) -> Opti
             Some(how)
         }
         Reply::Refused(refusal) => {
-            link.unsent(&frame, Lost::Unreadable(refusal.text().into()));
+            let lost = match address.lack(&refusal) {
+                Some(lack) => Lost::Unauthorized(lack.to_string().into()),
+                None => Lost::Unreadable(refusal.text().into()),
+            };
+            link.unsent(&frame, lost);
             None
         }
         _ => None,

@@ -38,6 +38,8 @@ pub enum Reply {
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
+    /// Which credentials it wants.
+    pub challenge: Option<HeaderValue>,
     retry_after: Option<HeaderValue>,
     body: Vec<u8>,
 }
@@ -56,10 +58,10 @@ impl Reply {
     pub async fn of(mut response: Response, limit: usize) -> Self {
         let status = response.status;
         if !status.is_success() {
-            let retry_after = response.retry_after().cloned();
+            let (retry_after, challenge) = (response.retry_after().cloned(), response.challenge().cloned());
             // A refusal counts as one even when its body cannot be read.
             let body = read_whole(&mut response, ERROR_BYTES).await.unwrap_or_default();
-            return Self::Refused(Refusal { status, retry_after, body });
+            return Self::Refused(Refusal { status, challenge, retry_after, body });
         }
         if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) || response.length() == Some(0) {
             return Self::Nothing(status);

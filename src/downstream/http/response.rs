@@ -13,6 +13,7 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::header::RETRY_AFTER;
+use http::header::WWW_AUTHENTICATE;
 
 /// A response, whose body is still to be read.
 #[derive(Debug)]
@@ -37,6 +38,12 @@ impl Response {
     #[must_use]
     pub fn retry_after(&self) -> Option<&HeaderValue> {
         self.rare.as_ref()?.retry_after.as_ref()
+    }
+
+    /// Which credentials it wants.
+    #[must_use]
+    pub fn challenge(&self) -> Option<&HeaderValue> {
+        self.rare.as_ref()?.challenge.as_ref()
     }
 
     /// The session it opens.
@@ -86,7 +93,11 @@ impl From<reqwest::Response> for Response {
         Self {
             status: response.status(),
             content: header(CONTENT_TYPE).map_or(Content::Json, |value| Content::of(value.as_bytes())),
-            rare: Some(Box::new(Rare { retry_after: header(RETRY_AFTER), session: header(SESSION) })),
+            rare: Some(Box::new(Rare {
+                retry_after: header(RETRY_AFTER),
+                session: header(SESSION),
+                challenge: header(WWW_AUTHENTICATE),
+            })),
             body: Source::Client(Box::new((response, Bytes::new()))),
         }
     }

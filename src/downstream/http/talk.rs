@@ -348,6 +348,9 @@ impl Talk {
     }
 
     fn refused(&self, asked: Asked, mut refusal: Refusal) -> Result<(), Trouble> {
+        if let Some(lack) = self.endpoint.lack(&refusal) {
+            return Err(Trouble::Lost(Lost::Unauthorized(lack.to_string().into())));
+        }
         let decisive =
             refusal.status.is_client_error() && !refusal.may_pass() && !refusal.wants_credentials();
         let (text, failing) = (refusal.text(), refusal.status.is_server_error());

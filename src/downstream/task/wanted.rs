@@ -1,10 +1,13 @@
-//! Waits until a server is wanted: by a call, by lists, or by somebody who waits for updates of its resources.
+//! Waits until a server is wanted: by a call, by lists, by somebody who waits for updates of its resources, or because
+//! somebody has logged in.
 //!
 //! It starts nothing itself.
 
 use crate::downstream::handle::Shared;
 use crate::downstream::handle::State;
 use crate::downstream::private::Own;
+use crate::downstream::task::login::LOOK_AGAIN;
+use crate::downstream::task::login::wants_login;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -43,11 +46,16 @@ fn has_calls(shared: &Shared) -> bool {
 /// its resources.
 fn due(shared: &Shared) -> Option<Instant> {
     let mut state = shared.lock();
+    if shared.has_login_for(&state) {
+        *state = State::starting(Vec::new());
+        return None;
+    }
     let subscribed = !shared.updates.is_empty();
     let begins = match &*state {
         State::Starting { .. } => return None,
         State::Idle if subscribed => Instant::now(),
         State::Failed { until, .. } if subscribed => *until,
+        failed if wants_login(failed) => return Some(Instant::now() + LOOK_AGAIN),
         _ => return Some(Instant::now() + LONG),
     };
     if begins <= Instant::now() {

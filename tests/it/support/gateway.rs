@@ -85,10 +85,17 @@ impl Gateway {
         HttpGateway { child: Mutex::new(child), addr, stdout, stderr, conf: self.conf }
     }
 
+    /// Another command of the binary, not started yet.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.bare();
+        command.args(args);
+        command
+    }
+
     /// Runs another command of the binary to its end, stdin closed.
     pub fn run(self, args: &[&str]) -> Output {
-        let mut command = self.bare();
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let stdout = collect(child.stdout.take().expect("stdout is piped"));
         let stderr = collect(child.stderr.take().expect("stderr is piped"));

@@ -7,6 +7,7 @@ use crate::downstream::http::mark::SESSION;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use http::header::WWW_AUTHENTICATE;
 use httparse::Header;
 use httparse::ParserConfig;
 use httparse::Response;
@@ -38,6 +39,8 @@ pub struct Rare {
     pub retry_after: Option<HeaderValue>,
     /// The session it opens.
     pub session: Option<HeaderValue>,
+    /// Which credentials it wants; the last challenge, if there are several.
+    pub challenge: Option<HeaderValue>,
 }
 
 /// What `Content-Type` says, without parameters.
@@ -134,6 +137,9 @@ fn head(response: &Response<'_, '_>) -> Result<Head, NotHttp> {
             14 if is(SESSION.as_str()) => {
                 head.rare.get_or_insert_default().session = HeaderValue::from_bytes(value).ok();
             }
+            16 if is(WWW_AUTHENTICATE.as_str()) => {
+                head.rare.get_or_insert_default().challenge = HeaderValue::from_bytes(value).ok();
+            }
             _ => {}
         }
     }
@@ -228,7 +234,11 @@ mod tests {
         }
         let (head, length) = read(bytes).unwrap().unwrap();
         assert_eq!((head.status.as_u16(), length), (404, bytes.len()));
-        let rare = Rare { retry_after: Some("7".parse().unwrap()), session: Some("s".parse().unwrap()) };
+        let rare = Rare {
+            retry_after: Some("7".parse().unwrap()),
+            session: Some("s".parse().unwrap()),
+            challenge: None,
+        };
         assert_eq!(head.rare, Some(Box::new(rare)));
     }
 

@@ -456,7 +456,7 @@ impl Rig {
             declared: capability::DECLARED_TO_LEGACY.into(),
             breaker,
         };
-        let connection = connect(order, &HttpClient::new().unwrap(), &Found::default()).await?;
+        let connection = connect(order, &HttpClient::new().unwrap(), &Found::default(), None).await?;
         Ok(Self { connection, heard })
     }
 
