@@ -1,4 +1,5 @@
-//! Holes that other gateways, SDKs and servers had, each class with a test of its own.
+//! Holes that other gateways, SDKs and servers had, each class with a test of its own. `docs/security.md` has the list of what
+//! was published, and names for each class the tests that show it is closed here; the first test reads it.
 //!
 //! Most classes are tested where their subject is; here is what has no other home.
 
@@ -10,19 +11,76 @@ use crate::support::tempconf::TempConf;
 use crate::support::tempconf::servers;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn gateway() -> HttpGateway {
     let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
     Gateway::on(&conf).http()
+}
+
+/// Every function of the tests, by the file it stands in.
+fn tests_in(folder: &Path, found: &mut BTreeMap<String, BTreeSet<String>>) {
+    for entry in std::fs::read_dir(folder).expect("the folder can be read").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            tests_in(&path, found);
+            continue;
+        }
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let file = path.strip_prefix(root()).expect("it is below").display().to_string();
+        let names =
+            text.lines().filter_map(|line| line.trim_start().split_once("fn ")?.1.split(['(', '<']).next());
+        found.entry(file).or_default().extend(names.map(str::to_owned));
+    }
+}
+
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let mut found = BTreeMap::new();
+    for folder in ["src", "tests"] {
+        tests_in(&root().join(folder), &mut found);
+    }
+    let text = std::fs::read_to_string(root().join("docs/security.md")).expect("it is there");
+    let (mut named, mut classes, mut statements) = (0, BTreeSet::new(), BTreeSet::new());
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let (Some(first), Some(last)) = (cells.first(), cells.last()) else { continue };
+        let is_class = first.starts_with("T-");
+        let is_statement = first.strip_prefix('S').is_some_and(|rest| rest.parse::<u8>().is_ok());
+        if !is_class && !is_statement {
+            continue;
+        }
+        if is_class {
+            classes.insert((*first).to_owned())
+        } else {
+            statements.insert((*first).to_owned())
+        };
+        let words: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
+        assert!(!words.is_empty(), "{first} names no test");
+        for word in words {
+            let (file, test) =
+                word.split_once("::").unwrap_or_else(|| panic!("{first}: `{word}` is no file::test"));
+            let there = found.get(file).unwrap_or_else(|| panic!("{first}: there is no file {file}"));
+            assert!(there.contains(test), "{first}: there is no test {test} in {file}");
+            named += 1;
+        }
+    }
+    assert_eq!(statements.len(), 19, "{statements:?}");
+    assert!(classes.len() >= 39 && named >= 70, "{} classes, {named} tests", classes.len());
 }
 
 #[test]

@@ -470,3 +470,16 @@ fn logins_are_read_as_clients_write_them() {
             && told[1].contains("unknown key `oauth.clientid`")
     );
 }
+
+#[test]
+fn a_login_is_that_of_the_gateway() {
+    let of = |whose: &str| {
+        entry(&format!(r#"{{"url": "https://h", "auth": {{"type": "oauth", "identity": "{whose}"}}}}"#))
+    };
+    assert!(of("gateway").0.is_some() && of("gateway").1.is_empty());
+    let (server, told) = of("caller");
+    assert!(
+        server.is_none() && told[0].contains("`auth.identity` can only be `gateway` for a login"),
+        "{told:?}"
+    );
+}
