@@ -196,6 +196,12 @@ impl Gateway {
         session.passed.keep(&self.core.current().config.passed, headers);
     }
 
+    /// How many answers a session waits for. Open subscriptions are none, which never end by themselves.
+    #[must_use]
+    pub fn awaited_by(&self, session: &Session) -> usize {
+        session.in_flight().saturating_sub(self.core.subscribers.count_of(session))
+    }
+
     /// Ends the open subscriptions of a session, which would otherwise never be over.
     pub fn end_subscriptions(&self, session: &Session) {
         self.core.end_subscriptions(session);

@@ -152,12 +152,12 @@ impl Client {
         match why {
             // What is not read of a client that has a course is for the next gateway.
             END | SHUTDOWN if why == END || course.is_some() => tokio::select! {
-                () = drain(session, patience) => {}
+                () = drain(|| session.in_flight(), patience) => {}
                 () = self.gone() => {}
             },
             // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
             SHUTDOWN => tokio::select! {
-                () = drain(session, patience.saturating_add(LAST_WRITES)) => {}
+                () = drain(|| session.in_flight(), patience.saturating_add(LAST_WRITES)) => {}
                 () = async { reading.await; std::future::pending().await } => {}
             },
             // Nobody is there to be answered: what is under way is cancelled, and nothing more is begun.
@@ -185,9 +185,10 @@ impl Client {
             if leave.now.is_cancelled() {
                 deadline = deadline.or_else(|| Some(Instant::now() + self.patience()));
             }
-            drain(&self.session, PAUSE).await;
+            let awaited = || self.gateway.awaited_by(&self.session);
+            drain(awaited, PAUSE).await;
             let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if self.session.in_flight() == 0 || is_late || self.gateway.core().standing().is_ending() {
+            if awaited() == 0 || is_late || self.gateway.core().standing().is_ending() {
                 return SHUTDOWN;
             }
             tokio::select! {
@@ -279,9 +280,9 @@ struct Bounds {
 }
 
 /// Waits for the calls in flight, at most `patience`.
-async fn drain(session: &Session, patience: Duration) {
+async fn drain(awaited: impl Fn() -> usize, patience: Duration) {
     let deadline = Instant::now() + patience;
-    while session.in_flight() > 0 && Instant::now() < deadline {
+    while awaited() > 0 && Instant::now() < deadline {
         sleep(DRAIN_STEP).await;
     }
 }
