@@ -22,6 +22,7 @@ pub mod load;
 pub mod logging;
 pub mod memory;
 pub mod notify;
+mod own;
 mod pages;
 pub mod parking;
 mod permission;
@@ -294,7 +295,7 @@ impl Gateway {
         }
         let Some(exchange) = audit::begin(&snapshot, incoming, exchange) else { return };
         let relayed = match (incoming.method, incoming.era()) {
-            ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
+            ("tools/call", _) => tools::call(&self.core, &snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),

@@ -9,6 +9,7 @@ mod hidden;
 mod levels;
 mod link;
 mod narrowed;
+mod own;
 mod rates;
 mod routes;
 mod sent;
