@@ -221,7 +221,10 @@ mod tests {
             log.write(text.to_owned());
             log.flush();
         }
-        assert_eq!(fs::read_to_string(folder.path().join("audit.log")).unwrap(), "opened\none\nopened\ntwo\n");
+        assert_eq!(
+            fs::read_to_string(folder.path().join("audit.log")).unwrap(),
+            "opened\none\nopened\ntwo\n"
+        );
     }
 
     #[test]

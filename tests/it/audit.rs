@@ -250,7 +250,9 @@ fn s18_a_flood_of_wrong_keys_is_a_few_lines() {
     gateway.exit();
     let lines = lines(&conf);
     assert_eq!(lines.len(), 4, "{lines:?}");
-    for (status, (decision, count)) in [401, 429].into_iter().zip(["denied", "limited"].into_iter().zip(statuses)) {
+    for (status, (decision, count)) in
+        [401, 429].into_iter().zip(["denied", "limited"].into_iter().zip(statuses))
+    {
         let of: Vec<_> = lines.iter().filter(|line| line["code"] == status).collect();
         assert!(of.iter().all(|line| line["decision"] == decision && line["peer"] == "127.0.0.1"), "{of:?}");
         let told: u64 = of.iter().map(|line| line["more"].as_u64().unwrap_or(1)).sum();
