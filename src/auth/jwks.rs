@@ -72,10 +72,11 @@ struct State {
 
 /// The keys at one moment.
 #[derive(Debug)]
-pub struct Keys(Vec<Key>);
+pub struct Keys(Vec<Arc<Key>>);
 
-#[derive(Debug)]
-struct Key {
+/// One of them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
     id: Option<String>,
     public: PublicKey,
     algorithm: Option<Algorithm>,
@@ -87,11 +88,11 @@ impl Keys {
         &'a self,
         id: Option<&'a str>,
         algorithm: Algorithm,
-    ) -> impl Iterator<Item = &'a PublicKey> {
-        let fits = move |key: &&Key| {
+    ) -> impl Iterator<Item = &'a Arc<Key>> {
+        let fits = move |key: &&Arc<Key>| {
             (id.is_none() || key.id.as_deref() == id) && key.algorithm.is_none_or(|own| own == algorithm)
         };
-        self.0.iter().filter(fits).map(|key| &key.public)
+        self.0.iter().filter(fits)
     }
 
     /// Reads a set of keys; what is no key for signatures is left out.
@@ -113,10 +114,18 @@ impl Keys {
         let key = |value| {
             let jwk: Jwk = serde_json::from_value(value).ok()?;
             let (public, algorithm) = jwk.key()?;
-            Some(Key { id: jwk.kid, public, algorithm })
+            Some(Arc::new(Key { id: jwk.kid, public, algorithm }))
         };
         let keys: Vec<_> = set.keys.into_iter().filter_map(key).collect();
         if keys.is_empty() { Err("it has no key for signatures".into()) } else { Ok(Self(keys)) }
+    }
+}
+
+impl Key {
+    /// True when `signature` is that of `message` by this key.
+    #[must_use]
+    pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.public.verifies(algorithm, message, signature)
     }
 }
 
@@ -158,6 +167,21 @@ impl KeySet {
                 self.shared.current().or(known).map(|(keys, _)| keys).ok_or(NoKeys)
             }
         }
+    }
+
+    /// True while `key` is one of those that may be used. It waits for nothing, and has old ones read again.
+    #[must_use]
+    pub fn has(&self, key: &Key) -> bool {
+        let known = match &self.shared.source {
+            KeySource::File(path) => self.shared.of_file(path).ok(),
+            KeySource::Url(_) | KeySource::Metadata => self.shared.current().map(|(keys, age)| {
+                if age > FRESH {
+                    self.read_again();
+                }
+                keys
+            }),
+        };
+        known.is_some_and(|keys| keys.0.iter().any(|known| **known == *key))
     }
 
     /// Has the keys read, unless that was done a moment ago. What to wait for.
@@ -297,6 +321,21 @@ mod tests {
     use super::*;
     use crate::config::model::auth::ClaimNames;
 
+    /// Nobody listens at port 1.
+    fn terms(keys: KeySource) -> IssuerTerms {
+        IssuerTerms {
+            issuer: "http://127.0.0.1:1".into(),
+            audiences: vec!["x".into()],
+            keys,
+            algorithms: Vec::new(),
+            clock_skew: Duration::ZERO,
+            max_stale: Duration::from_secs(6 * 3600),
+            claims: ClaimNames::default(),
+            required_scopes: Vec::new(),
+            may_name_agent: false,
+        }
+    }
+
     #[test]
     fn metadata_is_looked_for_where_the_specification_says() {
         assert_eq!(
@@ -313,19 +352,7 @@ mod tests {
     /// The whole of an outage: keys are used for as long as the configuration says, and no longer.
     #[tokio::test(start_paused = true)]
     async fn keys_that_cannot_be_read_again_end_with_their_time() {
-        let terms = IssuerTerms {
-            issuer: "http://127.0.0.1:1".into(),
-            audiences: vec!["x".into()],
-            // Nobody listens there.
-            keys: KeySource::Url("http://127.0.0.1:1/keys".into()),
-            algorithms: Vec::new(),
-            clock_skew: Duration::ZERO,
-            max_stale: Duration::from_secs(6 * 3600),
-            claims: ClaimNames::default(),
-            required_scopes: Vec::new(),
-            may_name_agent: false,
-        };
-        let set = KeySet::new(&terms);
+        let set = KeySet::new(&terms(KeySource::Url("http://127.0.0.1:1/keys".into())));
         let ask = || set.for_token(Some("k"), Algorithm::EdDsa);
         assert_eq!(ask().await.err(), Some(NoKeys));
         let text = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
@@ -338,6 +365,32 @@ mod tests {
         assert_eq!(ask().await.err(), Some(NoKeys));
         set.shared.note(Keys::parse(text.as_bytes()));
         assert!(ask().await.is_ok());
+    }
+
+    /// A token that was believed asks this from then on.
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_one_for_as_long_as_it_is_in_the_set_and_the_set_is_not_too_old() {
+        let set = KeySet::new(&terms(KeySource::Url("http://127.0.0.1:1/keys".into())));
+        let note = |ids: &[&str]| {
+            let one = |id: &&str| {
+                format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"{id}","x":"{}"}}"#, "A".repeat(43))
+            };
+            let text = format!(r#"{{"keys":[{}]}}"#, ids.iter().map(one).collect::<Vec<_>>().join(","));
+            set.shared.note(Keys::parse(text.as_bytes()));
+        };
+        note(&["a", "b"]);
+        let a = set.for_token(Some("a"), Algorithm::EdDsa).await.unwrap();
+        let a = Arc::clone(a.that_fit(Some("a"), Algorithm::EdDsa).next().unwrap());
+        note(&["a"]);
+        assert!(set.has(&a), "the same in another set");
+        note(&["b"]);
+        assert!(!set.has(&a), "it was withdrawn");
+        note(&["a"]);
+        tokio::time::advance(Duration::from_secs(6 * 3600)).await;
+        assert!(set.has(&a));
+        assert!(set.shared.lock().reading.is_some(), "old keys are read again, whoever asks");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!set.has(&a), "nobody knows whether it still is one");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::gateway::load::Load;
 use crate::gateway::memory::Known;
 use crate::gateway::memory::Memory;
 use crate::gateway::pool::Pool;
-use crate::gateway::rates::of_caller;
+use crate::gateway::rates::in_flight_of;
 use crate::gateway::session::Session;
 use crate::gateway::sight::Sights;
 use crate::gateway::snapshot::Generations;
@@ -203,7 +203,7 @@ impl Core {
         let rates = &config.settings.rates;
         let meter = (!rates.is_empty()).then(|| Arc::clone(&self.pool.meter));
         if !same_rules {
-            let own = |caller: &Caller| of_caller(&rates.callers, caller).and_then(|own| own.in_flight);
+            let own = |caller: &Caller| in_flight_of(&rates.callers, caller);
             self.pool.loads.limit(own);
         }
         let next = Snapshot {
@@ -335,7 +335,7 @@ impl Core {
     /// What a session of `caller` counts towards, and how many requests it may have at once.
     fn bounds(&self, current: &Snapshot, caller: &Caller) -> (usize, Arc<Load>) {
         let settings = &current.config.settings;
-        let own = of_caller(&settings.rates.callers, caller).and_then(|own| own.in_flight);
+        let own = in_flight_of(&settings.rates.callers, caller);
         (settings.limits.in_flight_per_client, self.pool.loads.of(caller, own))
     }
 

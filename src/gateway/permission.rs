@@ -47,7 +47,8 @@ pub(super) fn ask<'r>(
     }
 }
 
-/// The server that reads `uri`, as if those did not exist of which the caller may not see it.
+/// The server that reads `uri`, as if those did not exist of which the caller can see no resource. Whether it may see this one
+/// is asked then: which server is chosen does not tell that it may not.
 ///
 /// # Errors
 /// [`UriError`], which names only servers that the caller may see.
@@ -59,10 +60,10 @@ pub(super) fn owner_of_uri<'s>(
     if snapshot.policy.is_open() {
         return snapshot.catalog.owner_of_uri(uri);
     }
-    snapshot.catalog.owner_of_uri_among(uri, &|server| shows_uri(snapshot, caller, server, uri))
+    snapshot.catalog.owner_of_uri_among(uri, &|server| has_any(snapshot, caller, server))
 }
 
-/// The server that has the template, word for word, if the caller may see it; else [`owner_of_uri`].
+/// The server that has the template, word for word, if the caller can see resources of it; else [`owner_of_uri`].
 ///
 /// # Errors
 /// As [`owner_of_uri`].
@@ -72,7 +73,7 @@ pub(super) fn owner_of_template<'s>(
     template: &str,
 ) -> Result<&'s ServerName, UriError> {
     let owner = snapshot.catalog.owner_of_template(template);
-    let owner = owner.filter(|server| shows_uri(snapshot, caller, server, template));
+    let owner = owner.filter(|server| has_any(snapshot, caller, server));
     owner.map_or_else(|| owner_of_uri(snapshot, caller, template), Ok)
 }
 
@@ -83,7 +84,6 @@ pub(super) fn shows_tool(snapshot: &Snapshot, caller: &Caller, route: &Route) ->
     snapshot.policy.shows(caller, &object)
 }
 
-fn shows_uri(snapshot: &Snapshot, caller: &Caller, server: &ServerName, uri: &str) -> bool {
-    let object = Object { kind: ObjectKind::Resource, server: server.as_str(), name: uri };
-    snapshot.policy.shows(caller, &object)
+fn has_any(snapshot: &Snapshot, caller: &Caller, server: &ServerName) -> bool {
+    snapshot.policy.may_show_resources(caller, server.as_str())
 }

@@ -8,6 +8,7 @@ mod explain;
 mod hidden;
 mod levels;
 mod link;
+mod names;
 mod narrowed;
 mod rates;
 mod routes;
