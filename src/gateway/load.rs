@@ -73,7 +73,7 @@ struct Gauge {
 
 impl Gauge {
     fn new(bound: Bound) -> Self {
-        let (now, limit, by) = (0.into(), bound.most.into(), (bound.by as usize).into());
+        let [now, limit, by] = [0, bound.most, bound.by as usize].map(AtomicUsize::new);
         Self { now, limit, by }
     }
 

@@ -91,7 +91,7 @@ pub fn check_file(
 
 /// True when a token or password of callers stands there as it is.
 fn holds_secrets(gateway: &Node) -> bool {
-    let at = |node: &'_ Node, key| node.get(key).map(|member| &member.node).cloned();
+    let at = |node: &Node, key: &str| node.get(key).map(|member| &member.node).cloned();
     let items = |node: Option<Node>| match node.map(|node| node.value) {
         Some(Value::List(items)) => items,
         _ => Vec::new(),

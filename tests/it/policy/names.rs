@@ -2,6 +2,8 @@
 
 use crate::access::issuer::AUDIENCE;
 use crate::access::issuer::Issuer;
+use crate::access::rig::bearer;
+use crate::access::rig::status;
 use crate::policy::TOKENS;
 use crate::policy::link::Link;
 use crate::support::gateway::Gateway;
@@ -63,6 +65,40 @@ fn s4_nobody_names_itself_into_the_policy_of_somebody_else() {
         assert_eq!(tools(&token(&issuer, subject, name)), 1, "{subject}, called `{name}`");
     }
     assert_eq!([tools(TOKENS[0]), tools(TOKENS[1]), tools(TOKENS[2])], [1, 1, 0]);
+}
+
+#[test]
+fn s4_each_scope_of_a_token_counts_and_none_is_left_out() {
+    let issuer = Issuer::start();
+    let gateway = gateway(&issuer, &json!({ "access": {
+        "default": "execute",
+        "policies": { "look": { "default": "read" } },
+        "attach": { "claims": { "scope": { "readonly": "look" }, "scp": { "readonly": "look" }, "role": { "guest": "look" } } },
+    } }));
+    let with = |name: &str, value: Value| {
+        let mut claims = issuer.claims();
+        claims[name] = value;
+        issuer.signer.token("EdDSA", json!({}), &claims)
+    };
+    let may = |token: &str| {
+        let (link, _) = Link::http(&gateway, "2026-07-28", Some(token));
+        !link.call("s__echo").is_error()
+    };
+    for (name, value, expected) in [
+        ("scope", json!("mcp readonly"), false),
+        ("scope", json!("readonly"), false),
+        ("scope", json!("mcp  readonly "), false),
+        ("scp", json!(["mcp", "readonly"]), false),
+        ("scope", json!("mcp readonlyx"), true),
+        ("role", json!("no guest"), true),
+        ("role", json!("guest"), false),
+    ] {
+        assert_eq!(may(&with(name, value.clone())), expected, "{name}: {value}");
+    }
+    let roles = |count: usize| json!((0..count).map(|number| format!("role-{number}")).collect::<Vec<_>>());
+    assert!(may(&with("role", roles(256))));
+    let shown = bearer(&with("role", roles(257)));
+    assert_eq!(status(&gateway, &shown), 401, "what is left out could take a right away");
 }
 
 #[test]
