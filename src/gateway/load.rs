@@ -22,8 +22,10 @@ pub struct Loads {
     everybody: Arc<Load>,
     per_caller: usize,
     /// By principal: whichever agent it names, a caller has one count.
-    callers: Mutex<HashMap<Box<str>, (Caller, Weak<Load>)>>,
+    callers: Mutex<Callers>,
 }
+
+type Callers = HashMap<Box<str>, (Caller, Weak<Load>)>;
 
 /// How many requests at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

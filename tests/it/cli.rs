@@ -277,7 +277,8 @@ fn a_server_that_wants_credentials_is_exit_code_3() {
 #[test]
 fn a_name_to_listen_on_is_answered_with_what_to_write() {
     let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
-    for (address, port) in [("localhost:8809", "8809"), (":8809", "8809"), ("8809", "8809"), ("here", "8808")] {
+    for (address, port) in [("localhost:8809", "8809"), (":8809", "8809"), ("8809", "8809"), ("here", "8808")]
+    {
         let output = run(&conf, &["serve", "--http", address]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");

@@ -162,14 +162,21 @@ fn s4_a_uri_that_is_denied_is_answered_like_one_that_nobody_has() {
             { "server": "a", "resource": "file:///secret*", "level": "deny" },
         ]);
         let policies = json!({ "most": { "default": "execute", "rules": rules } });
-        all["gateway"] = json!({ "access": { "policies": policies, "attach": { "callers": { "*": ["most"] } } } });
+        all["gateway"] =
+            json!({ "access": { "policies": policies, "attach": { "callers": { "*": ["most"] } } } });
         all
     });
     let (link, _) = Link::stdio(&conf, "2025-11-25");
     link.request("resources/list", json!({}));
     let read = |uri: &str| link.request("resources/read", json!({ "uri": uri }));
     let unknown = read("nobody://has/this");
-    for uri in ["fake-a://item/0", "FAKE-A://item/0", "fake-a://item/%30", "file:///secret", "file://localhost/secret/x"] {
+    for uri in [
+        "fake-a://item/0",
+        "FAKE-A://item/0",
+        "fake-a://item/%30",
+        "file:///secret",
+        "file://localhost/secret/x",
+    ] {
         let denied = read(uri);
         assert_eq!(denied.error_text(), unknown.error_text(), "{uri}");
         assert_eq!(denied.json["error"]["code"], unknown.json["error"]["code"], "{uri}");

@@ -70,11 +70,14 @@ fn s4_nobody_names_itself_into_the_policy_of_somebody_else() {
 #[test]
 fn s4_each_scope_of_a_token_counts_and_none_is_left_out() {
     let issuer = Issuer::start();
-    let gateway = gateway(&issuer, &json!({ "access": {
+    let gateway = gateway(
+        &issuer,
+        &json!({ "access": {
         "default": "execute",
         "policies": { "look": { "default": "read" } },
         "attach": { "claims": { "scope": { "readonly": "look" }, "scp": { "readonly": "look" }, "role": { "guest": "look" } } },
-    } }));
+    } }),
+    );
     let with = |name: &str, value: Value| {
         let mut claims = issuer.claims();
         claims[name] = value;
