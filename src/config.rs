@@ -3,6 +3,7 @@
 //! It watches nothing and asks the process for nothing: surroundings come in as an [`Environment`].
 
 use crate::config::check::check;
+use crate::config::check::exposure;
 use crate::config::check::lock;
 use crate::config::dialect::Found;
 use crate::config::dialect::entry::Raw;
@@ -244,7 +245,8 @@ fn checked(
     let inputs = Inputs::read(found.inputs, findings);
     let (folder, own) = (path.parent().unwrap_or(path), Vec::new());
     let mut scope = Scope { environment, inputs: &inputs, folder, files, braces: found.braces, own };
-    check(found, &mut scope, findings)
+    let config = check(found, &mut scope, findings)?;
+    exposure::check_file(path, found.gateway, &config.settings, environment, findings).then_some(config)
 }
 
 /// Findings on their way to problems.

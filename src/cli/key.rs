@@ -24,6 +24,7 @@ use crate::config::file_lock;
 use crate::config::file_lock::Lock;
 use crate::config::locate::locate;
 use crate::config::model::auth::KeysFile;
+use crate::config::model::auth::is_free_name;
 use crate::config::private_file;
 use crate::config::private_file::Others;
 use serde_json::json;
@@ -51,6 +52,11 @@ fn made(global: &Global, create: &Create) -> Result<(), Exit> {
     let names = [Some(&create.name), create.team.as_ref(), create.org.as_ref(), create.agent.as_ref()];
     if !names.into_iter().flatten().all(|name| is_plain(name)) {
         return Err(usage("names must have 1 to 200 characters, and none that cannot be shown"));
+    }
+    if !is_free_name(&create.name) {
+        return Err(usage(
+            "`--name` must have no `:`, and be no name of the gateway's own (`local`, `anonymous`, `token-1`)",
+        ));
     }
     let expires = match &create.expires {
         Some(text) => Some(end(text).map_err(usage)?),

@@ -25,6 +25,7 @@ pub mod command;
 pub mod duration;
 pub mod egress;
 pub mod entry;
+pub mod exposure;
 pub mod filter;
 pub mod headers;
 pub mod issuer;

@@ -21,7 +21,7 @@ use crate::gateway::memory::Known;
 use crate::gateway::memory::Memory;
 use crate::gateway::own;
 use crate::gateway::pool::Pool;
-use crate::gateway::rates::of_caller;
+use crate::gateway::rates::in_flight_of;
 use crate::gateway::session::Session;
 use crate::gateway::sight::Sights;
 use crate::gateway::snapshot::Generations;
@@ -222,7 +222,7 @@ impl Core {
         let rates = &config.settings.rates;
         let meter = (!rates.is_empty()).then(|| Arc::clone(&self.pool.meter));
         if !same_rules {
-            let own = |caller: &Caller| of_caller(&rates.callers, caller).and_then(|own| own.in_flight);
+            let own = |caller: &Caller| in_flight_of(&rates.callers, caller);
             self.pool.loads.limit(own);
         }
         let next = Snapshot {
@@ -354,7 +354,7 @@ impl Core {
     /// What a session of `caller` counts towards, and how many requests it may have at once.
     fn bounds(&self, current: &Snapshot, caller: &Caller) -> (usize, Arc<Load>) {
         let settings = &current.config.settings;
-        let own = of_caller(&settings.rates.callers, caller).and_then(|own| own.in_flight);
+        let own = in_flight_of(&settings.rates.callers, caller);
         (settings.limits.in_flight_per_client, self.pool.loads.of(caller, own))
     }
 

@@ -179,17 +179,15 @@ impl Failure {
         let text = format!(
             "this client has {limit} requests in flight (`gateway.limits.inFlightPerClient`); wait for answers"
         );
-        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true}))
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true, "retryAfter": 1}))
     }
 
-    /// Too many requests in flight, counted over `whose`; `key` is the limit of the file.
+    /// Too many requests in flight, counted over those whom `whose` begins to tell of; `key` of the file says how many.
     #[must_use]
     pub fn too_busy(limit: usize, whose: &str, key: &str) -> Self {
-        let text = format!(
-            "{whose} have {limit} requests in flight (`gateway.limits.{key}`); try again in a moment"
-        );
-        Self::new(code::INTERNAL_ERROR, text.replacen("this caller have", "this caller has", 1))
-            .with(json!({"retryable": true}))
+        let requests = if limit == 1 { "request" } else { "requests" };
+        let text = format!("{whose} {limit} {requests} in flight (`{key}`); try again in a moment");
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true, "retryAfter": 1}))
     }
 
     /// A call more than the rate or quota of `whose` allows; `left` is how long it has to wait.

@@ -3,6 +3,7 @@
 //! Policies that apply to a caller are found once and remembered; so is what they say of tools and prompts, whose names
 //! are those of the servers. It is asked by `policy.rs` alone.
 
+use crate::auth::called;
 use crate::auth::caller::Caller;
 use crate::config::model::Settings;
 use crate::config::model::access::Attachment;
@@ -146,15 +147,15 @@ impl Access {
         level
     }
 
-    /// False when `caller` can see nothing of `server`, whatever that has.
+    /// False when `caller` can see nothing of this kind, or of any kind, of `server`, whatever that has.
     #[must_use]
-    pub fn may_show(&self, caller: &Caller, server: &str) -> bool {
-        self.may_show_to(&self.rights_of(caller), server)
+    pub fn may_show(&self, caller: &Caller, server: &str, kind: Option<ObjectKind>) -> bool {
+        self.may_show_to(&self.rights_of(caller), server, kind)
     }
 
     /// As [`Access::may_show`], by rights.
     #[must_use]
-    pub fn may_show_to(&self, rights: &Rights, server: &str) -> bool {
+    pub fn may_show_to(&self, rights: &Rights, server: &str, kind: Option<ObjectKind>) -> bool {
         if let (Some(agents), Some(place)) = (&self.agents, rights.agent)
             && !agents.may_show(place, server)
         {
@@ -162,7 +163,7 @@ impl Access {
         }
         match rights.policies.as_slice() {
             [] => self.default >= Level::Read,
-            policies => policies.iter().all(|(place, _)| self.policies[*place].may_show(server)),
+            policies => policies.iter().all(|(place, _)| self.policies[*place].may_show(server, kind)),
         }
     }
 
@@ -248,7 +249,9 @@ impl Attached {
     fn is_to(&self, subject: &Subject) -> bool {
         let fits = |text: &Option<String>| text.as_deref().is_some_and(|text| self.pattern.matches(text));
         match &self.whom {
-            Whom::Caller => self.pattern.matches(&subject.name) || self.pattern.matches(&subject.principal),
+            Whom::Caller => {
+                called::names(&subject.principal, &subject.name).any(|name| self.pattern.matches(name))
+            }
             Whom::Team => fits(&subject.team),
             Whom::Organisation => fits(&subject.organisation),
             Whom::Agent => fits(&subject.agent),

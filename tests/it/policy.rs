@@ -9,6 +9,7 @@ mod heard;
 mod hidden;
 mod levels;
 mod link;
+mod names;
 mod narrowed;
 mod own;
 mod rates;
