@@ -41,8 +41,8 @@ pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mu
         Login::Never => None,
         Login::Wanted(settings) => free.then_some(settings),
     };
-    let http = Http { wire, url, headers, outbound, oauth };
-    plain::check(entry, &http, findings).then_some(http)
+    let mut http = Http { wire, url, headers, outbound, oauth };
+    plain::check(entry, &mut http, findings).then_some(http)
 }
 
 fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {
