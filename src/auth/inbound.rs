@@ -79,8 +79,13 @@ pub enum Denied {
     Missing,
     /// What it showed is wrong, or is no more.
     Wrong,
-    /// A token without these scopes.
-    Scope(Vec<String>),
+    /// A token that is good, without these scopes.
+    Scope {
+        /// The scopes.
+        needed: Vec<String>,
+        /// Whose it is.
+        caller: Caller,
+    },
     /// Too much that was wrong came from there.
     TooMany(Duration),
     /// A token that cannot be checked now.
@@ -195,7 +200,7 @@ impl Inbound {
             Refused::Wrong(why) => Err(self.current().wrong(peer, why)),
             // It was right: its holder is to renew it, not to wait.
             Refused::Expired => Err(Denied::Wrong),
-            Refused::Scope(scopes) => Err(Denied::Scope(scopes)),
+            Refused::Scope(needed, whose) => Err(Denied::Scope { needed, caller: Caller::from(*whose) }),
             Refused::NoKeys(_) => Err(Denied::Unknown),
         }
     }

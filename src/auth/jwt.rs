@@ -47,9 +47,9 @@ pub enum Refused {
     /// It was right once.
     #[error("it has expired")]
     Expired,
-    /// It may not do this.
+    /// It may not do this: what it would need, and whose it is.
     #[error("it lacks a scope that is required")]
-    Scope(Vec<String>),
+    Scope(Vec<String>, Box<Identity>),
     /// It cannot be checked now.
     #[error(transparent)]
     NoKeys(#[from] NoKeys),
@@ -129,7 +129,7 @@ impl Issuer {
         let identity = self.identity(&claims, payload)?;
         let lacks = |scope: &String| !identity.scopes.contains(scope);
         if terms.required_scopes.iter().any(lacks) {
-            return Err(Refused::Scope(terms.required_scopes.clone()));
+            return Err(Refused::Scope(terms.required_scopes.clone(), Box::new(identity)));
         }
         Ok(Believed { identity, until })
     }

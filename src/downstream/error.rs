@@ -106,6 +106,7 @@ impl StartError {
             Self::Unauthorized { .. } | Self::NoCredential { .. } | Self::NeedsLogin(_) => {
                 Lost::Unauthorized(reason)
             }
+            Self::Held { .. } => Lost::Held(reason),
             _ => Lost::NotStarted(reason),
         }
     }

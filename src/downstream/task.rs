@@ -260,7 +260,7 @@ impl ServerTask {
         if let State::Starting { waiting, .. } = before {
             for parked in waiting {
                 match verified.and_then(|verified| verified.refusal(&parked)) {
-                    Some(why) => refuse(parked, why),
+                    Some(why) => refuse(parked, &self.shared.name, &why),
                     None => release(parked, &**link),
                 }
             }

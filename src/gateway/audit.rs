@@ -3,6 +3,7 @@
 //! Only requests that lead somewhere are written down, not lists. Values of arguments are left out unless the file asks
 //! for them; results never come here.
 
+pub mod refused;
 pub mod shape;
 
 use crate::auth::caller::Caller;
@@ -21,8 +22,8 @@ use crate::telemetry::clean::start;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Members;
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -119,16 +120,6 @@ struct Line<'a> {
     arguments: Option<&'a RawValue>,
 }
 
-/// One line about a client that did not get in.
-#[derive(Serialize)]
-struct RefusedLine<'a> {
-    time: String,
-    event: &'a str,
-    decision: Decision,
-    front: &'a str,
-    reason: String,
-}
-
 /// Has a request written down when it ends. `None` when it was refused, because that cannot be done.
 pub(super) fn begin(
     snapshot: &Snapshot,
@@ -157,25 +148,21 @@ impl Core {
             entry.answered(Kind::Error(failure.code), b"");
         }
     }
-
-    /// Writes down that a client over `front` did not show who it is, where such things are written down. `reason` holds
-    /// nothing of what it showed.
-    pub fn refused_client(&self, front: &str, reason: &dyn Display) {
-        if let Some(audit) = &self.current().audit {
-            audit.refused(front, reason);
-        }
-    }
 }
 
 impl Audit {
-    /// Opens the log.
+    /// Opens the log, and writes a line there that says so.
     #[must_use]
     pub fn open(settings: AuditSettings) -> Self {
         let mut bytes = [0u8; 4];
         // Without randomness it is a poorer name, and still one.
         let _ = getrandom::fill(&mut bytes);
-        let run = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { log: AuditLog::open(settings.place.clone()), settings, run, last: AtomicU64::new(0) }
+        let run: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let time = rfc3339(SystemTime::now());
+        let version = env!("CARGO_PKG_VERSION");
+        let opening = json!({"time": time, "event": "opened", "run": run, "version": version}).to_string();
+        let log = AuditLog::open(settings.place.clone(), &opening);
+        Self { log, settings, run, last: AtomicU64::new(0) }
     }
 
     /// The settings it was opened with.
@@ -188,17 +175,6 @@ impl Audit {
     #[must_use]
     pub fn admits(&self) -> bool {
         !self.settings.refuse || self.log.is_writable()
-    }
-
-    /// A client over `front` did not show who it is.
-    pub fn refused(&self, front: &str, reason: &dyn Display) {
-        self.write(&RefusedLine {
-            time: rfc3339(SystemTime::now()),
-            event: "authentication",
-            decision: Decision::Denied,
-            front,
-            reason: reason.to_string(),
-        });
     }
 
     /// Waits until everything is written, not for ever. It blocks.

@@ -147,7 +147,8 @@ pub(super) fn capabilities_of<'a>(
     match modern.capabilities {
         None | Some("{}") => Cow::Borrowed("{}"),
         Some(declared) => {
-            Cow::Owned(capability::relayable(declared, Era::Modern, snapshot.catalog.apps().are_clear()))
+            let apps = snapshot.apps_are_clear(session.caller());
+            Cow::Owned(capability::relayable(declared, Era::Modern, apps))
         }
     }
 }

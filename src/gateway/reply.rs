@@ -280,16 +280,18 @@ impl Failure {
             ),
             Lost::Unreadable(why) => format!("server `{server}` sent an answer that cannot be read: {why}"),
             Lost::NotSent(why) => format!("server `{server}`: {why}"),
-            Lost::NotStarted(why) | Lost::Unauthorized(why) => why.to_string(),
+            Lost::NotStarted(why) | Lost::Unauthorized(why) | Lost::Held(why) => why.to_string(),
             Lost::Cancelled => {
                 format!("the session ended before server `{server}` answered; the call was cancelled")
             }
         };
+        let code = if matches!(lost, Lost::Held(_)) { code::INVALID_PARAMS } else { code::INTERNAL_ERROR };
         let data = match lost {
+            Lost::Held(_) => json!({"server": server.as_str(), "held": true}),
             Lost::Unauthorized(_) => json!({"server": server.as_str(), "authorization": "needed"}),
             _ => json!({"server": server.as_str()}),
         };
-        Self::new(code::INTERNAL_ERROR, text).with(data)
+        Self::new(code, text).with(data)
     }
 }
 

@@ -4,12 +4,18 @@
 
 mod file;
 pub mod place;
+pub mod tally;
 pub mod time;
 
 use crate::telemetry::audit::file::Appender;
 use crate::telemetry::audit::place::Place;
+use crate::telemetry::audit::tally::Say;
+use crate::telemetry::audit::tally::Tallies;
 use crate::telemetry::audit::time::rfc3339;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
@@ -20,6 +26,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 use std::time::SystemTime;
+use tokio::time::Instant;
 
 /// Lines that wait for the writer; more are dropped.
 const QUEUE: usize = 16_384;
@@ -27,6 +34,8 @@ const QUEUE: usize = 16_384;
 const HELD: usize = 4 << 20;
 /// Until it is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How often what was counted is written.
+const SWEEP: Duration = Duration::from_secs(60);
 /// Longest wait for what was written before.
 const FLUSH: Duration = Duration::from_secs(2);
 
@@ -42,6 +51,7 @@ struct Shared {
     failing: AtomicBool,
     waiting: AtomicUsize,
     dropped: AtomicU64,
+    tallies: Mutex<Tallies>,
 }
 
 enum Letter {
@@ -50,16 +60,16 @@ enum Letter {
 }
 
 impl AuditLog {
-    /// Opens the file, or notes that it cannot be opened.
+    /// Opens the file and writes `opening` there, or notes that this cannot be done. It blocks.
     #[must_use]
-    pub fn open(place: Place) -> Self {
+    pub fn open(place: Place, opening: &str) -> Self {
         let (sender, letters) = sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
-        let mut file = Appender::new(place);
-        if let Err(error) = file.prepare() {
-            shared.fails(&file, &error);
-        }
-        let writer = Writer { file, shared: Arc::clone(&shared), held: Vec::new() };
+        let file = Appender::new(place);
+        let mut writer = Writer { file, shared: Arc::clone(&shared), held: Vec::new(), sweep: None };
+        // Only a line that is there shows that lines can be written: the disk may be full.
+        writer.hold(opening);
+        writer.write();
         std::thread::spawn(move || writer.run(&letters));
         Self { sender, shared }
     }
@@ -70,6 +80,14 @@ impl AuditLog {
         if self.sender.try_send(Letter::Line(line)).is_err() {
             self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Adds a line about one more of `kind`: the first is written, the others are counted for a while and written as one.
+    pub fn count(&self, kind: &str, say: impl FnOnce() -> Say) {
+        let first = self.shared.tallies().add(kind, say);
+        if let Some(line) = first {
+            self.write(line);
         }
     }
 
@@ -89,6 +107,10 @@ impl AuditLog {
 }
 
 impl Shared {
+    fn tallies(&self) -> MutexGuard<'_, Tallies> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fails(&self, file: &Appender, error: &std::io::Error) {
         if !self.failing.swap(true, Ordering::Relaxed) {
             tracing::error!(file = %file.path().display(), %error, "the audit log cannot be written");
@@ -100,16 +122,16 @@ struct Writer {
     file: Appender,
     shared: Arc<Shared>,
     held: Vec<u8>,
+    /// When counts are written next.
+    sweep: Option<Instant>,
 }
 
 impl Writer {
     fn run(mut self, letters: &Receiver<Letter>) {
         loop {
-            let failing = self.shared.failing.load(Ordering::Relaxed);
-            let patience = if failing || !self.held.is_empty() { AGAIN } else { Duration::MAX };
-            let first = match patience {
-                Duration::MAX => letters.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                patience => letters.recv_timeout(patience),
+            let first = match self.patience() {
+                None => letters.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => letters.recv_timeout(patience),
             };
             let is_over = matches!(first, Err(RecvTimeoutError::Disconnected));
             let mut flushed = Vec::new();
@@ -119,6 +141,7 @@ impl Writer {
                     Letter::Flush(done) => flushed.push(done),
                 }
             }
+            self.sweep(is_over || !flushed.is_empty());
             self.write();
             flushed.iter().for_each(|done| _ = done.try_send(()));
             if is_over {
@@ -127,8 +150,31 @@ impl Writer {
         }
     }
 
+    /// How long to wait for lines; for ever when there is nothing else to do.
+    fn patience(&self) -> Option<Duration> {
+        let again = self.shared.failing.load(Ordering::Relaxed) || !self.held.is_empty();
+        let sweep = self.sweep.map(|at| at.saturating_duration_since(Instant::now()));
+        [again.then_some(AGAIN), sweep].into_iter().flatten().min()
+    }
+
+    /// Takes what was counted, when it is time.
+    fn sweep(&mut self, now: bool) {
+        if now || self.sweep.is_some_and(|at| at <= Instant::now()) {
+            self.sweep = None;
+            let lines = self.shared.tallies().sweep();
+            lines.iter().for_each(|line| self.hold(line));
+        }
+        if self.sweep.is_none() && !self.shared.tallies().is_empty() {
+            self.sweep = Some(Instant::now() + SWEEP);
+        }
+    }
+
     fn take(&mut self, line: &str) {
         self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.hold(line);
+    }
+
+    fn hold(&mut self, line: &str) {
         if self.held.len() + line.len() > HELD {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             return;
@@ -171,11 +217,11 @@ mod tests {
     fn lines_are_added_to_what_is_there() {
         let folder = tempfile::tempdir().unwrap();
         for text in ["one", "two"] {
-            let log = AuditLog::open(place(folder.path()));
+            let log = AuditLog::open(place(folder.path()), "opened");
             log.write(text.to_owned());
             log.flush();
         }
-        assert_eq!(fs::read_to_string(folder.path().join("audit.log")).unwrap(), "one\ntwo\n");
+        assert_eq!(fs::read_to_string(folder.path().join("audit.log")).unwrap(), "opened\none\nopened\ntwo\n");
     }
 
     #[test]
@@ -183,7 +229,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let in_the_way = folder.path().join("logs");
         fs::write(&in_the_way, "").unwrap();
-        let log = AuditLog::open(place(&in_the_way));
+        let log = AuditLog::open(place(&in_the_way), "opened");
         assert!(!log.is_writable());
         log.write("one".to_owned());
         log.flush();
@@ -191,7 +237,21 @@ mod tests {
         while !log.is_writable() {
             log.flush();
         }
-        assert_eq!(fs::read_to_string(in_the_way.join("audit.log")).unwrap(), "one\n");
+        assert_eq!(fs::read_to_string(in_the_way.join("audit.log")).unwrap(), "opened\none\n");
+    }
+
+    #[test]
+    fn what_happens_often_is_a_line_and_a_count_and_leaves_room_for_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::open(place(folder.path()), "opened");
+        for _ in 0..10 * QUEUE {
+            log.count("x", || Box::new(|count| format!("{count:?}")));
+            assert!(log.is_writable());
+        }
+        log.write("one".to_owned());
+        log.flush();
+        let expected = format!("opened\nFirst\none\nMore({})\n", 10 * QUEUE - 1);
+        assert_eq!(fs::read_to_string(folder.path().join("audit.log")).unwrap(), expected);
     }
 
     #[test]
@@ -199,7 +259,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let in_the_way = folder.path().join("logs");
         fs::write(&in_the_way, "").unwrap();
-        let log = AuditLog::open(place(&in_the_way));
+        let log = AuditLog::open(place(&in_the_way), "opened");
         let line = "x".repeat(HELD / 4);
         (0..10).for_each(|_| log.write(line.clone()));
         log.flush();

@@ -4,9 +4,12 @@
 
 use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
+use crate::support::gateway::HttpGateway;
+use crate::support::processes::signal;
 use crate::support::stdio_client::StdioClient;
 use crate::support::tempconf::TempConf;
 use crate::support::tempconf::servers;
+use rustix::process::Signal;
 use serde_json::Value;
 use serde_json::json;
 use std::path::PathBuf;
@@ -24,10 +27,11 @@ fn log(conf: &TempConf) -> PathBuf {
     conf.dir().join("logs/audit.log")
 }
 
-/// The lines, each of which is one JSON object.
+/// The lines, each of which is one JSON object, but for those that say that the log was opened.
 fn lines(conf: &TempConf) -> Vec<Value> {
     let text = std::fs::read_to_string(log(conf)).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+    let all = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is JSON"));
+    all.filter(|line| line["event"] != "opened").collect()
 }
 
 fn line(conf: &TempConf, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
@@ -160,30 +164,96 @@ fn the_log_is_turned_on_while_the_gateway_runs() {
     });
 }
 
-#[test]
-fn who_does_not_show_who_they_are_is_written_down() {
+const TOKEN: &str = "canary-token-canary-token";
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
+
+/// A gateway that takes one token, and lets nobody see its state.
+fn guarded() -> (Arc<TempConf>, HttpGateway) {
     let conf = TempConf::with(|conf| {
         let mut file = servers([("a", conf.fake("a").tools(&["echo"]))]);
-        file["gateway"] = json!({
-            "audit": {"file": "logs/audit.log"}, "http": {"bearerTokens": ["canary-token-canary-token"]}
-        });
+        file["gateway"] = json!({ "audit": {"file": "logs/audit.log"}, "http": {"bearerTokens": [TOKEN]} });
         file
     });
     let gateway = Gateway::on(&conf).http();
-    gateway.client().post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, &[]).expect(401);
-    let known =
-        [("authorization", "Bearer canary-token-canary-token"), ("mcp-protocol-version", "2025-11-25")];
-    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}
-    }});
-    let session = gateway.client().post(&hello.to_string(), &known[..1]).expect(200);
+    (conf, gateway)
+}
+
+#[test]
+fn who_does_not_show_who_they_are_is_written_down() {
+    let (conf, gateway) = guarded();
+    gateway.client().post(INITIALIZE, &[]).expect(401);
+    let bearer = format!("Bearer {TOKEN}");
+    let known = [("authorization", bearer.as_str()), ("mcp-protocol-version", "2025-11-25")];
+    let session = gateway.client().post(INITIALIZE, &known[..1]).expect(200);
     let session = session.header("mcp-session-id").expect("a session").to_owned();
     let read = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "a__none"}});
     let headers = [known[0], known[1], ("mcp-session-id", session.as_str())];
     gateway.client().post(&read.to_string(), &headers).expect(200);
     let called = line(&conf, "the call", |line| line["name"] == "a__none");
     assert_eq!((&called["caller"], &called["principal"]), (&json!("token-1"), &json!("token:1")), "{called}");
-    let refused = line(&conf, "the refusal", |line| line["event"] == "authentication");
-    assert_eq!((&refused["decision"], &refused["front"]), (&json!("denied"), &json!("http")));
+    let refused = line(&conf, "the refusal", |line| line["event"] == "refused");
+    let expected = [("decision", "denied"), ("outcome", "error"), ("front", "http"), ("peer", "127.0.0.1")];
+    for (key, value) in expected.into_iter().chain([("method", "POST"), ("route", "/mcp")]) {
+        assert_eq!(refused[key], value, "{refused}");
+    }
+    assert_eq!((&refused["code"], refused.get("caller")), (&json!(401), None), "{refused}");
+}
+
+#[test]
+fn s17_every_kind_of_refusal_says_who_as_far_as_that_is_known() {
+    let (conf, gateway) = guarded();
+    let bearer = format!("Bearer {TOKEN}");
+    let client = gateway.client();
+    client.post(INITIALIZE, &[("origin", "https://evil.example")]).expect(403);
+    let agent = [("authorization", bearer.as_str()), ("x-agent-id", "canary-agent")];
+    client.post(INITIALIZE, &agent).expect(403);
+    client.send("GET", &[("authorization", &bearer)]);
+    let host = gateway.addr();
+    client.post(INITIALIZE, &agent).expect(403);
+    let wrong = "authorization: Bearer canary-wrong\r\n";
+    let text =
+        format!("GET /canary-path?token=canary HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{wrong}\r\n");
+    client.raw(text.as_bytes()).head().expect(401);
+    let of = |reason: &'static str| {
+        line(&conf, reason, |line| line["reason"].as_str().is_some_and(|text| text.contains(reason)))
+    };
+    assert_eq!((&of("`Origin`")["code"], of("`Origin`").get("caller")), (&json!(403), None));
+    let agent = of("may not name an agent");
+    assert_eq!((&agent["caller"], &agent["principal"]), (&json!("token-1"), &json!("token:1")), "{agent}");
+    // The same caller with the same outcome: the second is a count, written with the end of the gateway at the latest.
+    let wrong = of("is not accepted");
+    assert_eq!((&wrong["route"], &wrong["code"]), (&json!("other"), &json!(401)), "{wrong}");
+    signal(gateway.pid(), Signal::TERM);
+    gateway.exit();
+    let more = line(&conf, "the count", |line| line["more"] == 1);
+    assert_eq!((&more["caller"], &more["code"]), (&json!("token-1"), &json!(403)), "{more}");
+    assert_eq!(lines(&conf).len(), 4, "what is merely wrong is no decision: {:?}", lines(&conf));
     assert!(!std::fs::read_to_string(log(&conf)).expect("it is there").contains("canary"));
+}
+
+#[test]
+fn s18_a_flood_of_wrong_keys_is_a_few_lines() {
+    const FLOOD: usize = 1000;
+    let (conf, gateway) = guarded();
+    let mut client = gateway.client();
+    let mut statuses = [0; 2];
+    for number in 0..FLOOD {
+        client.bearer = Some(format!("wrong-{number}"));
+        match client.post(INITIALIZE, &[]).status {
+            401 => statuses[0] += 1,
+            429 => statuses[1] += 1,
+            other => panic!("{other}"),
+        }
+    }
+    client.bearer = Some(TOKEN.to_owned());
+    signal(gateway.pid(), Signal::TERM);
+    gateway.exit();
+    let lines = lines(&conf);
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for (status, (decision, count)) in [401, 429].into_iter().zip(["denied", "limited"].into_iter().zip(statuses)) {
+        let of: Vec<_> = lines.iter().filter(|line| line["code"] == status).collect();
+        assert!(of.iter().all(|line| line["decision"] == decision && line["peer"] == "127.0.0.1"), "{of:?}");
+        let told: u64 = of.iter().map(|line| line["more"].as_u64().unwrap_or(1)).sum();
+        assert_eq!(told, count, "every one is counted: {of:?}");
+    }
 }

@@ -5,6 +5,7 @@
 mod agents;
 mod asked;
 mod explain;
+mod heard;
 mod hidden;
 mod levels;
 mod link;

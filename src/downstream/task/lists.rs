@@ -18,6 +18,7 @@ use crate::downstream::private::Own;
 use crate::downstream::survey::survey;
 use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::sweep;
+use crate::name::ServerName;
 use crate::telemetry::event;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
@@ -158,7 +159,7 @@ impl Shared {
     }
 }
 
-/// Tells who made a call that it is not made.
-pub(super) fn refuse(call: ParkedCall, why: String) {
-    call.waiter.answer(Answer::Lost(Lost::NotSent(why.into())));
+/// Tells who made a call that it is not made, because it is held back.
+pub(super) fn refuse(call: ParkedCall, server: &ServerName, why: &str) {
+    call.waiter.answer(Answer::Lost(Lost::Held(format!("server `{server}`: {why}").into())));
 }
