@@ -120,7 +120,7 @@ fn show(asked: &Explain, subject: &Subject, object: &Object<'_>, explained: &Exp
             "decidedBy": decided_by,
             "rulings": rulings,
         });
-        return output::result(&format!("{document:#}"));
+        return output::json(&format!("{document:#}"));
     }
     let (caller, name) = (clean(&subject.name, SHOWN), clean(object.name, SHOWN));
     let (kind, server) = (object.kind.name(), clean(object.server, SHOWN));

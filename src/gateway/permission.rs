@@ -50,11 +50,7 @@ pub(super) fn ask<'r>(
 
 /// The tool that a client calls `name`, as if those did not exist that the caller may not see: what several have may be
 /// the name of one then.
-pub(super) fn tool_named<'s>(
-    snapshot: &'s Snapshot,
-    caller: &Caller,
-    name: &str,
-) -> Option<&'s Exposed> {
+pub(super) fn tool_named<'s>(snapshot: &'s Snapshot, caller: &Caller, name: &str) -> Option<&'s Exposed> {
     let sees = |tool: &&Exposed| shows_tool(snapshot, caller, &tool.route);
     let rivals = || {
         let mut seen = snapshot.catalog.rivals(name).filter(sees);

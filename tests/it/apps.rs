@@ -134,7 +134,8 @@ fn s4_names_of_hidden_servers_make_nothing_unclear() {
             ("a", with_view(conf, "a", "legacy", &["refresh"])),
             ("b", with_view(conf, "b", "modern", &["refresh", "params"])),
         ]);
-        let policies = json!({ "few": { "default": "execute", "rules": [{ "server": "a", "level": "deny" }] } });
+        let policies =
+            json!({ "few": { "default": "execute", "rules": [{ "server": "a", "level": "deny" }] } });
         let access = json!({ "policies": policies, "attach": { "callers": { "local": "few" } } });
         all["gateway"] = json!({ "access": access });
         all

@@ -138,7 +138,11 @@ fn s13_what_is_held_is_written_down_as_held_whenever_it_is_found() {
     eventually("both are written down", || lines().len() == 2);
     for line in lines() {
         assert_eq!(line["decision"], "held", "{line}");
-        assert_eq!((&line["outcome"], &line["server"], &line["tool"]), (&json!("error"), &json!("a"), &json!("echo")), "{line}");
+        assert_eq!(
+            (&line["outcome"], &line["server"], &line["tool"]),
+            (&json!("error"), &json!("a"), &json!("echo")),
+            "{line}"
+        );
     }
 }
 

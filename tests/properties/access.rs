@@ -121,7 +121,8 @@ fn replied(server: &str, message: &Value, used: &AtomicUsize) -> Value {
         used.fetch_add(1, Ordering::Relaxed);
         format!("{server}/{}", of.as_str().unwrap_or_default())
     };
-    let capabilities = json!({ "tools": {}, "prompts": {}, "resources": { "subscribe": true }, "completions": {} });
+    let capabilities =
+        json!({ "tools": {}, "prompts": {}, "resources": { "subscribe": true }, "completions": {} });
     let info = json!({ "name": server, "version": "1" });
     let cache = |mut list: Value| {
         list["ttlMs"] = json!(0);
@@ -148,7 +149,9 @@ fn replied(server: &str, message: &Value, used: &AtomicUsize) -> Value {
             cache(json!({ "tools": own.into_iter().map(tool).collect::<Vec<_>>() }))
         }
         "prompts/list" => cache(json!({ "prompts": [{ "name": "x" }, { "name": "y" }] })),
-        "resources/list" => cache(json!({ "resources": listed(server).map(|uri| json!({ "name": "r", "uri": uri })) })),
+        "resources/list" => {
+            cache(json!({ "resources": listed(server).map(|uri| json!({ "name": "r", "uri": uri })) }))
+        }
         "resources/templates/list" => cache(json!({ "resourceTemplates": [] })),
         "tools/call" => json!({ "content": [{ "type": "text", "text": said(&params["name"]) }] }),
         "prompts/get" => {
@@ -170,7 +173,8 @@ fn listed(server: &str) -> [String; 2] {
 
 fn app(settings: Settings) -> (App, Arc<AtomicUsize>) {
     let environment = Environment::new([("A", "1")], "/");
-    let mut config = config::parse(CONFIG, "mcp.json".as_ref(), &environment).expect("a configuration").config;
+    let mut config =
+        config::parse(CONFIG, "mcp.json".as_ref(), &environment).expect("a configuration").config;
     (config.settings.access, config.settings.rules) = (settings.access, settings.rules);
     let peers = Arc::new(Peers::default());
     let used = Arc::clone(&peers.used);
@@ -190,15 +194,22 @@ impl Names {
             app.gateway().settle().await;
             let client = Way::Legacy(VERSIONS[3]);
             let mut names = Self { tools: BTreeMap::new(), prompts: BTreeMap::new() };
-            for (kind, list, get) in [("tools", "tools/list", "tools/call"), ("prompts", "prompts/list", "prompts/get")] {
+            for (kind, list, get) in
+                [("tools", "tools/list", "tools/call"), ("prompts", "prompts/list", "prompts/get")]
+            {
                 let answer = client.ask(app.gateway(), &Caller::Local, list, json!({})).await;
                 for item in answer["result"][kind].as_array().expect("a list") {
                     let name = item["name"].as_str().expect("a name");
                     let params = json!({ "name": name, "arguments": {} });
                     let said = client.ask(app.gateway(), &Caller::Local, get, params).await;
-                    let of = text_of(&said).and_then(|text| text.split_once('/')).expect("it says what it is");
+                    let of =
+                        text_of(&said).and_then(|text| text.split_once('/')).expect("it says what it is");
                     let of = (of.0.to_owned(), of.1.to_owned());
-                    if kind == "tools" { names.tools.insert(name.to_owned(), of) } else { names.prompts.insert(name.to_owned(), of) };
+                    if kind == "tools" {
+                        names.tools.insert(name.to_owned(), of)
+                    } else {
+                        names.prompts.insert(name.to_owned(), of)
+                    };
                 }
             }
             app.close().await;
@@ -323,7 +334,11 @@ pub fn case(dice: &mut Dice) {
     let mut rules = model::Dice(dice.any());
     let settings = model::settings(&mut rules);
     block_on(async {
-        let (app, used) = app(Settings { access: settings.access.clone(), rules: settings.rules.clone(), ..Settings::default() });
+        let (app, used) = app(Settings {
+            access: settings.access.clone(),
+            rules: settings.rules.clone(),
+            ..Settings::default()
+        });
         app.gateway().settle().await;
         for _ in 0..REQUESTS {
             let subject = model::subject(&mut rules);
@@ -396,7 +411,8 @@ impl Wish {
         match self {
             Self::List(method, member, key) => {
                 let answer = one.ask(method, json!({})).await;
-                let listed = answer["result"][member].as_array().unwrap_or_else(|| panic!("no list: {answer}"));
+                let listed =
+                    answer["result"][member].as_array().unwrap_or_else(|| panic!("no list: {answer}"));
                 let listed: Vec<&str> = listed.iter().filter_map(|item| item[key].as_str()).collect();
                 assert_eq!(listed, expected(one, member), "{method}: {}", told(one));
                 assert_eq!(calls(), 0);
@@ -483,7 +499,8 @@ fn decided(
     if level == Level::Deny {
         // It names nothing but what was asked for, and perhaps something that the caller sees.
         let named: Vec<&str> = error.split('`').skip(1).step_by(2).collect();
-        let fine = |one_of: &&&str| **one_of == name || seen_names(one, kind).iter().any(|seen| seen == **one_of);
+        let fine =
+            |one_of: &&&str| **one_of == name || seen_names(one, kind).iter().any(|seen| seen == **one_of);
         let strange: Vec<_> = named.iter().filter(|named| !fine(named)).collect();
         assert!(strange.is_empty(), "{strange:?}: {}", what());
     }

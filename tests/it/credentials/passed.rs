@@ -57,7 +57,9 @@ fn a_websocket_passes_on_what_it_was_asked_for_with() {
     let bearer = caller(&gateway, 0).bearer.expect("a token");
     let info = json!({ "name": "rig", "version": "1" });
     let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info });
-    for (lines, seen) in [("x-tenant: north\r\n", "north"), ("x-tenant: a\r\nx-tenant: b\r\n", "none"), ("", "none")] {
+    for (lines, seen) in
+        [("x-tenant: north\r\n", "north"), ("x-tenant: a\r\nx-tenant: b\r\n", "none"), ("", "none")]
+    {
         let lines = format!("authorization: Bearer {bearer}\r\n{lines}");
         let whoami = json!({ "name": "web__whoami", "arguments": {} });
         let mut legacy = open_with(&gateway, &lines);
@@ -68,7 +70,11 @@ fn a_websocket_passes_on_what_it_was_asked_for_with() {
             legacy.request(3, "tools/call", whoami.clone()),
             modern.request(4, "tools/call", with_modern_meta(whoami)),
         ] {
-            assert_eq!(answer.text(), format!("authorization=none x-api-key=none x-tenant={seen}"), "{lines}");
+            assert_eq!(
+                answer.text(),
+                format!("authorization=none x-api-key=none x-tenant={seen}"),
+                "{lines}"
+            );
         }
     }
     assert!(!peer.bytes().contains(&bearer));

@@ -101,14 +101,19 @@ fn update(owner: &HttpClient, server: usize, fence: u64) {
 
 #[test]
 fn s4_a_right_that_is_taken_away_ends_what_is_heard_on_open_streams() {
-    for (era, version) in
-        [("legacy", "2025-11-25"), ("legacy", "2026-07-28"), ("modern", "2025-11-25"), ("modern", "2026-07-28")]
-    {
+    for (era, version) in [
+        ("legacy", "2025-11-25"),
+        ("legacy", "2026-07-28"),
+        ("modern", "2025-11-25"),
+        ("modern", "2026-07-28"),
+    ] {
         let what = format!("{era}, {version}");
         let conf = TempConf::new();
         write(&conf, era, &json!([]));
         let gateway = Gateway::on(&conf).http();
-        let (Link::Http(owner), _) = Link::http(&gateway, "2026-07-28", Some(ALL)) else { panic!("over HTTP") };
+        let (Link::Http(owner), _) = Link::http(&gateway, "2026-07-28", Some(ALL)) else {
+            panic!("over HTTP")
+        };
         let (mut all, mut few) = (Ear::open(&gateway, version, ALL), Ear::open(&gateway, version, FEW));
         let updated = format!("{UPDATED} {}", ITEMS[0]);
         update(&owner, 0, 0);
@@ -125,13 +130,17 @@ fn s4_a_right_that_is_taken_away_ends_what_is_heard_on_open_streams() {
         all.wait(CHANGED);
         update(&owner, 1, 2);
         let heard = few.heard_before(2);
-        assert!(!heard.contains(&updated) && !heard.iter().any(|one| one.starts_with(CHANGED)), "{what}: {heard:?}");
+        assert!(
+            !heard.contains(&updated) && !heard.iter().any(|one| one.starts_with(CHANGED)),
+            "{what}: {heard:?}"
+        );
 
         if version == "2026-07-28" {
             assert_eq!(listen(&few.client).1, json!([ITEMS[1]]), "{what}: a new stream");
         } else {
-            let answer =
-                |uri: &str| few.client.request("resources/subscribe", json!({ "uri": uri })).error_text().to_owned();
+            let answer = |uri: &str| {
+                few.client.request("resources/subscribe", json!({ "uri": uri })).error_text().to_owned()
+            };
             assert_eq!(answer(ITEMS[0]), answer("nope-a://item/0").replace("nope-a", "fake-a"), "{what}");
         }
     }
@@ -187,8 +196,7 @@ fn s10_tasks_of_others_and_of_what_is_hidden_are_unknown() {
     let conf = TempConf::new();
     write(&conf, "legacy", &json!([]));
     let gateway = Gateway::on(&conf).http();
-    let (mut all, mut few) =
-        (Ear::open(&gateway, "2025-11-25", ALL), Ear::open(&gateway, "2025-11-25", FEW));
+    let (mut all, mut few) = (Ear::open(&gateway, "2025-11-25", ALL), Ear::open(&gateway, "2025-11-25", FEW));
     let begin = |client: &HttpClient| {
         let begun = client.request("tools/call", json!({ "name": "a__job", "arguments": {}, "task": {} }));
         begun.result()["task"]["taskId"].as_str().expect("an id").to_owned()
