@@ -46,6 +46,7 @@ pub mod token;
 pub mod tool_terms;
 pub mod variables;
 pub mod weak;
+pub mod written;
 
 /// Checks all of the file; `None` when the `gateway` section cannot be used.
 pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Config> {

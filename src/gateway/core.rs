@@ -6,6 +6,7 @@ use crate::auth::caller::Caller;
 use crate::catalog::Catalog;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::lock::judge::judge;
+use crate::catalog::lock::words::Detail;
 use crate::catalog::merge::Part;
 use crate::catalog::owners::Owners;
 use crate::config::model::Config;
@@ -291,7 +292,7 @@ impl Core {
         let current = self.current();
         let entry =
             current.server(server).map(ServerHandle::server).filter(|entry| entry.pins.are_enforced());
-        if entry.is_some_and(|entry| judge(entry, Some(lists)).holds_any()) {
+        if entry.is_some_and(|entry| judge(entry, Some(lists), Detail::Brief).holds_any()) {
             self.rebuild();
         }
     }

@@ -119,7 +119,11 @@ fn enter(
     }
     let name = passage.tool.filter(|_| passage.method == "tools/call");
     let wrong = name.and_then(|name| checks::arguments(snapshot, handle.server(), name, incoming, exchange));
-    wrong.map_or(Ok(()), |failure| Err(NotEntered::Wrong(failure)))
+    let Some(failure) = wrong else { return Ok(()) };
+    if let Some(entry) = exchange.entry_mut() {
+        entry.decided(Decision::Denied);
+    }
+    Err(NotEntered::Wrong(failure))
 }
 
 /// Why a request that is permitted is not sent.

@@ -9,6 +9,7 @@ use crate::catalog::lock::judge::Change;
 use crate::catalog::lock::judge::Difference;
 use crate::catalog::lock::judge::Judgement;
 use crate::catalog::lock::judge::judge;
+use crate::catalog::lock::words::Detail;
 use crate::downstream::connect::Greeting;
 use crate::downstream::handle::Shared;
 use crate::downstream::link::Link;
@@ -88,7 +89,7 @@ impl Shared {
             () = sweeping => unreachable!("sweeping never ends"),
             _ = retired.wait_for(Option::is_some) => return Ok(None),
         };
-        let verified = Verified { judgement: judge(&server, Some(&lists)), lists };
+        let verified = Verified { judgement: judge(&server, Some(&lists), Detail::Brief), lists };
         match verified.fault().filter(|_| self.own.is_some()) {
             Some(fault) => Err(fault.denial()),
             None => Ok(Some(verified)),
