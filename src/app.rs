@@ -21,6 +21,7 @@ use crate::front;
 use crate::front::attached::Hosts;
 use crate::front::attached::Meeting;
 use crate::front::http::Bound;
+use crate::front::stdio::Leave;
 use crate::gateway::Gateway;
 use crate::gateway::Parts;
 use crate::gateway::memory::Memory;
@@ -160,7 +161,7 @@ impl App {
             let caller = fronts.caller.unwrap_or_else(|| local::usual(&gateway.config().settings.callers));
             tasks.spawn(async move {
                 let client = front::stdio::Client::open(gateway, caller, "stdio");
-                client.run(reader, writer, stop.clone()).await;
+                client.run(reader, writer, Leave::with(stop.clone())).await;
                 if sole_stdio {
                     stop.cancel();
                 }

@@ -12,6 +12,7 @@ pub mod key_store;
 pub mod keys;
 pub mod local;
 pub mod oauth;
+pub mod outbound;
 pub mod roots;
 pub mod signature;
 pub mod signing;

@@ -28,6 +28,8 @@ pub mod tools;
 use crate::cli::arguments::Cli;
 use crate::cli::arguments::Command;
 use crate::cli::exit::Exit;
+use crate::cli::shared::Hearing;
+use crate::cli::shared::Served;
 use crate::downstream::process::reaper;
 use clap::Parser;
 
@@ -38,21 +40,22 @@ pub fn main() -> Exit {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };
-    if let Some(exit) = without_runtime(&cli) {
-        return exit;
-    }
+    let hearing = match without_runtime(&cli) {
+        Served::Done(exit) => return exit,
+        Served::Alone(hearing) => hearing,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(run(cli)),
+        Ok(runtime) => runtime.block_on(run(cli, hearing)),
         Err(error) => output::fail(Exit::Usage, &format!("the runtime cannot be started: {error}")),
     }
 }
 
-/// What is small, or must be done before there are threads. `None` for everything else.
-fn without_runtime(cli: &Cli) -> Option<Exit> {
-    match &cli.command {
-        None => shared::run(&cli.global, &cli.serve),
-        Some(Command::Serve(serve)) => shared::run(&cli.global, serve),
+/// What is small, or must be done before there are threads.
+fn without_runtime(cli: &Cli) -> Served {
+    let exit = match &cli.command {
+        None => return shared::run(&cli.global, &cli.serve),
+        Some(Command::Serve(serve)) => return shared::run(&cli.global, serve),
         Some(Command::Hold(hold)) if hold.detach => Some(hold::detach()),
         Some(Command::Stop) => Some(stop::stop(&cli.global)),
         Some(Command::Restart(restart)) => Some(stop::restart(&cli.global, restart)),
@@ -61,14 +64,15 @@ fn without_runtime(cli: &Cli) -> Option<Exit> {
             Some(Exit::Ok)
         }
         _ => None,
-    }
+    };
+    exit.map_or(Served::Alone(None), Served::Done)
 }
 
-async fn run(cli: Cli) -> Exit {
+async fn run(cli: Cli, hearing: Option<Hearing>) -> Exit {
     let Cli { global, serve, command } = cli;
     match command {
-        None => serve::run(&global, serve).await,
-        Some(Command::Serve(serve)) => serve::run(&global, serve).await,
+        None => serve::run(&global, serve, hearing).await,
+        Some(Command::Serve(serve)) => serve::run(&global, serve, hearing).await,
         Some(Command::Check(check)) => check::run(&global, &check).await,
         Some(Command::Lock(lock)) => lock::run(&global, &lock).await,
         Some(Command::Tools(tools)) => tools::run(&global, &tools).await,

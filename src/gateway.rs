@@ -68,6 +68,7 @@ use crate::wire::guard::for_ever;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
+use http::HeaderMap;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::Weak;
@@ -188,6 +189,17 @@ impl Gateway {
     #[must_use]
     pub fn lone_session(&self, caller: Caller) -> Arc<Session> {
         self.core.lone(caller)
+    }
+
+    /// Keeps of `headers`, which came with the request that made `session`, what a server may be passed.
+    pub fn note_headers(&self, session: &Session, headers: &HeaderMap) {
+        session.passed.keep(&self.core.current().config.passed, headers);
+    }
+
+    /// How many answers a session waits for. Open subscriptions are none, which never end by themselves.
+    #[must_use]
+    pub fn awaited_by(&self, session: &Session) -> usize {
+        session.in_flight().saturating_sub(self.core.subscribers.count_of(session))
     }
 
     /// Ends the open subscriptions of a session, which would otherwise never be over.

@@ -15,4 +15,5 @@ pub mod lock;
 pub mod patient;
 pub mod pipe;
 pub mod place;
+pub mod refuse;
 pub mod trim;

@@ -295,6 +295,7 @@ fn metadata(issuer: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::model::auth::ClaimNames;
 
     #[test]
     fn metadata_is_looked_for_where_the_specification_says() {
@@ -307,6 +308,36 @@ mod tests {
             ]
         );
         assert_eq!(metadata("https://idp.example/").len(), 2);
+    }
+
+    /// The whole of an outage: keys are used for as long as the configuration says, and no longer.
+    #[tokio::test(start_paused = true)]
+    async fn keys_that_cannot_be_read_again_end_with_their_time() {
+        let terms = IssuerTerms {
+            issuer: "http://127.0.0.1:1".into(),
+            audiences: vec!["x".into()],
+            // Nobody listens there.
+            keys: KeySource::Url("http://127.0.0.1:1/keys".into()),
+            algorithms: Vec::new(),
+            clock_skew: Duration::ZERO,
+            max_stale: Duration::from_secs(6 * 3600),
+            claims: ClaimNames::default(),
+            required_scopes: Vec::new(),
+            may_name_agent: false,
+        };
+        let set = KeySet::new(&terms);
+        let ask = || set.for_token(Some("k"), Algorithm::EdDsa);
+        assert_eq!(ask().await.err(), Some(NoKeys));
+        let text = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
+        set.shared.note(Keys::parse(text.as_bytes()));
+        for _ in 0..5 {
+            assert!(ask().await.is_ok());
+            tokio::time::advance(Duration::from_secs(3600)).await;
+        }
+        tokio::time::advance(Duration::from_secs(3601)).await;
+        assert_eq!(ask().await.err(), Some(NoKeys));
+        set.shared.note(Keys::parse(text.as_bytes()));
+        assert!(ask().await.is_ok());
     }
 
     #[test]

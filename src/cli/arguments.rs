@@ -121,7 +121,7 @@ pub enum Command {
         after_help = "Examples:\n  mcp-manifold call echo__echo message=hello\n  mcp-manifold call echo__add '{\"a\": 2, \"b\": 3}'\n  mcp-manifold call echo__add a=2 b=3 --json"
     )]
     Call(Call),
-    /// Show the state of a gateway that runs with --http
+    /// Show the state of the gateway that clients share, or of one that serves HTTP
     #[command(
         after_help = "Examples:\n  mcp-manifold status\n  mcp-manifold status http://127.0.0.1:8808 --json"
     )]

@@ -34,6 +34,8 @@ const LONG_LOG: u64 = 1 << 20;
 pub fn detach() -> Exit {
     let args = surroundings::arguments().filter(|arg| arg != "--detach");
     let Some(binary) = surroundings::own_binary() else { return Exit::Unreachable };
+    // What the client was given, a pipe of its own client perhaps, is not to stay open as long as the gateway lives.
+    surroundings::keep_only_the_usual_streams();
     let mut command = Command::new(&binary);
     // Stdout and stderr lead to the client, until it has heard that others can come.
     command.args(args).stdin(Stdio::null());
@@ -68,6 +70,8 @@ pub async fn run(global: &Global, hold: &Hold) -> Exit {
         Ok(None) => return say(&Report::Busy),
         Err(error) => return say(&Report::Alone(format!("the socket cannot be made: {error}"))),
     };
+    place.sweep();
+    surroundings::want_many_files();
     let app = match startup::app_in(&logged, environment.for_everybody()).await {
         Ok(app) => app,
         Err(exit) => return failed(exit),

@@ -53,6 +53,7 @@ pub fn door(place: &Place, file: &Path, environment: &Environment, global: &Glob
     let binary = environment.own_binary_path().filter(|_| start);
     let launch = binary.map(|binary| Launch {
         binary: binary.to_owned(),
+        spare: surroundings::spare_binary(),
         args: args(file, environment, global),
         patience: PATIENCE,
     });

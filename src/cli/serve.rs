@@ -9,6 +9,7 @@ use crate::cli::arguments::Serve;
 use crate::cli::exit::Exit;
 use crate::cli::meet::Meet;
 use crate::cli::output;
+use crate::cli::shared::Hearing;
 use crate::cli::startup;
 use crate::cli::surroundings;
 use crate::front::attached;
@@ -29,12 +30,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Serves until the client or a signal ends it.
-pub async fn run(global: &Global, serve: Serve) -> Exit {
+pub async fn run(global: &Global, serve: Serve, hearing: Option<Hearing>) -> Exit {
     if let Err(exit) = startup::start_log(global, None) {
         return exit;
     }
     // Heard from here on: whoever reads that we listen may end us in the same moment.
     let signals = Signals::begin();
+    // Who ended it before is not to be forgotten.
+    if hearing.is_some_and(|hearing| hearing.is_over()) {
+        return Exit::Ok;
+    }
     let app = match startup::app(global).await {
         Ok(app) => app,
         Err(exit) => return exit,

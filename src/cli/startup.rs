@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::panic_log;
 use crate::cli::surroundings;
+use crate::config;
 use crate::config::LoadError;
 use crate::config::environment::Environment;
 use crate::config::locate::locate;
@@ -109,6 +110,16 @@ pub fn options(global: &Global, environment: &Environment) -> Options {
         connector = connector.with_logins(Logins::new(&folder, &environment.current_folder().join(file)));
     }
     Options { cache, connector: Arc::new(connector) }
+}
+
+/// Looks whether a gateway could be started with the file.
+///
+/// # Errors
+/// The exit after the reason was shown.
+pub fn try_file(global: &Global) -> Result<(), Exit> {
+    let environment = surroundings::environment();
+    let path = find(global, &environment)?;
+    config::load(&path, &environment).map(|_| ()).map_err(|error| refused(&error))
 }
 
 /// Where logins are kept.

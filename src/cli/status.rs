@@ -23,10 +23,9 @@ const USUAL: &str = "http://127.0.0.1:8808";
 /// How long the gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const NONE_RUNS: &str = "hint: only a gateway that runs with `--http` can be asked: `mcp-manifold serve --http \
-                         127.0.0.1:8808`; of one that listens elsewhere give the address: `mcp-manifold status \
-                         http://127.0.0.1:PORT`";
-const TOKEN: &str = "hint: give one of `gateway.http.bearerTokens` with `--token`, or in MCP_MANIFOLD_TOKEN";
+const NONE_RUNS: &str = "hint: no client shares a gateway of this file now; over HTTP one answers that runs with `mcp-manifold \
+                         serve --http 127.0.0.1:8808`: give its address, `mcp-manifold status http://127.0.0.1:PORT`";
+const TOKEN: &str = "hint: give a key or token of the gateway with `--token`, or in MCP_MANIFOLD_TOKEN";
 const NO_PAGE: &str =
     "hint: a gateway shows its state on a loopback address only, and not with `--behind-proxy`";
 

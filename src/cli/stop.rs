@@ -8,6 +8,8 @@ use crate::cli::exit::Exit;
 use crate::cli::meet;
 use crate::cli::meet::Meet;
 use crate::cli::output;
+use crate::cli::startup;
+use crate::cli::surroundings;
 use crate::share::attach::NoWay;
 use crate::share::hello::Wish;
 
@@ -20,8 +22,12 @@ pub fn stop(global: &Global) -> Exit {
 /// Has another process take its place.
 #[must_use]
 pub fn restart(global: &Global, restart: &Restart) -> Exit {
-    let wish = Wish::Restart { when_idle: restart.when_idle };
-    self::wish(global, &wish, "hands over to the next one")
+    // The next one would not start: the clients keep this one instead.
+    if let Err(exit) = startup::try_file(global) {
+        return exit;
+    }
+    let wish = Wish::Restart { when_idle: restart.when_idle, binary: surroundings::own_binary() };
+    self::wish(global, &wish, concat!("hands over to version ", env!("CARGO_PKG_VERSION")))
 }
 
 fn wish(global: &Global, wish: &Wish, done: &str) -> Exit {

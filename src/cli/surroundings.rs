@@ -7,6 +7,10 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 
+/// In bytes: longer paths leave no room for the name of a socket.
+#[cfg(unix)]
+const LONG_HOME: usize = 60;
+
 /// What loading a file may know about this process.
 #[must_use]
 pub fn environment() -> Environment {
@@ -28,19 +32,54 @@ pub fn environment() -> Environment {
     }
 }
 
-/// The path of this program, where another version of it may be by now.
+/// The path of this program, where another version of it may be by now. One that was removed is still at hand on Linux.
 #[must_use]
 pub fn own_binary() -> Option<PathBuf> {
     let path = std::env::current_exe().ok()?;
+    if path.exists() {
+        return Some(path);
+    }
     // So Linux marks a program that was removed or replaced.
     let before = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
-    Some(before.filter(|_| !path.exists()).unwrap_or(path))
+    let before = before.filter(|before| before.exists());
+    Some(before.or_else(spare_binary).unwrap_or(path))
+}
+
+/// This program, wherever its file has gone.
+#[must_use]
+pub fn spare_binary() -> Option<PathBuf> {
+    Some(PathBuf::from("/proc/self/exe")).filter(|path| path.exists())
 }
 
 /// Goes to `folder`: children without a folder of their own run there. One that is gone leaves everything as it is.
 pub fn go_to(folder: &Path) {
     let _ = std::env::set_current_dir(folder);
 }
+
+/// Whatever this process starts gets stdin, stdout and stderr, and nothing that this one was given besides.
+#[cfg(unix)]
+pub fn keep_only_the_usual_streams() {
+    close_fds::set_fds_cloexec(3, &[]);
+}
+
+/// Whatever this process starts gets stdin, stdout and stderr.
+#[cfg(windows)]
+pub fn keep_only_the_usual_streams() {}
+
+/// As many open files as the system allows: each client needs two, each server three.
+#[cfg(unix)]
+pub fn want_many_files() {
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    let Rlimit { current, maximum } = rustix::process::getrlimit(Resource::Nofile);
+    if current < maximum || maximum.is_none() {
+        let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+}
+
+/// There is no such bound here.
+#[cfg(windows)]
+pub fn want_many_files() {}
 
 /// The user's cache folder for this program.
 #[must_use]
@@ -60,11 +99,35 @@ pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)
 }
 
-/// The folder of this user for what is needed while something runs, where the system has none for that.
+/// The folder of this user for what is needed while something runs: that of the system, else one in the home of the user,
+/// else one in `/tmp`. The same for all processes of the user, whatever their variables are.
 #[cfg(unix)]
 #[must_use]
 pub fn runtime_folder() -> PathBuf {
-    std::env::temp_dir().join(format!("mcp-manifold-{}", user()))
+    let user = user();
+    let system = PathBuf::from(format!("/run/user/{user}"));
+    if is_own(&system, user) {
+        return system.join("mcp-manifold");
+    }
+    let caches = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    let home = BaseDirs::new().map(|dirs| dirs.home_dir().join(caches).join("mcp-manifold"));
+    let home = home.filter(|folder| folder.as_os_str().len() < LONG_HOME && is_writable(folder));
+    home.map_or_else(|| format!("/tmp/mcp-manifold-{user}").into(), |folder| folder.join("run"))
+}
+
+/// True for a folder that only `user` can enter.
+#[cfg(unix)]
+fn is_own(folder: &Path, user: u32) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    folder
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0)
+}
+
+#[cfg(unix)]
+fn is_writable(folder: &Path) -> bool {
+    std::fs::create_dir_all(folder).is_ok()
+        && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 /// The folder of this user for what is needed while something runs.

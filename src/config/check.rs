@@ -9,6 +9,7 @@ use crate::config::expand::Scope;
 use crate::config::finding::Findings;
 use crate::config::model::Config;
 use crate::config::model::LeftOut;
+use crate::config::model::Transport;
 use crate::config::syntax::is_commented_out;
 use crate::name::ServerName;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub mod audit;
 pub mod auth;
 pub mod callers;
 pub mod checks;
+pub mod command;
 pub mod duration;
 pub mod egress;
 pub mod entry;
@@ -29,12 +31,16 @@ pub mod kind;
 pub mod life;
 pub mod lock;
 pub mod oauth;
+pub mod outbound;
+pub mod pass;
+pub mod plain;
 pub mod process;
 pub mod rates;
 pub mod read;
 pub mod remote;
 pub mod section;
 pub mod settings;
+pub mod token;
 pub mod tool_terms;
 pub mod variables;
 pub mod weak;
@@ -59,9 +65,22 @@ pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) 
             Verdict::LeaveOut(reason) => config.left_out.push(LeftOut { name: raw.name.to_owned(), reason }),
         }
     }
+    config.passed = passed(&config);
     let named = |name: &str| found.entries.iter().any(|raw| raw.name == name);
     access::warn_of_unknown(&config.settings, &named, found.gateway, findings);
     usable.then_some(config)
+}
+
+/// The headers of clients that some server is passed.
+fn passed(config: &Config) -> Vec<String> {
+    let remote = config.servers.values().filter_map(|server| match &server.transport {
+        Transport::Http(http) => Some(http),
+        Transport::Stdio(_) => None,
+    });
+    let mut names: Vec<String> = remote.flat_map(|http| http.outbound.pass.iter().cloned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The name of an entry that is to be looked at, or why it is not.

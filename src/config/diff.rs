@@ -99,6 +99,7 @@ fn settings(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("linger", old.linger != new.linger),
         ("instructions", old.instructions != new.instructions),
         ("watch", old.watch != new.watch),
+        ("egress", old.egress != new.egress),
         ("lock", old.lock != new.lock),
         ("audit", old.audit != new.audit),
     ];

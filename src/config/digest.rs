@@ -6,6 +6,7 @@ use crate::config::model::Server;
 use crate::config::model::Stdio;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
+use crate::config::model::outbound::Outbound;
 use sha2::Digest;
 use sha2::Sha256;
 use std::path::Path;
@@ -42,6 +43,9 @@ pub fn entry_digest(server: &Server) -> String {
             });
             parts.text(&remote.url.written);
             parts.list(remote.headers.iter().map(|(name, _)| name.as_bytes()));
+            if remote.outbound != Outbound::default() {
+                parts.list(remote.outbound.written().iter().map(String::as_bytes));
+            }
         }
     }
     hex(&Sha256::digest(&parts.bytes))
@@ -61,6 +65,9 @@ pub fn secret_material(server: &Server) -> Vec<u8> {
             parts.text(&remote.url.value);
             let pairs = remote.headers.iter();
             parts.list(pairs.flat_map(|(name, value)| [name.as_bytes(), value.expose().as_bytes()]));
+            if remote.outbound != Outbound::default() {
+                parts.list(remote.outbound.secrets().into_iter().map(str::as_bytes));
+            }
         }
     }
     parts.bytes

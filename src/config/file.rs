@@ -3,7 +3,8 @@
 //! Only the spelling to be recommended is described; `dialect/alias.rs` knows the others, and it is what reads a file.
 
 use crate::config::file::gateway::Gateway;
-use crate::config::file::oauth::OAuthLogin;
+use crate::config::file::outbound::AuthOrLogin;
+use crate::config::file::outbound::CommandText;
 use crate::config::file::tool::RetryName;
 use crate::config::file::tool::Tool;
 use crate::config::file::value::NamesOrAll;
@@ -20,6 +21,7 @@ pub mod auth;
 pub mod egress;
 pub mod gateway;
 pub mod oauth;
+pub mod outbound;
 pub mod tool;
 pub mod value;
 
@@ -73,8 +75,14 @@ pub struct Entry {
     pub bearer_token: Option<String>,
     /// The variable that holds that token.
     pub bearer_token_env: Option<String>,
-    /// How somebody logs in there, once the server asks for it. `false` never does.
-    pub auth: Option<OAuthLogin>,
+    /// With what the gateway shows who asks, or how somebody logs in there. `false` offers no login.
+    pub auth: Option<AuthOrLogin>,
+    /// A command that prints headers as a JSON object; there is no shell.
+    pub headers_helper: Option<CommandText>,
+    /// Headers of HTTP clients that are passed on; never credentials.
+    pub pass_headers: Option<Vec<String>>,
+    /// Whether credentials may go over `http` and `ws` off this machine. Default `false`.
+    pub allow_plain_http: Option<bool>,
     /// `true` keeps the entry in the file without using it.
     pub disabled: Option<bool>,
     /// One line about the server, for the instructions that clients get.

@@ -12,11 +12,15 @@ pub mod egress;
 pub mod http;
 pub mod limits;
 pub mod oauth;
+pub mod outbound;
 pub mod rates;
 pub mod terms;
+pub mod text;
 
 pub use crate::config::model::http::HttpSettings;
 pub use crate::config::model::limits::Limits;
+pub use crate::config::model::text::EnvValue;
+pub use crate::config::model::text::Expanded;
 
 use crate::config::lockfile::LockMode;
 use crate::config::lockfile::Pins;
@@ -28,6 +32,7 @@ use crate::config::model::auth::Callers;
 use crate::config::model::checks::Checks;
 use crate::config::model::egress::EgressSettings;
 use crate::config::model::oauth::OAuth;
+use crate::config::model::outbound::Outbound;
 use crate::config::model::rates::Rates;
 use crate::config::model::terms::BreakerTerms;
 use crate::config::model::terms::CallTerms;
@@ -50,6 +55,8 @@ pub struct Config {
     pub left_out: Vec<LeftOut>,
     /// The `gateway` section.
     pub settings: Settings,
+    /// Names of headers of HTTP clients that some server is passed.
+    pub passed: Vec<String>,
     /// Files whose content went into this configuration besides the file itself (`envFile`, `${file:…}`): watched too.
     pub extra_files: Vec<PathBuf>,
 }
@@ -61,32 +68,6 @@ pub struct LeftOut {
     pub name: String,
     /// Why, in words for a person: `disabled`, or the first problem.
     pub reason: String,
-}
-
-/// A text of the file after expansion, with the text as it was written.
-///
-/// `written` may be shown and digested (`${TOKEN}` stays as it is); `value` may hold secrets and may not.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Expanded {
-    /// The text with every variable replaced.
-    pub value: String,
-    /// The text as it stands in the file.
-    pub written: String,
-}
-
-impl Expanded {
-    /// A text without variables.
-    #[must_use]
-    pub fn plain(text: impl Into<String>) -> Self {
-        let value = text.into();
-        Self { written: value.clone(), value }
-    }
-}
-
-impl std::fmt::Debug for Expanded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Debug::fmt(&self.written, f)
-    }
 }
 
 /// One entry of the file, ready to be started or connected.
@@ -170,6 +151,12 @@ impl Server {
         terms
     }
 
+    /// True when two callers cannot use one connection. Part of every call: nothing is copied.
+    #[must_use]
+    pub fn is_personal(&self) -> bool {
+        matches!(&self.transport, Transport::Http(http) if http.outbound.is_personal())
+    }
+
     /// The name that people see in questions of this server; none when its tools are shown under their own names, so that
     /// clients see nothing but this server.
     #[must_use]
@@ -200,16 +187,6 @@ pub struct Stdio {
     pub cwd: Option<PathBuf>,
 }
 
-/// One variable of a child's environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvValue {
-    /// The value.
-    pub value: Secret,
-    /// True when the entry names this variable; false when it is only passed on from our own environment.
-    /// Only the former belong to the identity of the entry.
-    pub declared: bool,
-}
-
 /// An endpoint in the network.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Http {
@@ -219,6 +196,8 @@ pub struct Http {
     pub url: Expanded,
     /// Headers sent with every request, lower-case names, in file order; `authorization` included.
     pub headers: Vec<(String, Secret)>,
+    /// Credentials that change or are not the gateway's, and what is passed on of clients.
+    pub outbound: Outbound,
     /// How somebody logs in there; `None` where nobody can.
     pub oauth: Option<OAuth>,
 }

@@ -3,6 +3,7 @@
 //! The transport is an argument: programs and tests can bring their own [`Connect`].
 
 use crate::auth::oauth::folder::Stamp;
+use crate::auth::outbound::personal::Personal;
 use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::config::model::StopGrace;
@@ -50,6 +51,8 @@ pub struct Order {
     pub limits: LinkLimits,
     /// What a legacy server is told that its client can do, as JSON text.
     pub declared: Arc<str>,
+    /// What of the caller goes to the server, on a connection of theirs.
+    pub personal: Option<Arc<Personal>>,
     /// Hears of calls that the transport failed, where the connection outlives them.
     pub breaker: Arc<Breaker>,
 }

@@ -3,7 +3,10 @@
 use crate::auth::egress::EgressError;
 use crate::auth::oauth::folder::Stamp;
 use crate::auth::oauth::logins::Logins;
+use crate::auth::outbound::Credentials;
+use crate::auth::outbound::Shows;
 use crate::config::model::Config;
+use crate::config::model::Http;
 use crate::config::model::Server;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
@@ -32,6 +35,8 @@ pub struct Connector {
     client: Arc<OnceLock<HttpClient>>,
     /// What was found out about URLs.
     found: Arc<Found>,
+    /// What is shown at URLs and changes.
+    credentials: Arc<Credentials>,
     /// Ends children of a gateway that is killed; only the binary has one.
     reaper: Option<Reaper>,
     /// The logins of the user.
@@ -64,10 +69,22 @@ async fn login(logins: Option<&Arc<Logins>>, server: &Server) -> Result<Option<L
     Ok(Some(Login::new(bearer)))
 }
 
+/// What the connection of `order` shows. A credential that changes is there before anything is sent.
+async fn shown(credentials: &Credentials, order: &Order, http: &Http) -> Result<Shows, StartError> {
+    let server = &order.server.name;
+    let missing = |why| StartError::NoCredential { server: server.clone(), why };
+    let shows = credentials.shown(server, http, order.personal.as_deref()).map_err(missing)?;
+    if let Some(changing) = &shows.changing {
+        changing.headers().await.map_err(missing)?;
+    }
+    Ok(shows)
+}
+
 impl Connect for Connector {
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>> {
         let (client, found) = (Arc::clone(&self.client), Arc::clone(&self.found));
         let (reaper, logins) = (self.reaper.clone(), self.logins.clone());
+        let credentials = Arc::clone(&self.credentials);
         Box::pin(async move {
             let server = Arc::clone(&order.server);
             match &server.transport {
@@ -91,11 +108,12 @@ impl Connect for Connector {
                             why: "no client".into(),
                         });
                     };
+                    let shows = shown(&credentials, &order, remote).await?;
                     match remote.wire {
-                        Wire::WebSocket => ws::connect(order, client).await,
+                        Wire::WebSocket => ws::connect(order, client, &shows).await,
                         _ => {
                             let login = login(logins.as_ref(), &server).await?;
-                            http::connect(order, client, &found, login).await
+                            http::connect(order, client, &found, shows, login).await
                         }
                     }
                 }

@@ -2,6 +2,7 @@
 //!
 //! Texts are written for a person, name the server, and hold no secret.
 
+use crate::auth::outbound::changing::CredentialError;
 use crate::downstream::lack::Lack;
 use crate::downstream::process::SpawnError;
 use crate::name::ServerName;
@@ -61,12 +62,20 @@ pub enum StartError {
         why: String,
     },
     /// It wants credentials that the entry does not give.
-    #[error("server `{server}` answered {status}: it wants credentials; give them in `headers`")]
+    #[error("server `{server}` answered {status}: it wants credentials; give them in `auth` or `headers`")]
     Unauthorized {
         /// Which server.
         server: ServerName,
         /// The HTTP status, 401 or 403.
         status: u16,
+    },
+    /// There is nothing to show it.
+    #[error("server `{server}` was not asked: {why}")]
+    NoCredential {
+        /// Which server.
+        server: ServerName,
+        /// Why there is no credential.
+        why: CredentialError,
     },
     /// Somebody has to log in there first.
     #[error("{0}")]
@@ -94,7 +103,9 @@ impl StartError {
     #[must_use]
     pub fn lost(&self, reason: Arc<str>) -> Lost {
         match self {
-            Self::Unauthorized { .. } | Self::NeedsLogin(_) => Lost::Unauthorized(reason),
+            Self::Unauthorized { .. } | Self::NoCredential { .. } | Self::NeedsLogin(_) => {
+                Lost::Unauthorized(reason)
+            }
             _ => Lost::NotStarted(reason),
         }
     }
@@ -108,6 +119,7 @@ impl StartError {
             | Self::Spawn(_)
             | Self::Refused { .. }
             | Self::Unauthorized { .. }
+            | Self::NoCredential { .. }
             | Self::NeedsLogin(_)
             | Self::Held { .. }
             | Self::Unreachable { .. } => &[],

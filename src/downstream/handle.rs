@@ -135,7 +135,7 @@ impl ServerHandle {
         Self { server, shared: Arc::clone(&self.shared), user }
     }
 
-    /// True when every caller uses this connection. Part of every call: nothing is locked or copied.
+    /// True when every caller uses this connection of whom nothing goes to the server. Part of every call: nothing is locked or copied.
     #[must_use]
     pub fn is_for_all(&self) -> bool {
         match self.server.sharing {

@@ -28,6 +28,7 @@ mod talk;
 mod tests;
 mod trouble;
 
+use crate::auth::outbound::Shows;
 use crate::config::model::Http;
 use crate::config::model::StopGrace;
 use crate::config::model::Transport;
@@ -55,8 +56,8 @@ use tokio::sync::watch;
 /// Longest wait for the end of a session.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// Connects to the server of `order` and completes the handshake, with the token of `login` where the server wants one. The
-/// caller bounds the time.
+/// Connects to the server of `order`, showing `shows`, and completes the handshake, with the token of `login` where the
+/// server wants one. The caller bounds the time.
 ///
 /// # Errors
 /// [`StartError::Unauthorized`], [`StartError::NeedsLogin`], [`StartError::Unreachable`] or [`StartError::Refused`].
@@ -64,6 +65,7 @@ pub async fn connect(
     order: Order,
     client: &HttpClient,
     found: &Found,
+    shows: Shows,
     login: Option<Login>,
 ) -> Result<Connection, StartError> {
     let server = Arc::clone(&order.server);
@@ -71,7 +73,7 @@ pub async fn connect(
     let Transport::Http(http) = &server.transport else {
         return Err(unusable("its entry has no `url`".into()));
     };
-    let endpoint = Endpoint::new(&server.name, http, client, order.limits).map_err(unusable)?;
+    let endpoint = Endpoint::new(&server.name, http, client, order.limits, &shows).map_err(unusable)?;
     let endpoint = endpoint.with_login(login);
     match http.wire {
         Wire::Sse => match old::open(&endpoint, server.start_timeout).await {

@@ -4,6 +4,7 @@
 //! Which caller gets which is not decided here.
 
 use crate::auth::caller::Caller;
+use crate::auth::outbound::personal::Personal;
 use crate::config::model::defaults;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::handle::Shared;
@@ -34,6 +35,8 @@ pub struct Key {
     pub who: Who,
     /// What a legacy server is told that its client can do, as JSON text.
     pub capabilities: Arc<str>,
+    /// What of the caller goes to the server.
+    pub personal: Option<Arc<Personal>>,
 }
 
 /// Whose a connection is.

@@ -164,7 +164,8 @@ impl ServerTask {
         };
         let era = self.known_era(server);
         let (limits, breaker) = (self.around.limits, Arc::clone(&self.shared.breaker));
-        Order { era, listener, limits, server: Arc::clone(server), declared, breaker }
+        let personal = self.shared.own.as_ref().and_then(|own| own.key.personal.clone());
+        Order { era, listener, limits, server: Arc::clone(server), declared, personal, breaker }
     }
 
     /// Resolves when a start is no longer worth it: the server is retired, and no call waits or their drain is over.

@@ -5,6 +5,7 @@
 
 mod dial;
 
+use crate::auth::outbound::Shows;
 use crate::config::model::Transport;
 use crate::downstream::connect::Connection;
 use crate::downstream::connect::Order;
@@ -15,6 +16,7 @@ use crate::downstream::line::LineLink;
 use crate::downstream::line::lifeline::LineLifeline;
 use crate::downstream::link::Listener;
 use crate::downstream::ws::dial::Socket;
+use crate::downstream::ws::dial::Target;
 use crate::telemetry::clean::clean;
 use crate::wire::frame::Line;
 use crate::wire::guard::guarded;
@@ -41,12 +43,13 @@ const SILENCE: Duration = Duration::from_secs(100);
 ///
 /// # Errors
 /// [`StartError`] when there is no such server, or it refuses or ends.
-pub async fn connect(order: Order, client: &HttpClient) -> Result<Connection, StartError> {
+pub async fn connect(order: Order, client: &HttpClient, shows: &Shows) -> Result<Connection, StartError> {
     let Transport::Http(http) = &order.server.transport else {
         let why = "its entry has no `url`".into();
         return Err(StartError::Unreachable { server: order.server.name.clone(), why });
     };
-    let socket = dial::dial(&order.server.name, http, client, order.limits.message_bytes).await?;
+    let target = Target { server: &order.server.name, http, shows };
+    let socket = dial::dial(&target, client, order.limits.message_bytes).await?;
     let link = Arc::new(LineLink::new(&order));
     let (sink, stream) = socket.split();
     let read = read(stream, Arc::clone(&link), Arc::clone(&order.listener));

@@ -8,6 +8,7 @@ use crate::auth::caller::Caller;
 use crate::config::digest::hex;
 use crate::front::course::Course;
 use crate::front::stdio::Client;
+use crate::front::stdio::Leave;
 use crate::gateway::Gateway;
 use crate::share::attach::owner;
 use crate::share::hello::ASK;
@@ -27,6 +28,8 @@ use crate::share::link::Listener;
 use crate::share::lock;
 use crate::share::lock::Lock;
 use crate::share::place::Place;
+use crate::telemetry::throttle::Pass;
+use crate::telemetry::throttle::Throttle;
 use serde::de::IgnoredAny;
 use std::any::Any;
 use std::collections::HashMap;
@@ -35,6 +38,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
@@ -43,6 +47,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -126,6 +131,8 @@ struct Room {
     count: watch::Sender<usize>,
     /// Why it ends, once it does.
     end: watch::Sender<Option<End>>,
+    /// The program that takes its place, if somebody said so.
+    next: OnceLock<PathBuf>,
     /// Clients read no more.
     leave: CancellationToken,
     terms: Terms,
@@ -155,10 +162,11 @@ impl Meeting {
             clients: Mutex::default(),
             count: watch::Sender::new(0),
             end: watch::Sender::new(None),
+            next: OnceLock::new(),
             leave: CancellationToken::new(),
             terms,
         });
-        let mut tasks = JoinSet::new();
+        let (mut tasks, mut refusals) = (JoinSet::new(), Throttle::new(1));
         let wished = loop {
             tokio::select! {
                 came = listener.accept() => match came {
@@ -167,7 +175,9 @@ impl Meeting {
                         tasks.spawn(Arc::clone(&room).receive(knock));
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "nobody can attach for now");
+                        if let Pass::Yes { .. } = refusals.ask(Instant::now()) {
+                            tracing::warn!(%error, "nobody can attach for now");
+                        }
                         sleep(STEP).await;
                     }
                 },
@@ -193,7 +203,12 @@ impl Room {
             return;
         };
         let mut stream = BufReader::new(stream);
-        let hello = match timeout(GREETING, read_hello(&mut stream)).await {
+        let hello = tokio::select! {
+            hello = timeout(GREETING, read_hello(&mut stream)) => hello,
+            // Who has not said hello by now is served by the next one.
+            () = self.leave.cancelled() => return answer(stream.get_mut(), &Welcome::Ending).await,
+        };
+        let hello = match hello {
             Ok(Ok(hello)) => hello,
             Ok(Err(why)) => return answer(stream.get_mut(), &Welcome::Alone { why }).await,
             Err(_) => return,
@@ -209,8 +224,10 @@ impl Room {
                 self.hosts.reload();
                 tell(stream.get_mut(), String::new()).await;
             }
-            Wish::Stop => self.finish(stream.get_mut(), End::Stop, false).await,
-            Wish::Restart { when_idle } => self.finish(stream.get_mut(), End::Again, when_idle).await,
+            Wish::Stop => self.finish(stream.get_mut(), End::Stop, false, None).await,
+            Wish::Restart { when_idle, binary } => {
+                self.finish(stream.get_mut(), End::Again, when_idle, binary).await;
+            }
         }
     }
 
@@ -228,25 +245,19 @@ impl Room {
         let mut client = Client::open(seat.gateway.clone(), seat.caller.clone(), "shared");
         let course = client.follow(attach.turn, &attach.again);
         let _present = self.enter(token.clone(), course);
+        let drain = seat.gateway.config().settings.drain_timeout;
         let welcome = Welcome::Come {
             link: LINK,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             log: self.terms.log.clone(),
             token,
+            drain_ms: u64::try_from(drain.as_millis()).unwrap_or(u64::MAX),
             knows_callers: true,
         };
         answer(&mut stream, &welcome).await;
-        let leave = self.leave.child_token();
         let (reader, writer) = stream.into_split();
-        let mut serving = std::pin::pin!(client.run(reader, writer, leave.clone()));
-        tokio::select! {
-            () = &mut serving => {}
-            () = seat.moves.cancelled() => {
-                leave.cancel();
-                serving.await;
-            }
-        }
+        client.run(reader, writer, Leave { now: self.leave.clone(), soon: seat.moves.clone() }).await;
     }
 
     fn enter(&self, token: String, course: Arc<Course>) -> Present<'_> {
@@ -276,14 +287,15 @@ impl Room {
                     // A client that moves comes again, too.
                     let next = (*self.end.borrow()).unwrap_or(End::Again);
                     let why = if cut { End::Cut } else { next };
-                    return write(&mut stream, Word::End(Last { why, last }).line()).await;
+                    let next = self.next.get().cloned();
+                    return write(&mut stream, Word::End(Last { why, last, next }).line()).await;
                 }
             }
         }
     }
 
     /// Ends the meeting for a wish, with `when_idle` not before a moment without calls.
-    async fn finish(&self, stream: &mut Guest, why: End, when_idle: bool) {
+    async fn finish(&self, stream: &mut Guest, why: End, when_idle: bool, next: Option<PathBuf>) {
         if self.terms.in_foreground {
             let why = format!(
                 "it serves HTTP, too, and was started by somebody for that: end the process {} there",
@@ -298,6 +310,9 @@ impl Room {
                 // Who asked for it waits no more.
                 _ = stream.read(&mut more) => return,
             }
+        }
+        if let Some(next) = next {
+            let _ = self.next.set(next);
         }
         self.end.send_replace(Some(why));
         tell(stream, std::process::id().to_string()).await;

@@ -16,6 +16,7 @@ use crate::wire::message;
 use crate::wire::message::Malformed;
 use crate::wire::outbox::Outbox;
 use crate::wire::sink::Sink;
+use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the end of the last calls is looked for while draining.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
+/// Of a client that is taken over: how long nothing is read, and how long it is, in turns.
+const PAUSE: Duration = Duration::from_millis(50);
+const READ: Duration = Duration::from_millis(200);
 /// How long the last answers may take to be written once the calls have ended.
 const LAST_WRITES: Duration = Duration::from_secs(2);
 
@@ -45,7 +49,24 @@ where
     W: AsyncWrite + Send + Unpin + 'static,
 {
     let caller = local::usual(&gateway.config().settings.callers);
-    Client::open(gateway, caller, "stdio").run(reader, writer, shutdown).await;
+    Client::open(gateway, caller, "stdio").run(reader, writer, Leave::with(shutdown)).await;
+}
+
+/// Has a client leave that did not close its end.
+#[derive(Debug, Clone)]
+pub struct Leave {
+    /// Its calls have the time of a drain.
+    pub now: CancellationToken,
+    /// Another gateway takes it over, in a moment without calls.
+    pub soon: CancellationToken,
+}
+
+impl Leave {
+    /// With the gateway, and not before.
+    #[must_use]
+    pub fn with(shutdown: CancellationToken) -> Self {
+        Self { now: shutdown, soon: CancellationToken::new() }
+    }
 }
 
 /// One client on a pair of byte streams.
@@ -99,8 +120,8 @@ impl Client {
         course
     }
 
-    /// Serves it until it closes its end, stops reading, or `shutdown`; then drains its calls.
-    pub async fn run<R, W>(self, reader: R, writer: W, shutdown: CancellationToken)
+    /// Serves it until it closes its end, stops reading, or is to `leave`; then drains its calls.
+    pub async fn run<R, W>(self, reader: R, writer: W, leave: Leave)
     where
         R: AsyncRead + Send + Unpin,
         W: AsyncWrite + Send + Unpin + 'static,
@@ -118,22 +139,25 @@ impl Client {
             () = &mut reading => END,
             _ = writing.join_next() => GONE,
             () = outbox.cut() => CUT,
-            () = shutdown.cancelled() => SHUTDOWN,
+            () = leave.now.cancelled() => SHUTDOWN,
+            () = leave.soon.cancelled() => SHUTDOWN,
             () = self.gone() => GONE,
         };
+        let goes_on = why == SHUTDOWN && course.is_some() && !gateway.core().standing().is_ending();
+        let why = if goes_on { self.last_calls(&mut reading, &mut writing, &leave).await } else { why };
         // What it was cut off for may have been written in the same moment.
         let why = if outbox.is_cut() { CUT } else { why };
         gateway.end_subscriptions(session);
-        let patience = gateway.config().settings.drain_timeout;
+        let patience = if goes_on && why == SHUTDOWN { Duration::ZERO } else { self.patience() };
         match why {
             // What is not read of a client that has a course is for the next gateway.
             END | SHUTDOWN if why == END || course.is_some() => tokio::select! {
-                () = drain(session, patience) => {}
+                () = drain(|| session.in_flight(), patience) => {}
                 () = self.gone() => {}
             },
             // The servers' drain ends the calls, so that each has its answer; new ones are refused, so they are read.
             SHUTDOWN => tokio::select! {
-                () = drain(session, patience.saturating_add(LAST_WRITES)) => {}
+                () = drain(|| session.in_flight(), patience.saturating_add(LAST_WRITES)) => {}
                 () = async { reading.await; std::future::pending().await } => {}
             },
             // Nobody is there to be answered: what is under way is cancelled, and nothing more is begun.
@@ -146,6 +170,39 @@ impl Client {
         gateway.close_session(session, why);
         outbox.close();
         let _ = timeout(LAST_WRITES, writing.join_next()).await;
+    }
+
+    /// Waits for a moment without calls in which the client can be taken over; why it ends. What is in flight may need the
+    /// client: answers and cancellations are still read, and new requests with them, but in turns, so that the moment comes.
+    async fn last_calls(
+        &self,
+        reading: &mut Pin<&mut impl Future<Output = ()>>,
+        writing: &mut JoinSet<()>,
+        leave: &Leave,
+    ) -> &'static str {
+        let mut deadline = None;
+        loop {
+            if leave.now.is_cancelled() {
+                deadline = deadline.or_else(|| Some(Instant::now() + self.patience()));
+            }
+            let awaited = || self.gateway.awaited_by(&self.session);
+            drain(awaited, PAUSE).await;
+            let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if awaited() == 0 || is_late || self.gateway.core().standing().is_ending() {
+                return SHUTDOWN;
+            }
+            tokio::select! {
+                () = &mut *reading => return END,
+                _ = writing.join_next() => return GONE,
+                () = self.outbox.cut() => return CUT,
+                () = self.gone() => return GONE,
+                () = sleep(READ) => {}
+            }
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.gateway.config().settings.drain_timeout
     }
 
     async fn gone(&self) {
@@ -223,9 +280,9 @@ struct Bounds {
 }
 
 /// Waits for the calls in flight, at most `patience`.
-async fn drain(session: &Session, patience: Duration) {
+async fn drain(awaited: impl Fn() -> usize, patience: Duration) {
     let deadline = Instant::now() + patience;
-    while session.in_flight() > 0 && Instant::now() < deadline {
+    while awaited() > 0 && Instant::now() < deadline {
         sleep(DRAIN_STEP).await;
     }
 }

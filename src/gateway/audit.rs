@@ -249,8 +249,13 @@ impl Entry {
 
     /// It leads here, and may be made.
     pub fn allowed(&mut self, route: &Route) {
-        self.route = Some(route.clone());
+        self.leads_to(route);
         self.decision = Decision::Allowed;
+    }
+
+    /// It would lead here.
+    pub fn leads_to(&mut self, route: &Route) {
+        self.route = Some(route.clone());
     }
 
     /// It is not made, for another reason than that it may not be.

@@ -2,6 +2,8 @@
 //!
 //! The rule per server is `sharing` in its entry. How connections live and end is `downstream/private.rs`.
 
+use crate::auth::outbound::personal::Missing;
+use crate::auth::outbound::personal::Personal;
 use crate::config::model::Sharing;
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::private::Key;
@@ -15,6 +17,7 @@ use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The connection for one request, to which it is bound from here on. `capabilities` is what its client declared and can
@@ -28,15 +31,16 @@ pub(super) fn connection<'a>(
     exchange: &Exchange,
 ) -> Result<Cow<'a, ServerHandle>, Failure> {
     let session = exchange.session();
+    let personal = personal(shared, session)?;
     // A task is where it was begun.
     let task = exchange.tracked().and_then(|tracked| tracked.on());
-    if task.map_or_else(|| shared.is_for_all(), |on| on.is_none()) {
+    if personal.is_none() && task.map_or_else(|| shared.is_for_all(), |on| on.is_none()) {
         session.bind(exchange.id(), shared);
         return Ok(Cow::Borrowed(shared));
     }
     let key = match task.flatten() {
         Some(key) => key.clone(),
-        None => key(shared, capabilities, exchange)?,
+        None => key(shared, capabilities, exchange, personal)?,
     };
     let handle = shared.private(key).map_err(|why| Failure::no_connection(&why))?;
     session.bind(exchange.id(), &handle);
@@ -46,7 +50,21 @@ pub(super) fn connection<'a>(
     Ok(Cow::Owned(handle))
 }
 
-fn key(shared: &ServerHandle, capabilities: &str, exchange: &Exchange) -> Result<Key, Failure> {
+/// What of the caller goes to this server. Part of every call: nothing is copied where that is nothing.
+fn personal(shared: &ServerHandle, session: &Session) -> Result<Option<Arc<Personal>>, Failure> {
+    if !shared.server().is_personal() {
+        return Ok(None);
+    }
+    let found = Personal::of(shared.server(), session.caller(), session.passed.headers());
+    found.map_err(|Missing| Failure::no_credential(&shared.server().name, session.caller()))
+}
+
+fn key(
+    shared: &ServerHandle,
+    capabilities: &str,
+    exchange: &Exchange,
+    personal: Option<Arc<Personal>>,
+) -> Result<Key, Failure> {
     let session = exchange.session();
     let capabilities = capability::of_one_client(capabilities, exchange.era());
     let who = match (shared.server().sharing, session.caller()) {
@@ -57,7 +75,7 @@ fn key(shared: &ServerHandle, capabilities: &str, exchange: &Exchange) -> Result
         }
         (_, caller) => Who::Caller(caller.clone()),
     };
-    Ok(Key { who, capabilities: capabilities.into() })
+    Ok(Key { who, capabilities: capabilities.into(), personal })
 }
 
 /// A server asked something over the connection that all share: from now on each session may get its own.

@@ -31,12 +31,15 @@ pub(super) fn check(snapshot: &Snapshot, incoming: &Incoming<'_>) -> Result<(), 
 /// The exchange, with the failure to answer.
 pub(super) fn ask<'r>(
     snapshot: &Snapshot,
-    exchange: Exchange,
+    mut exchange: Exchange,
     kind: ObjectKind,
     route: &'r Route,
     name: &str,
     failure: impl FnOnce(&Exchange) -> Failure,
 ) -> Result<(Permit<'r>, Exchange), Box<NotRelayed>> {
+    if let Some(entry) = exchange.entry_mut() {
+        entry.leads_to(route);
+    }
     match snapshot.policy.permit(exchange.session().caller(), kind, route) {
         Ok(permit) => Ok((permit, exchange)),
         Err(Denied::Hidden) => Err(NotRelayed::unknown(failure(&exchange), exchange)),

@@ -1,5 +1,6 @@
 //! Every error a client can see, in one place.
 
+use crate::auth::caller::Caller;
 use crate::config::model::access::ObjectKind;
 use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
@@ -238,6 +239,27 @@ impl Failure {
         let text = format!(
             "server `{server}` has a connection for each session (`sharing` is `per-session`), and this request has \
              neither a session nor a known caller: begin with `initialize`, or send a token"
+        );
+        Self::new(code::INVALID_REQUEST, text).with(json!({"server": server.as_str()}))
+    }
+
+    /// The entry shows the credential of the caller, and `caller` has none. The gateway's own is not shown instead.
+    #[must_use]
+    pub fn no_credential(server: &ServerName, caller: &Caller) -> Self {
+        let text = format!(
+            "server `{server}` is asked with the credential of the caller, and there is none for `{caller}`: add one to \
+             `auth.callers` of its entry"
+        );
+        Self::new(code::INVALID_REQUEST, text)
+            .with(json!({"server": server.as_str(), "authorization": "needed"}))
+    }
+
+    /// A subscription that no connection could carry.
+    #[must_use]
+    pub fn no_updates(server: &ServerName) -> Self {
+        let text = format!(
+            "server `{server}` has a connection for each call (`sharing` is `per-call`) that shows who calls, so that it \
+             cannot tell of updates"
         );
         Self::new(code::INVALID_REQUEST, text).with(json!({"server": server.as_str()}))
     }

@@ -2,6 +2,7 @@
 //!
 //! A stdio client and a legacy HTTP session live long; a modern HTTP request gets a session of its own.
 
+pub mod passed;
 pub mod presence;
 pub mod reply;
 
@@ -11,6 +12,7 @@ use crate::downstream::handle::ServerHandle;
 use crate::gateway::load::Load;
 use crate::gateway::pages::Pages;
 use crate::gateway::reply::Failure;
+use crate::gateway::session::passed::Passed;
 use crate::gateway::session::presence::Presence;
 use crate::gateway::session::reply::OVER;
 use crate::gateway::session::reply::Reply;
@@ -59,6 +61,8 @@ pub struct Session {
     presence: Option<Box<Presence>>,
     /// What it declared in `initialize` and can be relayed, as JSON text.
     relayable: OnceLock<Box<str>>,
+    /// What is passed on of the headers of its client.
+    pub passed: Passed,
     /// Every call of a legacy client looks at it.
     log_level: LeastLevel,
     state: Mutex<State>,
@@ -93,9 +97,8 @@ impl Session {
     #[must_use]
     pub fn lone(caller: Caller, in_flight_limit: usize, load: Arc<Load>) -> Self {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        let (relayable, log_level) = (OnceLock::new(), LeastLevel::default());
-        let state = Mutex::default();
-        Self { key, caller, in_flight_limit, load, presence: None, relayable, log_level, state }
+        let (relayable, passed, log_level, state) = Default::default();
+        Self { key, caller, in_flight_limit, load, presence: None, relayable, passed, log_level, state }
     }
 
     /// True for a session that is made for one request.
@@ -180,8 +183,7 @@ impl Session {
         self.log_level().map(|place| LEVELS[place])
     }
 
-    /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25: the server
-    /// decides).
+    /// True when a log message of `level` is wanted. Without `logging/setLevel` everything is (2025-11-25).
     #[must_use]
     pub fn wants_log(&self, level: &str) -> bool {
         severity(level) >= self.log_level().unwrap_or(0)

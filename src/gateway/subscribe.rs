@@ -112,6 +112,11 @@ impl Subscribers {
         self.lock().push(Open { exchange, wants, seen, acknowledged: false, tasks });
     }
 
+    /// How many of this session are open.
+    pub(super) fn count_of(&self, session: &Session) -> usize {
+        self.lock().iter().filter(|one| one.exchange.session().key() == session.key()).count()
+    }
+
     /// The server's ids of the tasks of `server` that somebody listens to.
     pub(super) fn tasks_of(&self, server: &ServerName) -> Vec<Box<str>> {
         let open = self.lock();

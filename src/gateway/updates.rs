@@ -255,7 +255,11 @@ pub(super) fn permitted(
     snapshot.policy.permit(exchange.session().caller(), ObjectKind::Resource, &route)?;
     let shared = snapshot.server(server).ok_or(Denied::Hidden)?;
     if shared.server().sharing == Sharing::PerCall {
-        return Ok(Ok(shared.clone()));
+        // The shared one would show another credential.
+        return match shared.server().is_personal() {
+            true => Ok(Err(Failure::no_updates(&shared.server().name))),
+            false => Ok(Ok(shared.clone())),
+        };
     }
     let capabilities = capabilities_of(snapshot, incoming, exchange.session());
     Ok(isolation::connection(shared, &capabilities, exchange).map(Cow::into_owned))

@@ -309,7 +309,11 @@ impl Views {
 
 /// True when a client sees the same in both. Settings of HTTP are for those who come to the first view.
 fn is_alike(one: &Config, other: &Config) -> bool {
-    let settings = |config: &Config| Settings { http: HttpSettings::default(), ..config.settings.clone() };
+    let settings = |config: &Config| Settings {
+        http: HttpSettings::default(),
+        auth: Arc::default(),
+        ..config.settings.clone()
+    };
     one.servers == other.servers
         && one.left_out == other.left_out
         && one.extra_files == other.extra_files

@@ -26,6 +26,8 @@ use tokio::time::Instant;
 
 /// Between two looks while another client starts the gateway.
 const STEP: Duration = Duration::from_millis(2);
+/// Of a greeting, in bytes: what is in it besides variables and messages.
+const ROOM: usize = 64 << 10;
 /// How long a gateway may take for its first line.
 const GREETING: Duration = Duration::from_secs(10);
 
@@ -49,6 +51,8 @@ pub struct Found {
     pub version: String,
     /// Its process.
     pub pid: u32,
+    /// How long calls may go on when it ends.
+    pub drain: Duration,
     /// Where it logs.
     pub log: Option<PathBuf>,
     /// What it said for the eye of the user when it was started just now.
@@ -65,7 +69,7 @@ pub enum NoWay {
     #[error("{0}")]
     Alone(String),
     /// It was started and ended at once.
-    #[error("the gateway cannot start")]
+    #[error("the gateway cannot start: {}", first_of(.notes))]
     Failed {
         /// Its exit code.
         code: u8,
@@ -92,7 +96,8 @@ impl Door {
     ///
     /// # Errors
     /// [`NoWay`]
-    pub fn attach(&self, attach: Attach, leaves: &dyn Fn() -> bool) -> Result<Found, NoWay> {
+    pub fn attach(&self, mut attach: Attach, leaves: &dyn Fn() -> bool) -> Result<Found, NoWay> {
+        shorten(&mut attach);
         let is_somebody = attach.caller.is_some();
         let wish = Wish::Attach(Box::new(attach));
         let until = Instant::now() + self.patience;
@@ -135,7 +140,7 @@ impl Door {
 
     /// `None` when the gateway ended in this moment.
     fn enter(&self, bytes: Stream, welcome: Welcome, is_somebody: bool) -> Result<Option<Found>, NoWay> {
-        let Welcome::Come { version, pid, log, token, knows_callers, .. } = welcome else {
+        let Welcome::Come { version, pid, log, token, knows_callers, drain_ms, .. } = welcome else {
             return Err(NoWay::Broken("it gave an answer that this version does not know".into()));
         };
         if is_somebody && !knows_callers {
@@ -147,7 +152,8 @@ impl Door {
             Ok(Try::Nobody) | Err(NoWay::Broken(_)) => return Ok(None),
             Err(other) => return Err(other),
         };
-        Ok(Some(Found { line: Line { bytes, words }, version, pid, log, notes: Vec::new() }))
+        let drain = Duration::from_millis(drain_ms);
+        Ok(Some(Found { line: Line { bytes, words }, version, pid, drain, log, notes: Vec::new() }))
     }
 
     fn knock(&self, wish: &Wish) -> Result<Try, NoWay> {
@@ -180,6 +186,23 @@ impl Door {
             Err(_) => Err(NoWay::Alone("another version of it runs, which speaks another link".into())),
         }
     }
+}
+
+/// A greeting that is too long is not read. The last of what the client said is left out first: subscriptions.
+fn shorten(attach: &mut Attach) {
+    let quoted = |text: &String| serde_json::to_string(text).map_or(text.len(), |quoted| quoted.len() + 1);
+    let vars: usize = attach.vars.iter().map(|(name, value)| quoted(name) + quoted(value) + 2).sum();
+    let mut left = LONGEST.saturating_sub(vars + ROOM);
+    attach.again.retain(|line| {
+        let fits = quoted(line) <= left;
+        left = left.saturating_sub(quoted(line));
+        fits
+    });
+}
+
+/// The first of what a gateway said before it gave up.
+fn first_of(notes: &[String]) -> &str {
+    notes.first().map_or("it does not say why", String::as_str)
 }
 
 fn start(launch: &Launch, leaves: &dyn Fn() -> bool) -> Result<Vec<String>, NoWay> {
@@ -251,6 +274,7 @@ mod tests {
             pid,
             log: None,
             token: "t".into(),
+            drain_ms: 0,
             knows_callers: false,
         };
         let told = |text: &str| Welcome::Told { text: text.into() };
@@ -273,7 +297,7 @@ mod tests {
 
     #[test]
     fn only_a_restart_that_waits_for_calls_may_take_its_time() {
-        assert!(!Wish::Restart { when_idle: true }.is_short());
-        assert!(Wish::Restart { when_idle: false }.is_short() && Wish::Stop.is_short());
+        assert!(!Wish::Restart { when_idle: true, binary: None }.is_short());
+        assert!(Wish::Restart { when_idle: false, binary: None }.is_short() && Wish::Stop.is_short());
     }
 }

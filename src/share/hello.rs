@@ -51,6 +51,9 @@ pub enum Wish {
     Restart {
         /// Not before no call is in flight.
         when_idle: bool,
+        /// The program to start, of whoever asks for it.
+        #[serde(default)]
+        binary: Option<PathBuf>,
     },
 }
 
@@ -58,7 +61,7 @@ impl Wish {
     /// True when the answer comes at once. Other gateways are taken for dead that do not give it.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        !matches!(self, Self::Restart { when_idle: true })
+        !matches!(self, Self::Restart { when_idle: true, .. })
     }
 }
 
@@ -106,6 +109,9 @@ pub enum Welcome {
         log: Option<PathBuf>,
         /// For [`Wish::Watch`].
         token: String,
+        /// How long calls may go on when it ends, in milliseconds.
+        #[serde(default)]
+        drain_ms: u64,
         /// Whether it heard of [`Attach::caller`]: versions before that take every client for the owner.
         #[serde(default)]
         knows_callers: bool,
@@ -149,6 +155,9 @@ pub struct Last {
     pub why: End,
     /// How far it has come: what came after it was never looked at.
     pub last: Checkpoint,
+    /// The program that is to take its place, when it is not the client's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<PathBuf>,
 }
 
 /// A [`Checkpoint`] as it came: while all is well only its two places are needed.
@@ -253,7 +262,7 @@ mod tests {
         assert!(!line.contains("caller"), "versions that know no callers see what they always saw");
         let checkpoint =
             Checkpoint { heard: 1, said: 2, open: vec!["\"a b\"".into()], ..Checkpoint::default() };
-        let last = Last { why: End::Again, last: checkpoint.clone() };
+        let last = Last { why: End::Again, last: checkpoint.clone(), next: Some("/bin/x".into()) };
         for word in [Word::End(last), Word::Checkpoint(Mark::from(&checkpoint))] {
             assert_eq!(Word::of(&word.line()), Some(word));
         }

@@ -16,7 +16,7 @@ use memchr::memrchr;
 /// Bytes stored before a checkpoint is asked for.
 const ENOUGH: usize = 32 << 10;
 /// Deepest nesting that is read. What is deeper was refused by the gateway, or will be.
-const DEPTH: usize = 512;
+pub(super) const DEPTH: usize = 512;
 /// Requests that change nothing: they are simply asked again.
 const HARMLESS: [&str; 11] = [
     "initialize",
@@ -143,6 +143,28 @@ impl Journal {
     }
 }
 
+impl Parting {
+    /// What the client said that nobody has run, and that is not to be said to anybody: whole messages, with the rest if
+    /// nothing more comes (`over`).
+    #[must_use]
+    pub fn take_unheard(&mut self, over: bool) -> Vec<u8> {
+        let end = memrchr(b'\n', &self.unheard).map_or(0, |end| end + 1);
+        let end = if over { self.unheard.len() } else { end };
+        let rest = self.unheard.split_off(end);
+        let whole = std::mem::replace(&mut self.unheard, rest);
+        let mut kept = Kept::of(self.again.iter().map(String::as_str), DEPTH);
+        each_line(&whole, |line| {
+            if let (Ok(message @ Message::Notification { .. }), Ok(text)) =
+                (message::parse(line, DEPTH), std::str::from_utf8(line))
+            {
+                kept.note(&message, text);
+            }
+        });
+        self.again = kept.lines();
+        whole
+    }
+}
+
 impl Stretch {
     fn end(&self) -> u64 {
         self.before + self.bytes.len() as u64
@@ -250,7 +272,7 @@ fn remove(ids: &mut Vec<String>, id: &str) {
     }
 }
 
-fn each_line<'a>(bytes: &'a [u8], mut then: impl FnMut(&'a [u8])) {
+pub(super) fn each_line<'a>(bytes: &'a [u8], mut then: impl FnMut(&'a [u8])) {
     let mut begin = 0;
     for end in memchr_iter(b'\n', bytes) {
         then(bytes[begin..end].trim_ascii());

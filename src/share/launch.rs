@@ -9,7 +9,10 @@ use std::ffi::OsString;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::PipeReader;
+use std::path::Path;
 use std::path::PathBuf;
+use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::mpsc;
@@ -24,6 +27,8 @@ use tokio::time::Instant;
 pub struct Launch {
     /// This program.
     pub binary: PathBuf,
+    /// The same, should its file be gone.
+    pub spare: Option<PathBuf>,
     /// What it is told, up to the options of the command.
     pub args: Vec<OsString>,
     /// How long it may take to be ready.
@@ -90,15 +95,7 @@ impl Launch {
     /// # Errors
     /// When it cannot be started, or says nothing in time.
     pub fn run(&self, leaves: &dyn Fn() -> bool) -> io::Result<Option<Launched>> {
-        let mut command = Command::new(&self.binary);
-        command.arg("hold").arg("--detach").args(&self.args);
-        // Not our stderr: who waits for its end must not wait for the end of the gateway.
-        let (said, says) = io::pipe()?;
-        command.stdin(Stdio::null()).stdout(says.try_clone()?).stderr(says);
-        apart::part(&mut command);
-        let mut child = command.spawn().map_err(|why| self.explain(&why))?;
-        // Holds the ends that are for the child.
-        drop(command);
+        let (mut child, said) = self.spawn()?;
         let (tell, told) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(said).lines().map_while(Result::ok) {
@@ -141,6 +138,16 @@ impl Launch {
         }
     }
 
+    /// The gateway, or what starts it, and what it says.
+    fn spawn(&self) -> io::Result<(Child, PipeReader)> {
+        match (spawn(&self.binary, &self.args), &self.spare) {
+            (Err(why), Some(spare)) if why.kind() == io::ErrorKind::NotFound => {
+                spawn(spare, &self.args).map_err(|_| self.explain(&why))
+            }
+            (started, _) => started.map_err(|why| self.explain(&why)),
+        }
+    }
+
     fn explain(&self, why: &io::Error) -> io::Error {
         let path = self.binary.display();
         let text = match why.kind() {
@@ -151,6 +158,17 @@ impl Launch {
         };
         io::Error::new(why.kind(), text)
     }
+}
+
+fn spawn(binary: &Path, args: &[OsString]) -> io::Result<(Child, PipeReader)> {
+    let mut command = Command::new(binary);
+    command.arg("hold").arg("--detach").args(args);
+    // Not our stderr: who waits for its end must not wait for the end of the gateway.
+    let (said, says) = io::pipe()?;
+    command.stdin(Stdio::null()).stdout(says.try_clone()?).stderr(says);
+    apart::part(&mut command);
+    // The ends that are for the child go with the command.
+    Ok((command.spawn()?, said))
 }
 
 #[cfg(test)]
@@ -171,8 +189,12 @@ mod tests {
 
     #[test]
     fn a_program_that_is_gone_is_named() {
-        let launch =
-            Launch { binary: "/gone/mcp-manifold".into(), args: Vec::new(), patience: Duration::ZERO };
+        let launch = Launch {
+            binary: "/gone/mcp-manifold".into(),
+            spare: None,
+            args: Vec::new(),
+            patience: Duration::ZERO,
+        };
         let why = launch.run(&|| false).unwrap_err().to_string();
         assert_eq!(why, "this program is no longer at /gone/mcp-manifold, where it was started from");
     }

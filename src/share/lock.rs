@@ -49,9 +49,12 @@ pub fn owner(path: &Path) -> Option<String> {
 #[cfg(unix)]
 impl Drop for Lock {
     fn drop(&mut self) {
-        // While it is locked: nobody else has it now.
-        let _ = std::fs::remove_file(&self.path);
-        let _ = self.file.take().map(|file| file.unlock());
+        let Some(file) = self.file.take() else { return };
+        // While it is locked: nobody else has it now. Should the folder have been replaced, the file is somebody else's.
+        if is_at(&file, &self.path).unwrap_or(false) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+        let _ = file.unlock();
     }
 }
 
@@ -129,6 +132,21 @@ mod tests {
         drop(held);
         assert!(!path.exists() && owner(&path).is_none());
         assert!(take(&path, "pid 3").unwrap().is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_of_another_lock_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        let first = take(&path, "first").unwrap().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let second = take(&path, "second").unwrap().unwrap();
+        drop(first);
+        assert_eq!(owner(&path).as_deref(), Some("second"));
+        assert!(take(&path, "third").unwrap().is_none());
+        drop(second);
+        assert!(!path.exists());
     }
 
     #[test]

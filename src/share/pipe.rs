@@ -5,13 +5,14 @@
 
 use crate::share::hello::ASK;
 use crate::share::hello::Attach;
-use crate::share::hello::Checkpoint;
 use crate::share::hello::End;
 use crate::share::hello::Last;
 use crate::share::hello::Word;
 use crate::share::journal::Journal;
 use crate::share::journal::Parting;
 use crate::share::link::Stream;
+use crate::share::refuse::farewell;
+use crate::share::refuse::refusals;
 use crate::share::trim::trim;
 use memchr::memrchr;
 use std::io;
@@ -20,11 +21,14 @@ use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::net::Shutdown;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -41,11 +45,10 @@ const ENDINGS: usize = 5;
 const TROUBLED: Duration = Duration::from_secs(30);
 /// Shortest time between two times that memory is given back.
 const TRIM: Duration = Duration::from_secs(5);
+/// Beyond the drain of its calls.
+const LAST_WRITES: Duration = Duration::from_secs(3);
 /// How long a last word may come after the last byte.
 const LAST_WORD: Duration = Duration::from_secs(2);
-
-const LOST: &str = "the gateway that this user's clients share has ended while the call was in flight; it may have run and \
-                    is not made again";
 
 /// A link to a gateway.
 #[derive(Debug)]
@@ -67,8 +70,8 @@ pub enum Ended {
     NoGateway(String),
 }
 
-/// Finds the next gateway for a client, or says why there is none.
-pub type Finds<'a> = dyn FnMut(Attach) -> Result<Line, String> + 'a;
+/// Finds the next gateway for a client, or says why there is none. The program to start may be given.
+pub type Finds<'a> = dyn FnMut(Attach, Option<PathBuf>) -> Result<Line, String> + 'a;
 
 /// One client and its way to the gateway. Clones are the same client.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +81,8 @@ pub struct Pipe(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// How long the gateway lets calls go on when it is told to end, in milliseconds.
+    drain_ms: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -86,8 +91,20 @@ struct State {
     line: Option<Arc<Line>>,
     /// The client has said something and waits for a gateway.
     wanted: bool,
+    /// There is no gateway for now: what the client says is kept here, to be refused.
+    stranded: Option<Vec<u8>>,
     /// The client says nothing any more.
     ended: bool,
+}
+
+/// Where it goes what the client said.
+enum Heard {
+    /// To this gateway.
+    For(Arc<Line>),
+    /// Nowhere for now.
+    Kept,
+    /// Nothing more is to be said.
+    Ended,
 }
 
 impl Pipe {
@@ -114,12 +131,14 @@ impl Pipe {
                 Ok(last) => last,
                 Err(_) => return Ended::Done,
             };
-            let (why, last) = last.map_or((None, None), |(why, last)| (Some(why), Some(last)));
+            let (why, last, next) =
+                last.map_or((None, None, None), |Last { why, last, next }| (Some(why), Some(last), next));
             parting = {
                 let mut state = self.lock();
                 std::mem::take(&mut state.journal).part(last, state.ended)
             };
-            if tell(&parting, output).is_err() {
+            let words = farewell(&parting);
+            if output.write_all(words.as_bytes()).and_then(|()| output.flush()).is_err() {
                 return Ended::Done;
             }
             if why == Some(End::Cut) {
@@ -134,14 +153,27 @@ impl Pipe {
             if why.is_none() {
                 ends.push(now);
             }
-            if ends.len() > ENDINGS {
-                return Ended::NoGateway(format!("it ended {} times in a short while", ends.len()));
-            }
-            turn += 1;
-            match find(Attach { turn, again: parting.again.clone(), ..attach() }) {
-                Ok(next) => line = next,
-                Err(why) => return Ended::NoGateway(why),
-            }
+            let mut outcome = if ends.len() > ENDINGS {
+                let count = std::mem::take(&mut ends).len();
+                Err(format!("it ended {count} times in a short while"))
+            } else {
+                turn += 1;
+                find(Attach { turn, again: parting.again.clone(), ..attach() }, next)
+            };
+            line = loop {
+                let why = match outcome {
+                    Ok(next) => break next,
+                    Err(why) => why,
+                };
+                match self.refuse(&mut parting, &why, output) {
+                    Ok(true) => {}
+                    Ok(false) => return Ended::NoGateway(why),
+                    Err(_) => return Ended::Done,
+                }
+                turn += 1;
+                outcome = find(Attach { turn, again: parting.again.clone(), ..attach() }, None);
+            };
+            parting.unheard.append(&mut self.lock().stranded.take().unwrap_or_default());
         }
     }
 
@@ -156,6 +188,17 @@ impl Pipe {
         self.0.changed.notify_all();
     }
 
+    /// The gateway lets calls go on for so long when the client leaves.
+    pub fn may_take(&self, drain: Duration) {
+        self.0.drain_ms.store(u64::try_from(drain.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long a client that has left may take to end.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.0.drain_ms.load(Ordering::Relaxed)).saturating_add(LAST_WRITES)
+    }
+
     /// True once [`Pipe::end_input`] was called, or the client has said its last.
     #[must_use]
     pub fn is_ended(&self) -> bool {
@@ -163,12 +206,7 @@ impl Pipe {
     }
 
     /// One gateway, from the first byte to the last. The error is that the client no longer reads.
-    fn link(
-        &self,
-        line: Line,
-        parting: &Parting,
-        output: &mut impl Write,
-    ) -> io::Result<Option<(End, Checkpoint)>> {
+    fn link(&self, line: Line, parting: &Parting, output: &mut impl Write) -> io::Result<Option<Last>> {
         let line = Arc::new(line);
         let words = self.listen(&line);
         // What it does not take is in the journal.
@@ -225,11 +263,12 @@ impl Pipe {
         loop {
             match input.read(&mut piece) {
                 Ok(0) => break,
-                Ok(count) => {
-                    let Some(line) = self.heard(&piece[..count]) else { break };
+                Ok(count) => match self.heard(&piece[..count]) {
                     // Should the gateway be gone, the journal has it.
-                    let _ = (&line.bytes).write_all(&piece[..count]);
-                }
+                    Heard::For(line) => _ = (&line.bytes).write_all(&piece[..count]),
+                    Heard::Kept => {}
+                    Heard::Ended => break,
+                },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
@@ -237,17 +276,41 @@ impl Pipe {
         self.end_input();
     }
 
-    /// Notes what the client said, and says where it goes; waits for a gateway. `None` when nothing more is to be said.
-    fn heard(&self, bytes: &[u8]) -> Option<Arc<Line>> {
+    /// There is no gateway: what the client said gets errors, and it may say more. `false` when it has left.
+    fn refuse(&self, parting: &mut Parting, why: &str, output: &mut impl Write) -> io::Result<bool> {
+        let text = refusals(&parting.take_unheard(self.is_ended()), why);
+        output.write_all(text.as_bytes()).and_then(|()| output.flush())?;
+        let mut state = self.lock();
+        loop {
+            let more = state.stranded.get_or_insert_default();
+            if !more.is_empty() {
+                parting.unheard.append(more);
+                return Ok(true);
+            }
+            if state.ended {
+                return Ok(false);
+            }
+            self.0.changed.notify_all();
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes what the client said, and says where it goes; waits for a gateway.
+    fn heard(&self, bytes: &[u8]) -> Heard {
         let mut state = self.lock();
         loop {
             if state.ended {
-                return None;
+                return Heard::Ended;
             }
             if let Some(line) = state.line.clone() {
                 state.journal.hear(bytes);
                 ask(&mut state, &line);
-                return Some(line);
+                return Heard::For(line);
+            }
+            if let Some(stranded) = &mut state.stranded {
+                stranded.extend_from_slice(bytes);
+                self.0.changed.notify_all();
+                return Heard::Kept;
             }
             state.wanted = true;
             self.0.changed.notify_all();
@@ -262,7 +325,7 @@ impl Pipe {
     }
 
     /// Hears what the gateway says about this client; the last of it, when it ended in an orderly way.
-    fn listen(&self, line: &Arc<Line>) -> io::Result<Receiver<Option<(End, Checkpoint)>>> {
+    fn listen(&self, line: &Arc<Line>) -> io::Result<Receiver<Option<Last>>> {
         let (pipe, line) = (self.clone(), Arc::clone(line));
         let words = line.words.try_clone()?;
         let (tell, told) = mpsc::channel();
@@ -272,7 +335,7 @@ impl Pipe {
         Ok(told)
     }
 
-    fn hear_words(&self, words: Stream, line: &Arc<Line>) -> Option<(End, Checkpoint)> {
+    fn hear_words(&self, words: Stream, line: &Arc<Line>) -> Option<Last> {
         let mut trimmed = None;
         for text in BufReader::new(words).lines() {
             match Word::of(&text.ok()?) {
@@ -287,7 +350,7 @@ impl Pipe {
                         trimmed = Some(Instant::now());
                     }
                 }
-                Some(Word::End(Last { why, last })) => return Some((why, last)),
+                Some(Word::End(last)) => return Some(last),
                 // A word of a later version.
                 None => {}
             }
@@ -313,23 +376,6 @@ fn ask(state: &mut State, line: &Line) {
     if state.journal.is_long() {
         let _ = (&line.words).write_all(&[ASK]);
     }
-}
-
-/// The client is told what it will not hear of any more.
-fn tell(parting: &Parting, output: &mut impl Write) -> io::Result<()> {
-    let mut text = String::new();
-    for id in &parting.lost {
-        text.push_str(&format!(
-            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-32000,\"message\":\"{LOST}\"}}}}\n"
-        ));
-    }
-    for id in &parting.moot {
-        text.push_str(&format!(
-            "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id},\
-             \"reason\":\"the gateway that asked has ended\"}}}}\n"
-        ));
-    }
-    output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
 
 fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {

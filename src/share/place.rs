@@ -4,6 +4,7 @@
 
 use crate::config::digest::hex;
 use crate::config::environment::Environment;
+use crate::share::lock;
 use sha2::Digest;
 use sha2::Sha256;
 use std::io;
@@ -47,16 +48,12 @@ pub enum PlaceError {
     TooLong(PathBuf),
 }
 
-/// The folder to use: `named` (from `--runtime-dir`), else `mcp-manifold` in `$XDG_RUNTIME_DIR`, else `own`, which is this
-/// user's.
+/// The folder to use: `named` (from `--runtime-dir`), else `own`, which is this user's.
+///
+/// No variable has a say: clients pass on to what they start only some of theirs, and all must meet in one place.
 #[must_use]
 pub fn folder(named: Option<&Path>, environment: &Environment, own: PathBuf) -> PathBuf {
-    let given = environment.var("XDG_RUNTIME_DIR").map(Path::new).filter(|folder| folder.is_absolute());
-    match (named, given) {
-        (Some(named), _) => environment.current_folder().join(named),
-        (None, Some(given)) => given.join("mcp-manifold"),
-        (None, None) => own,
-    }
+    named.map_or(own, |named| environment.current_folder().join(named))
 }
 
 impl Place {
@@ -102,6 +99,22 @@ impl Place {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.named("log")
+    }
+
+    /// Removes what gateways and clients of other places left here when they were killed. Whoever lives has a lock.
+    pub fn sweep(&self) {
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            let is_own = path.file_stem().is_some_and(|stem| *stem == *self.id);
+            if is_own || !matches!(ending, Some("lock" | "start")) {
+                continue;
+            }
+            // With the lock its file goes, too.
+            if let Ok(Some(_dead)) = lock::take(&path, "swept") {
+                let _ = std::fs::remove_file(path.with_extension("sock"));
+            }
+        }
     }
 
     fn named(&self, ending: &str) -> PathBuf {

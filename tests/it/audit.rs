@@ -93,7 +93,10 @@ fn the_file_is_for_its_owner_and_put_aside_when_it_has_grown() {
     let client = conf.legacy();
     (0..20).for_each(|_| drop(call(&client, "a__echo", json!({}))));
     let aside = |n: usize| conf.dir().join(format!("logs/audit.log.{n}"));
-    eventually("it is put aside", || aside(2).exists());
+    call(&client, "a__last", json!({}));
+    // Nothing is put aside any more.
+    line(&conf, "all is written", |line| line["name"] == "a__last");
+    assert!(aside(2).exists());
     assert!(!aside(3).exists());
     for file in [log(&conf), aside(1), aside(2)] {
         let known = file.metadata().expect("it is there");
@@ -116,6 +119,31 @@ fn while_nothing_can_be_written_calls_are_refused_or_go_on_as_the_file_says() {
         eventually("it goes on", || !call(&client, "a__echo", json!({})).contains("audit log"));
         line(&conf, "it is written", |line| line["outcome"] == "result");
     }
+}
+
+#[test]
+fn what_is_denied_and_what_is_too_much_is_written_down() {
+    let conf = TempConf::with(|conf| {
+        let mut file = servers([("a", conf.fake("a").tools(&["echo", "pid"]))]);
+        file["gateway"] = json!({
+            "audit": {"file": "logs/audit.log"},
+            "rates": {"perServer": {"rate": "1/1h"}},
+            "access": {
+                "policies": {"p": {"default": "execute", "rules": [{"server": "a", "tool": "pid", "level": "deny"}]}},
+                "attach": {"callers": {"local": "p"}}
+            }
+        });
+        file
+    });
+    let client = conf.legacy();
+    call(&client, "a__pid", json!({}));
+    call(&client, "a__echo", json!({"message": "one"}));
+    call(&client, "a__echo", json!({}));
+    let denied = line(&conf, "denied", |line| line["decision"] == "denied");
+    assert_eq!((&denied["server"], &denied["tool"]), (&json!("a"), &json!("pid")), "{denied}");
+    let limited = line(&conf, "limited", |line| line["decision"] == "limited");
+    assert_eq!((&limited["tool"], &limited["outcome"]), (&json!("echo"), &json!("error")), "{limited}");
+    assert_eq!(lines(&conf).iter().filter(|line| line["decision"] == "allowed").count(), 1);
 }
 
 #[test]
@@ -143,6 +171,18 @@ fn who_does_not_show_who_they_are_is_written_down() {
     });
     let gateway = Gateway::on(&conf).http();
     gateway.client().post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, &[]).expect(401);
+    let known =
+        [("authorization", "Bearer canary-token-canary-token"), ("mcp-protocol-version", "2025-11-25")];
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}
+    }});
+    let session = gateway.client().post(&hello.to_string(), &known[..1]).expect(200);
+    let session = session.header("mcp-session-id").expect("a session").to_owned();
+    let read = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "a__none"}});
+    let headers = [known[0], known[1], ("mcp-session-id", session.as_str())];
+    gateway.client().post(&read.to_string(), &headers).expect(200);
+    let called = line(&conf, "the call", |line| line["name"] == "a__none");
+    assert_eq!((&called["caller"], &called["principal"]), (&json!("token-1"), &json!("token:1")), "{called}");
     let refused = line(&conf, "the refusal", |line| line["event"] == "authentication");
     assert_eq!((&refused["decision"], &refused["front"]), (&json!("denied"), &json!("http")));
     assert!(!std::fs::read_to_string(log(&conf)).expect("it is there").contains("canary"));

@@ -155,6 +155,22 @@ fn a_new_tool_is_held_alone_and_a_warning_holds_nothing() {
 }
 
 #[test]
+fn s13_who_may_not_use_what_is_held_is_told_that_it_is_unknown() {
+    let locked = Locked::new("enforce");
+    locked.lock();
+    locked.offer("Other", &["echo", "notify_list_changed"]);
+    let text = std::fs::read_to_string(locked.conf.file()).expect("it is there");
+    let mut file: Value = serde_json::from_str(&text).expect("it is JSON");
+    file["gateway"]["access"] = json!({
+        "policies": {"p": {"default": "execute", "rules": [{"server": "a", "tool": "echo", "level": "deny"}]}},
+        "attach": {"callers": {"local": "p"}}
+    });
+    locked.conf.write(&file);
+    let text = denial(&locked.client()).expect("it is denied");
+    assert!(text.starts_with("unknown tool `a__echo`") && !text.contains("locked"), "{text}");
+}
+
+#[test]
 fn the_command_compares_writes_and_says_what_changed() {
     let locked = Locked::new("off");
     assert_eq!(locked.command(&["lock", "--check"]).0, Some(2), "there is no lock file");

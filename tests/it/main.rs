@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod advisories;
 mod apps;
 mod ask;
 mod audit;
@@ -14,6 +15,7 @@ mod cancel;
 mod cli;
 mod config;
 mod crash;
+mod credentials;
 mod docs;
 mod drain;
 mod fake;

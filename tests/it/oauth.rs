@@ -201,9 +201,9 @@ fn who_gives_other_credentials_or_wants_no_login_is_offered_none() {
     for (entry, hint) in [
         (
             json!({ "url": rig.server.url("/mcp"), "headers": { "Authorization": "Bearer wrong" } }),
-            "in `headers`",
+            "or `headers`",
         ),
-        (json!({ "url": rig.server.url("/mcp"), "oauth": false }), "in `headers`"),
+        (json!({ "url": rig.server.url("/mcp"), "oauth": false }), "or `headers`"),
     ] {
         let conf = conf_with(&entry);
         let ended = run(&conf, &["call", "x__echo"]);

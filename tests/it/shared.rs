@@ -200,14 +200,19 @@ fn a_batch_that_a_gateway_gathers_is_lost_as_a_whole() {
 #[test]
 fn killing_under_load_costs_each_call_at_most_one_error() {
     let shared = Shared::with_servers(2, "60s");
+    // The one that started it, and one more, die under load: that costs the others nothing.
+    let (starter, other) = (shared.client(), shared.client());
     let clients = at_once(&shared, 3);
+    for client in [&starter, &other] {
+        client.begin_call("s1__hang", json!({}));
+    }
     std::thread::scope(|scope| {
         let running: Vec<_> = clients
             .iter()
             .map(|client| {
                 scope.spawn(move || {
                     let mut lost = 0;
-                    for n in 0..1_500 {
+                    for n in 0..800 {
                         let word = format!("word {n}");
                         let id = client.begin_call("s1__echo", json!({ "message": word }));
                         let answer = client.answer(&id);
@@ -221,8 +226,12 @@ fn killing_under_load_costs_each_call_at_most_one_error() {
                 })
             })
             .collect();
+        let first = eventually_attached(&shared, 5);
+        rig::kill_group(&starter);
+        signal(other.pid(), Signal::KILL);
+        assert_eq!(eventually_attached(&shared, 3), first);
         for _ in 0..2 {
-            let pid = eventually_attached(&shared);
+            let pid = eventually_attached(&shared, 3);
             signal(pid, Signal::KILL);
             eventually("the next gateway", || shared.pid().is_some_and(|next| next != pid));
         }
@@ -232,10 +241,10 @@ fn killing_under_load_costs_each_call_at_most_one_error() {
     });
 }
 
-fn eventually_attached(shared: &Shared) -> u32 {
+fn eventually_attached(shared: &Shared, count: u64) -> u32 {
     let mut pid = None;
     eventually("all are attached", || {
-        pid = shared.pid().filter(|_| shared.status()["sessions"] == 3);
+        pid = shared.pid().filter(|_| shared.status()["sessions"] == count);
         pid.is_some()
     });
     pid.expect("it was found")

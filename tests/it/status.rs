@@ -385,7 +385,7 @@ fn a_gateway_that_cannot_be_asked_is_exit_code_4_with_a_hint() {
     let (other, _asked) = canned("{}");
     let (nobody, with_token) = (nobody.to_string(), gateway.addr().to_string());
     for (url, words) in [
-        (&nobody, ["refused", "`mcp-manifold serve --http"]),
+        (&nobody, ["refused", "serve --http"]),
         (&with_token, ["401", "`--token`"]),
         (&other, ["it is no mcp-manifold", "hint:"]),
     ] {

@@ -27,7 +27,7 @@ fn memory(pid: u32) -> usize {
 fn a_server_that_does_not_read_is_ended_and_costs_no_more_than_its_budget() {
     let conf = TempConf::with(|conf| {
         let mut config =
-            servers([("deaf", conf.fake("deaf").set("stuckAfter", "2s")), ("good", conf.fake("good"))]);
+            servers([("deaf", conf.fake("deaf").set("stuckAfter", "6s")), ("good", conf.fake("good"))]);
         config["gateway"] = json!({ "limits": { "serverQueueBytes": 8 * MIB } });
         config
     });

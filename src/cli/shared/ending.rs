@@ -68,9 +68,19 @@ fn obey(mut signals: Signals, pipe: &Pipe, door: &Door) {
             _ => {
                 ending = true;
                 pipe.end_input();
+                give_up_later(pipe);
             }
         }
     }
+}
+
+/// A client that does not read, or a gateway that does not go on, does not keep the process.
+fn give_up_later(pipe: &Pipe) {
+    let patience = pipe.patience();
+    thread::spawn(move || {
+        thread::sleep(patience);
+        end_at_once();
+    });
 }
 
 /// Ctrl-C is heard.
@@ -116,13 +126,16 @@ async fn obey(pipe: &Pipe) {
             return;
         }
         match turn {
-            0 => pipe.end_input(),
+            0 => {
+                pipe.end_input();
+                give_up_later(pipe);
+            }
             _ => end_at_once(),
         }
     }
 }
 
 fn end_at_once() -> ! {
-    #[expect(clippy::disallowed_methods, reason = "the second signal asks for an end without waiting")]
+    #[expect(clippy::disallowed_methods, reason = "it is asked for again, or nothing moves any more")]
     std::process::exit(130)
 }

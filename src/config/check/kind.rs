@@ -9,9 +9,11 @@ use crate::config::dialect::entry::Given;
 use crate::config::finding::Findings;
 use crate::config::model::Wire;
 use crate::config::suggest::did_you_mean;
+use crate::config::syntax::Value;
 
-const OF_ENDPOINTS: [Key; 5] =
-    [Key::Headers, Key::EnvHeaders, Key::Bearer, Key::BearerEnv, Key::HeaderCommand];
+const OF_ENDPOINTS: [Key; 5] = [Key::Headers, Key::EnvHeaders, Key::Bearer, Key::BearerEnv, Key::AllowPlain];
+/// What would be missed without a word: a credential, or that callers are kept apart.
+const NEEDS_AN_ENDPOINT: [Key; 3] = [Key::OAuth, Key::HeaderCommand, Key::PassHeaders];
 const OF_PROCESSES: [Key; 4] = [Key::Args, Key::Cwd, Key::EnvFile, Key::InheritEnv];
 
 /// How an entry is reached.
@@ -33,7 +35,19 @@ pub fn check(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {
     for given in keys.iter().filter_map(|key| entry.get(*key)) {
         findings.warn(given.at, format!("`{}` has no effect on {other}", given.written));
     }
+    if kind == Kind::Stdio {
+        refuse_credentials(entry, findings)?;
+    }
     Some(kind)
+}
+
+fn refuse_credentials(entry: &Entry<'_>, findings: &mut Findings) -> Option<()> {
+    let mut given = NEEDS_AN_ENDPOINT.iter().filter_map(|key| entry.get(*key));
+    let Some(given) = given.find(|given| given.node.value != Value::Bool(false)) else { return Some(()) };
+    let text =
+        format!("`{}` is for servers with a `url`; a process gets its credentials in `env`", given.written);
+    findings.error(given.at, text);
+    None
 }
 
 fn decide(entry: &Entry<'_>, findings: &mut Findings) -> Option<Kind> {

@@ -25,8 +25,8 @@ enum Means {
     Scopes,
     Document,
     Port,
-    /// Belongs to another client.
-    Nothing,
+    /// Whose login it is.
+    Identity,
     /// Has no effect here.
     Without,
 }
@@ -50,7 +50,7 @@ const KEYS: [(&str, Means); 28] = [
     ("redirect_port", Means::Port),
     ("callbackPort", Means::Port),
     ("callback_port", Means::Port),
-    ("identity", Means::Nothing),
+    ("identity", Means::Identity),
     ("authServerMetadataUrl", Means::Without),
     ("authorizationUrl", Means::Without),
     ("tokenUrl", Means::Without),
@@ -97,7 +97,14 @@ fn take(
 ) -> Option<()> {
     let Place { key, member } = at;
     match means {
-        Means::Kind | Means::Nothing => {}
+        Means::Kind => {}
+        Means::Identity if member.node.text() == Some("gateway") => {}
+        Means::Identity => {
+            let finding = findings.error(member.at, format!("`{key}` can only be `gateway` for a login"));
+            finding
+                .hint("logins are those of the gateway; `bearer` and `apiKey` can be those of each caller");
+            return None;
+        }
         Means::Without => {
             let finding = findings.warn(member.at, format!("`{key}` has no effect"));
             finding.hint("endpoints come from the authorization server that the server names");

@@ -1,9 +1,11 @@
 //! An entry that is reached over the network → [`Http`].
 //!
-//! Nothing is connected; what cannot work yet (header commands) refuses the entry instead of failing later.
+//! Nothing is connected, and nobody is asked to log in.
 
 use crate::config::check::headers;
 use crate::config::check::oauth;
+use crate::config::check::outbound;
+use crate::config::check::plain;
 use crate::config::check::read;
 use crate::config::dialect::alias::Key;
 use crate::config::dialect::entry::Entry;
@@ -14,6 +16,8 @@ use crate::config::model::Expanded;
 use crate::config::model::Http;
 use crate::config::model::Wire;
 use crate::config::model::oauth::OAuth;
+use crate::config::model::outbound::Identity;
+use crate::config::model::outbound::Source;
 use crate::config::syntax::Value;
 use reqwest::Url;
 
@@ -23,17 +27,22 @@ pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mu
     scope.own = own_variables(entry);
     let url = endpoint(entry, wire, scope, findings);
     let headers = headers::check(entry, scope, findings);
-    let possible = authorization_is_possible(entry, findings);
     let login = login(entry, scope, findings);
-    let (url, headers, login) = (url?, headers?, login?);
+    let mut headers = headers?;
+    let outbound = outbound::check(entry, &mut headers, scope, findings);
+    let (url, login, outbound) = (url?, login?, outbound?);
+    // One that shows something already is not logged in to besides, unless its entry says so; and where the caller is
+    // shown, the gateway's login would be somebody else's.
+    let free = outbound.source == Source::Fixed && outbound.identity == Identity::Gateway;
     let shows = !headers.iter().any(|(name, _)| name == "authorization") && wire != Wire::WebSocket;
-    // One that shows something already is not logged in to besides, unless its entry says so.
+    let has_own = entry.get(Key::OAuth).is_some_and(|given| outbound::is_ours(&given));
     let oauth = match login {
-        Login::Unsaid => shows.then(OAuth::default),
+        Login::Unsaid => (shows && free && !has_own).then(OAuth::default),
         Login::Never => None,
-        Login::Wanted(settings) => Some(settings),
+        Login::Wanted(settings) => free.then_some(settings),
     };
-    possible.then_some(Http { wire, url, headers, oauth })
+    let http = Http { wire, url, headers, outbound, oauth };
+    plain::check(entry, &http, findings).then_some(http)
 }
 
 fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {
@@ -79,16 +88,6 @@ fn endpoint(
     Some(url)
 }
 
-fn authorization_is_possible(entry: &Entry<'_>, findings: &mut Findings) -> bool {
-    let mut possible = true;
-    let hint = "give a token in `headers` for now";
-    if let Some(given) = entry.get(Key::HeaderCommand) {
-        findings.error(given.at, format!("`{}` is not supported yet", given.written)).hint(hint);
-        possible = false;
-    }
-    possible
-}
-
 /// What an entry says of logins.
 enum Login {
     Unsaid,
@@ -97,7 +96,9 @@ enum Login {
 }
 
 fn login(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Login> {
-    let Some(given) = entry.get(Key::OAuth) else { return Some(Login::Unsaid) };
+    let Some(given) = entry.get(Key::OAuth).filter(|given| !outbound::is_ours(given)) else {
+        return Some(Login::Unsaid);
+    };
     let off = given.node.value == Value::Bool(false)
         || given.node.get("enabled").is_some_and(|member| member.node.value == Value::Bool(false))
         || given.node.text() == Some("none");

@@ -160,7 +160,6 @@ fn what_cannot_be_reached_is_said_and_only_that_entry_is_left_out() {
             r#"{"url": "http://h", "auth": {"redirectPort": 0}}"#,
             "`auth.redirectPort` must be a whole number from 1 to 65535",
         ),
-        (r#"{"url": "http://h", "headersHelper": "x"}"#, "`headersHelper` is not supported yet"),
         (r#"{"url": "http://h", "headers": {"a b": "x"}}"#, "`a b` is not the name of a header"),
         (
             r#"{"url": "http://h", "headers": {"a": "x\r\nb: y"}}"#,
@@ -228,22 +227,22 @@ fn paths_start_in_the_folder_of_the_file() {
 #[test]
 fn every_way_to_give_headers_is_read() {
     for (text, expected) in [
-        (r#"{"url": "http://h", "headers": {"X-A": "1", "x-b": 2}}"#, vec![("x-a", "1"), ("x-b", "2")]),
-        (r#"{"url": "http://h", "headers": ["X-A: a:b"]}"#, vec![("x-a", "a:b")]),
-        (r#"{"url": "http://h", "http_headers": {"X-A": "${GH}"}}"#, vec![("x-a", "gh-token")]),
-        (r#"{"url": "http://h", "env_http_headers": {"X-A": "GH"}}"#, vec![("x-a", "gh-token")]),
-        (r#"{"url": "http://h", "requestOptions": {"headers": {"X-A": "1"}}}"#, vec![("x-a", "1")]),
-        (r#"{"url": "http://h", "apiKey": "k"}"#, vec![("authorization", "Bearer k")]),
-        (r#"{"url": "http://h", "bearerToken": "${GH}"}"#, vec![("authorization", "Bearer gh-token")]),
-        (r#"{"url": "http://h", "bearerTokenEnv": "GH"}"#, vec![("authorization", "Bearer gh-token")]),
-        (r#"{"url": "http://h", "bearer_token_env_var": "GH"}"#, vec![("authorization", "Bearer gh-token")]),
-        (r#"{"url": "http://h", "headers": {"Accept": "x", "A": "1"}}"#, vec![("a", "1")]),
+        (r#"{"url": "https://h", "headers": {"X-A": "1", "x-b": 2}}"#, vec![("x-a", "1"), ("x-b", "2")]),
+        (r#"{"url": "https://h", "headers": ["X-A: a:b"]}"#, vec![("x-a", "a:b")]),
+        (r#"{"url": "https://h", "http_headers": {"X-A": "${GH}"}}"#, vec![("x-a", "gh-token")]),
+        (r#"{"url": "https://h", "env_http_headers": {"X-A": "GH"}}"#, vec![("x-a", "gh-token")]),
+        (r#"{"url": "https://h", "requestOptions": {"headers": {"X-A": "1"}}}"#, vec![("x-a", "1")]),
+        (r#"{"url": "https://h", "apiKey": "k"}"#, vec![("authorization", "Bearer k")]),
+        (r#"{"url": "https://h", "bearerToken": "${GH}"}"#, vec![("authorization", "Bearer gh-token")]),
+        (r#"{"url": "https://h", "bearerTokenEnv": "GH"}"#, vec![("authorization", "Bearer gh-token")]),
+        (r#"{"url": "https://h", "bearer_token_env_var": "GH"}"#, vec![("authorization", "Bearer gh-token")]),
+        (r#"{"url": "https://h", "headers": {"Accept": "x", "A": "1"}}"#, vec![("a", "1")]),
     ] {
         assert_eq!(headers(&http(text)), expected, "{text}");
     }
-    let (_, told) = entry(r#"{"url": "http://h", "headers": {"Authorization": "Basic x"}, "apiKey": "k"}"#);
+    let (_, told) = entry(r#"{"url": "https://h", "headers": {"Authorization": "Basic x"}, "apiKey": "k"}"#);
     assert_eq!(told, ["warning: `apiKey` is ignored, because `Authorization` is given already"]);
-    let (server, told) = entry(r#"{"url": "http://h", "bearerTokenEnv": "NONE"}"#);
+    let (server, told) = entry(r#"{"url": "https://h", "bearerTokenEnv": "NONE"}"#);
     assert_eq!((server, told), (None, vec!["error: environment variable `NONE` is not set".to_owned()]));
 }
 
@@ -469,5 +468,18 @@ fn logins_are_read_as_clients_write_them() {
     assert!(
         told[0].contains("`oauth.tokenUrl` has no effect")
             && told[1].contains("unknown key `oauth.clientid`")
+    );
+}
+
+#[test]
+fn a_login_is_that_of_the_gateway() {
+    let of = |whose: &str| {
+        entry(&format!(r#"{{"url": "https://h", "auth": {{"type": "oauth", "identity": "{whose}"}}}}"#))
+    };
+    assert!(of("gateway").0.is_some() && of("gateway").1.is_empty());
+    let (server, told) = of("caller");
+    assert!(
+        server.is_none() && told[0].contains("`auth.identity` can only be `gateway` for a login"),
+        "{told:?}"
     );
 }

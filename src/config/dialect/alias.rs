@@ -37,6 +37,10 @@ pub enum Key {
     OAuth,
     /// A command that prints headers.
     HeaderCommand,
+    /// Headers of clients that are passed on.
+    PassHeaders,
+    /// Whether credentials may travel over plain http.
+    AllowPlain,
     /// On or off.
     Disabled,
     /// Off or on.
@@ -156,6 +160,8 @@ pub const SPELLINGS: &[(&str, Means)] = &[
     ("auth", Is(OAuth)),
     ("authProviderType", Is(OAuth)),
     ("headersHelper", Is(HeaderCommand)),
+    ("passHeaders", Is(PassHeaders)),
+    ("allowPlainHttp", Is(AllowPlain)),
     ("disabled", Is(Disabled)),
     ("enabled", Is(Enabled)),
     ("timeout", Is(Timeout)),

@@ -3,6 +3,8 @@
 //!
 //! It does not read answers, but for a refused token, and never shows the address, which may hold a secret.
 
+use crate::auth::outbound::Shows;
+use crate::auth::outbound::changing::Changing;
 use crate::config::model::Http;
 use crate::downstream::connect::LinkLimits;
 use crate::downstream::error::StartError;
@@ -42,6 +44,8 @@ pub struct Endpoint {
     url: Url,
     headers: HeaderMap,
     heads: Heads,
+    /// A credential that changes.
+    changing: Option<Arc<Changing>>,
     login: Option<Arc<Login>>,
 }
 
@@ -64,12 +68,13 @@ impl Endpoint {
         http: &Http,
         client: &HttpClient,
         limits: LinkLimits,
+        shows: &Shows,
     ) -> Result<Self, String> {
         let url =
             Url::parse(&http.url.value).map_err(|error| format!("its `url` cannot be read: {error}"))?;
-        let headers = headers_of(http)?;
-        let (way, heads) = (client.way_to(&url), Heads::of(&url, &headers));
-        Ok(Self { server: server.clone(), limits, way, url, headers, heads, login: None })
+        let (headers, changing) = (headers_of(shows)?, shows.changing.clone());
+        let (way, heads) = (client.way_to(&url), Heads::of(&url, &headers, changing.is_some()));
+        Ok(Self { server: server.clone(), limits, way, url, headers, heads, changing, login: None })
     }
 
     /// The same with a login.
@@ -96,8 +101,9 @@ impl Endpoint {
     #[must_use]
     pub fn at(&self, url: Url) -> Self {
         let (server, way, headers) = (self.server.clone(), self.way.clone(), self.headers.clone());
-        let heads = Heads::of(&url, &headers);
-        Self { server, limits: self.limits, way, url, headers, heads, login: self.login.clone() }
+        let (changing, login) = (self.changing.clone(), self.login.clone());
+        let heads = Heads::of(&url, &headers, changing.is_some());
+        Self { server, limits: self.limits, way, url, headers, heads, changing, login }
     }
 
     /// What the server lacks that answered with `refusal`, where somebody can log in and that would help.
@@ -133,6 +139,9 @@ impl Endpoint {
     }
 
     async fn send(&self, method: Method, marks: Marks, body: Option<&Bytes>) -> Result<Response, Failure> {
+        if let Some(changing) = &self.changing {
+            return Box::pin(self.send_showing(changing, &method, &marks, body)).await;
+        }
         let Some(login) = &self.login else { return self.send_once(&method, &marks, body).await };
         if login.is_wanted() {
             return Box::pin(self.send_as(login, &method, marks, body)).await;
@@ -180,6 +189,26 @@ impl Endpoint {
         Ok(response)
     }
 
+    /// With a credential that changes. A refused request was not looked at: it is sent once more if there is another one.
+    async fn send_showing(
+        &self,
+        changing: &Changing,
+        method: &Method,
+        marks: &Marks,
+        body: Option<&Bytes>,
+    ) -> Result<Response, Failure> {
+        let shown = changing.headers().await.map_err(|error| Failure::before(&error))?;
+        let response = self.send_once(method, &marks.with(&shown), body).await?;
+        if !matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Ok(response);
+        }
+        match changing.instead_of(&shown, response.status.as_u16()).await {
+            Ok(Some(shown)) => self.send_once(method, &marks.with(&shown), body).await,
+            Ok(None) => Ok(response),
+            Err(error) => Err(Failure::before(&error)),
+        }
+    }
+
     async fn send_once(
         &self,
         method: &Method,
@@ -220,11 +249,12 @@ impl Endpoint {
 }
 
 impl Heads {
-    fn of(url: &Url, headers: &HeaderMap) -> Self {
+    /// With `all` every header of the entry gives way.
+    fn of(url: &Url, headers: &HeaderMap, all: bool) -> Self {
         let (yielding, headers): (HeaderMap, HeaderMap) = headers
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
-            .partition(|(name, _)| mark::is_param(name));
+            .partition(|(name, _)| all || mark::is_param(name));
         let mut lines = url.path().as_bytes().to_vec();
         if let Some(query) = url.query() {
             lines.push(b'?');
@@ -260,13 +290,13 @@ impl fmt::Debug for Heads {
     }
 }
 
-/// The headers of an entry, without those that belong to the protocol.
+/// The headers of a connection that never change, without those that belong to the protocol.
 ///
 /// # Errors
 /// Which of them cannot be sent, in words.
-pub fn headers_of(http: &Http) -> Result<HeaderMap, String> {
+pub fn headers_of(shows: &Shows) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for (name, value) in &http.headers {
+    for (name, value) in &shows.headers {
         let Ok(key) = HeaderName::from_bytes(name.as_bytes()) else {
             return Err(format!("`{name}` is not the name of a header"));
         };
@@ -289,7 +319,7 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
-        Heads::of(&Url::parse(url).unwrap(), &headers.collect())
+        Heads::of(&Url::parse(url).unwrap(), &headers.collect(), false)
     }
 
     #[test]

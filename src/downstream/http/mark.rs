@@ -70,6 +70,16 @@ impl Marks {
         lines.filter_map(pair).collect()
     }
 
+    /// The same, with a credential.
+    #[must_use]
+    pub fn with(&self, shown: &[(HeaderName, HeaderValue)]) -> Self {
+        let length: usize = shown.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        let mut marks = Self(Vec::with_capacity(self.0.len() + length));
+        marks.0.extend_from_slice(&self.0);
+        shown.iter().for_each(|(name, value)| marks.put(name, value.as_bytes()));
+        marks
+    }
+
     fn put(&mut self, name: &HeaderName, value: &[u8]) {
         put(&mut self.0, name.as_str(), value);
     }

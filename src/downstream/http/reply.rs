@@ -208,7 +208,7 @@ pub fn refusal_text(status: StatusCode) -> String {
     }
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            format!("{text}: it wants credentials; give them in `headers`")
+            format!("{text}: it wants credentials; give them in `auth` or `headers`")
         }
         _ => text,
     }

@@ -2,6 +2,7 @@
 //!
 //! No redirect is followed. It sends no message.
 
+use crate::auth::outbound::Shows;
 use crate::config::model::Http;
 use crate::downstream::error::StartError;
 use crate::downstream::http::client::CONNECT_TIMEOUT;
@@ -9,6 +10,7 @@ use crate::downstream::http::client::HttpClient;
 use crate::downstream::http::endpoint::headers_of;
 use crate::downstream::http::reply::refusal_text;
 use crate::name::ServerName;
+use http::HeaderName;
 use http::HeaderValue;
 use http::Request;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
@@ -36,24 +38,51 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// An open WebSocket.
 pub type Socket = WebSocketStream<Box<dyn Stream>>;
 
-/// Opens the WebSocket of an entry; messages have at most `limit` bytes.
+/// Where a WebSocket is to be opened, and what is shown there.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The server.
+    pub server: &'a ServerName,
+    /// Where it is.
+    pub http: &'a Http,
+    /// What is shown.
+    pub shows: &'a Shows,
+}
+
+/// Opens a WebSocket; messages have at most `limit` bytes.
 ///
 /// # Errors
-/// [`StartError::Unreachable`] or [`StartError::Unauthorized`].
-pub async fn dial(
-    server: &ServerName,
-    http: &Http,
+/// [`StartError::Unreachable`], [`StartError::Unauthorized`] or [`StartError::NoCredential`].
+pub async fn dial(target: &Target<'_>, client: &HttpClient, limit: usize) -> Result<Socket, StartError> {
+    let server = target.server;
+    let missing = |why| StartError::NoCredential { server: server.clone(), why };
+    let Some(changing) = &target.shows.changing else { return agree(target, client, limit, &[]).await };
+    let shown = changing.headers().await.map_err(missing)?;
+    match agree(target, client, limit, &shown).await {
+        Err(StartError::Unauthorized { server, status }) => {
+            match changing.instead_of(&shown, status).await.map_err(missing)? {
+                Some(shown) => agree(target, client, limit, &shown).await,
+                None => Err(StartError::Unauthorized { server, status }),
+            }
+        }
+        other => other,
+    }
+}
+
+async fn agree(
+    target: &Target<'_>,
     client: &HttpClient,
     limit: usize,
+    shown: &[(HeaderName, HeaderValue)],
 ) -> Result<Socket, StartError> {
-    match upgrade(server, http, client, limit, true).await {
+    match upgrade(target, client, limit, shown, true).await {
         // It does not know of subprotocols, as many small servers do not.
-        Err(Refused::NoSubprotocol) => upgrade(server, http, client, limit, false).await,
+        Err(Refused::NoSubprotocol) => upgrade(target, client, limit, shown, false).await,
         other => other,
     }
     .map_err(|refused| match refused {
         Refused::Start(error) => error,
-        Refused::NoSubprotocol => unreachable(server, "it chose no subprotocol".into()),
+        Refused::NoSubprotocol => unreachable(target.server, "it chose no subprotocol".into()),
     })
 }
 
@@ -63,18 +92,19 @@ enum Refused {
 }
 
 async fn upgrade(
-    server: &ServerName,
-    http: &Http,
+    target: &Target<'_>,
     client: &HttpClient,
     limit: usize,
+    shown: &[(HeaderName, HeaderValue)],
     subprotocol: bool,
 ) -> Result<Socket, Refused> {
+    let server = target.server;
     let wrong = |why: String| Refused::Start(unreachable(server, why));
-    let mut request = request(http).map_err(wrong)?;
+    let mut request = request(target, shown).map_err(wrong)?;
     if subprotocol {
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("mcp"));
     }
-    let stream = timeout(CONNECT_TIMEOUT, connect(http, client))
+    let stream = timeout(CONNECT_TIMEOUT, connect(target.http, client))
         .await
         .unwrap_or_else(|_| Err("no connection came about in time".into()))
         .map_err(wrong)?;
@@ -96,11 +126,15 @@ async fn upgrade(
     }
 }
 
-fn request(http: &Http) -> Result<Request<()>, String> {
+fn request(target: &Target<'_>, shown: &[(HeaderName, HeaderValue)]) -> Result<Request<()>, String> {
     // Its own text could show the address, which may hold a secret.
-    let request = http.url.value.as_str().into_client_request();
+    let request = target.http.url.value.as_str().into_client_request();
     let mut request = request.map_err(|_| "its `url` cannot be used".to_owned())?;
-    request.headers_mut().extend(headers_of(http)?);
+    let mut headers = headers_of(target.shows)?;
+    for (name, value) in shown {
+        headers.insert(name, value.clone());
+    }
+    request.headers_mut().extend(headers);
     Ok(request)
 }
 

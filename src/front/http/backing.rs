@@ -12,6 +12,7 @@ use crate::wire::guard::guarded;
 use crate::wire::message::Malformed;
 use crate::wire::message::Message;
 use crate::wire::sink::Sink;
+use http::HeaderMap;
 use std::sync::Arc;
 
 /// The gateway, seen from a front. Nothing here waits.
@@ -41,6 +42,10 @@ pub trait Backing: Send + Sync + 'static {
     fn cancel(&self, session: &Arc<Session>, id: &str, reason: &str);
     /// The arguments of a tool that headers must repeat.
     fn param_headers(&self, caller: &Caller, tool: &str) -> Vec<ParamHeader>;
+    /// Keeps of the headers of the request that made `session` what servers may be passed.
+    fn note_headers(&self, session: &Session, headers: &HeaderMap) {
+        let _ = (session, headers);
+    }
     /// Who may connect, as the configuration of the moment has it; `None` when that does not change.
     fn auth(&self) -> Option<Arc<AuthSettings>>;
     /// True once no new requests are taken. Part of every request.
@@ -68,6 +73,10 @@ impl Backing for Gateway {
 
     fn lone_session(&self, caller: Caller) -> Arc<Session> {
         Self::lone_session(self, caller)
+    }
+
+    fn note_headers(&self, session: &Session, headers: &HeaderMap) {
+        Self::note_headers(self, session, headers);
     }
 
     fn close_session(&self, session: &Arc<Session>) {

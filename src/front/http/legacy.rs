@@ -50,6 +50,7 @@ pub fn begin(
             let failure = Failure::new(code::INTERNAL_ERROR, why.to_string());
             name(Refusal::failed(StatusCode::SERVICE_UNAVAILABLE, failure))
         })?;
+        site.backing.note_headers(&session, headers);
         (Some(opening), session, None)
     } else {
         check_version(headers).map_err(name)?;

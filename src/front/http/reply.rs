@@ -114,7 +114,7 @@ impl Refusal {
         let mut body = Vec::new();
         let id = self.id.as_deref().unwrap_or("null");
         write_answer(&mut body, id, br#","error":"#, self.failure.to_json().as_bytes());
-        let mut reply = json(self.status, body);
+        let mut reply = page(self.status, body);
         let headers = reply.headers_mut();
         match self.extra {
             Extra::None => {}
@@ -148,6 +148,14 @@ pub fn json(status: StatusCode, body: Vec<u8>) -> Reply {
     let mut reply = Reply::new(Body::text(body));
     *reply.status_mut() = status;
     reply.headers_mut().insert(names::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+/// A JSON body that a person may open in a browser, which must not take it for something else.
+#[must_use]
+pub fn page(status: StatusCode, body: Vec<u8>) -> Reply {
+    let mut reply = json(status, body);
+    reply.headers_mut().insert(names::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     reply
 }
 

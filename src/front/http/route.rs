@@ -122,7 +122,7 @@ fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
     let page = admin::page(request.uri().path(), unready, || site.backing.status());
     let page = page.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "there is no such page"))?;
     let status = if page.unavailable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    Ok(reply::json(status, page.text.into_bytes()))
+    Ok(reply::page(status, page.text.into_bytes()))
 }
 
 async fn post(site: &Site, pass: Pass, request: Request<Incoming>) -> Result<Reply, Refusal> {

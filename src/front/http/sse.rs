@@ -65,6 +65,7 @@ pub fn open(site: &Site, caller: Caller, request: &Request<Incoming>) -> Result<
         let failure = Failure::new(code::INTERNAL_ERROR, why.to_string());
         Refusal::failed(StatusCode::SERVICE_UNAVAILABLE, failure)
     })?;
+    site.backing.note_headers(&session, request.headers());
     session.attach(Sink::Line(Arc::clone(&outbox)));
     let ahead = format!("event: endpoint\ndata: {MESSAGES}?{SESSION}={}\n\n", opening.id());
     let line = Line { outbox, waiting: None, opening };

@@ -225,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn what_two_connections_of_a_server_say_is_told_apart() {
         let table = TaskTable::default();
-        let key = |session| Key { who: Who::Session(session), capabilities: "{}".into() };
+        let key = |session| Key { who: Who::Session(session), capabilities: "{}".into(), personal: None };
         for session in [1, 2] {
             table.add(holder("x", session), Era::Legacy, route("a"), "t", Some(&key(session))).unwrap();
         }

@@ -4,7 +4,9 @@
 
 use crate::share::place::Place;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::path::PathBuf;
 use tokio::net::UnixListener;
 
@@ -28,12 +30,29 @@ pub struct Knock {
 }
 
 /// The name of the socket, which is removed with it.
-struct Socket(PathBuf);
+struct Socket {
+    path: PathBuf,
+    /// Device and number of the file: another gateway may have put its own there, should somebody have removed this one.
+    file: Option<(u64, u64)>,
+}
+
+impl Socket {
+    fn at(path: PathBuf) -> Self {
+        Self { file: file_at(&path), path }
+    }
+}
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if self.file.is_some() && file_at(&self.path) == self.file {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    let found = path.symlink_metadata().ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// To the gateway of `place`.
@@ -63,8 +82,8 @@ impl Listener {
             _ => {}
         }
         let listener = UnixListener::bind(&socket)?;
-        let socket = Socket(socket);
-        std::fs::set_permissions(&socket.0, std::fs::Permissions::from_mode(0o600))?;
+        let socket = Socket::at(socket);
+        std::fs::set_permissions(&socket.path, std::fs::Permissions::from_mode(0o600))?;
         Ok(Self { listener, socket, user })
     }
 

@@ -1,6 +1,7 @@
 //! Clients, gateways and pipes made of sockets in one process.
 
 use super::*;
+use crate::share::hello::Checkpoint;
 use crate::share::hello::Mark;
 use std::io::PipeReader;
 use std::io::PipeWriter;
@@ -68,7 +69,7 @@ fn rig(first: Line) -> Rig {
     thread::spawn(move || {
         let attach =
             || Attach { folder: "/".into(), vars: Vec::new(), turn: 0, again: Vec::new(), caller: None };
-        let mut find = |attach| {
+        let mut find = |attach, _| {
             told.send(attach).unwrap();
             gateways.recv().unwrap()
         };
@@ -160,7 +161,7 @@ fn what_an_orderly_end_left_unread_goes_to_the_next_gateway() {
     let heard = call(1).len() as u64;
     let last = Checkpoint { heard, said: answer(1).len() as u64, ..Checkpoint::default() };
     gateway.hears(&call(2));
-    gateway.word(&Word::End(Last { why: End::Again, last }));
+    gateway.word(&Word::End(Last { why: End::Again, last, next: None }));
     drop(gateway);
     rig.attaches();
     let (second, mut gateway) = line();
@@ -174,7 +175,7 @@ fn what_an_orderly_end_left_unread_goes_to_the_next_gateway() {
 fn a_gateway_that_was_stopped_is_replaced_when_it_is_needed() {
     let (first, mut gateway) = line();
     let mut rig = rig(first);
-    gateway.word(&Word::End(Last { why: End::Stop, last: Checkpoint::default() }));
+    gateway.word(&Word::End(Last { why: End::Stop, last: Checkpoint::default(), next: None }));
     drop(gateway);
     assert!(rig.attached.recv_timeout(Duration::from_millis(50)).is_err(), "nobody needs it");
     rig.says(&call(1));
@@ -188,30 +189,66 @@ fn a_gateway_that_was_stopped_is_replaced_when_it_is_needed() {
 }
 
 #[test]
-fn without_a_next_gateway_the_client_is_told_and_left() {
+fn without_a_next_gateway_each_request_is_refused_until_there_is_one() {
     let (first, mut gateway) = line();
     let mut rig = rig(first);
     rig.says(&call(1));
     gateway.hears(&call(1));
     drop(gateway);
+    rig.attaches();
     rig.next.send(Err("none can be had".into())).unwrap();
-    assert_eq!(rig.ends(), Ended::NoGateway("none can be had".into()));
-    let mut lost = String::new();
-    BufReader::new(&rig.shown).read_line(&mut lost).unwrap();
-    assert!(lost.contains("\"id\":1,\"error\""), "{lost}");
+    let mut shown = BufReader::new(rig.shown.try_clone().unwrap());
+    let mut told = || {
+        let mut line = String::new();
+        shown.read_line(&mut line).unwrap();
+        line
+    };
+    let lost = told();
+    assert!(lost.contains("\"id\":1,\"error\"") && lost.contains("may have run"), "{lost}");
+    for id in [2, 3] {
+        rig.says(&call(id));
+        rig.attaches();
+        rig.next.send(Err("none can be had".into())).unwrap();
+        let refused = told();
+        assert!(refused.contains(&format!("\"id\":{id},\"error\"")), "{refused}");
+        assert!(refused.contains("none can be had; the request was not run"), "{refused}");
+    }
+    rig.says(&call(4));
+    rig.attaches();
+    let (second, mut gateway) = line();
+    rig.next.send(Ok(second)).unwrap();
+    gateway.hears(&call(4));
+    gateway.says(&answer(4));
+    assert_eq!(told(), answer(4));
+    drop(gateway);
+    rig.attaches();
+    drop(rig.client);
+    rig.next.send(Err("none can be had".into())).unwrap();
+    assert_eq!(
+        rig.ended.recv_timeout(Duration::from_secs(20)),
+        Ok(Ended::NoGateway("none can be had".into()))
+    );
 }
 
 #[test]
-fn gateways_that_end_one_after_the_other_are_given_up() {
+fn gateways_that_end_one_after_the_other_are_not_started_any_more_until_one_is_needed() {
     let (first, gateway) = line();
-    let rig = rig(first);
+    let mut rig = rig(first);
     drop(gateway);
     for _ in 0..ENDINGS {
         let (next, gateway) = line();
         drop(gateway);
+        rig.attaches();
         rig.next.send(Ok(next)).unwrap();
     }
-    assert!(matches!(rig.ends(), Ended::NoGateway(why) if why.contains("6 times")));
+    assert!(rig.attached.recv_timeout(Duration::from_millis(50)).is_err(), "that is enough");
+    rig.says(&call(1));
+    rig.attaches();
+    let (next, mut gateway) = line();
+    rig.next.send(Ok(next)).unwrap();
+    gateway.hears(&call(1));
+    gateway.says(&answer(1));
+    rig.sees(&answer(1));
 }
 
 #[test]
@@ -246,7 +283,7 @@ fn what_was_said_to_a_gateway_that_stops_is_not_left_lying() {
     rig.says(&call(1));
     gateway.hears(&call(1));
     // Said while it stops, and never read; the client has nothing more to say.
-    gateway.word(&Word::End(Last { why: End::Stop, last: Checkpoint::default() }));
+    gateway.word(&Word::End(Last { why: End::Stop, last: Checkpoint::default(), next: None }));
     rig.pipe.end_input();
     drop(gateway);
     rig.attaches();
@@ -264,7 +301,7 @@ fn gateways_that_end_as_they_were_told_to_are_no_trouble() {
     let (first, mut gateway) = line();
     let rig = rig(first);
     for turn in 1..=2 * ENDINGS {
-        gateway.word(&Word::End(Last { why: End::Again, last: Checkpoint::default() }));
+        gateway.word(&Word::End(Last { why: End::Again, last: Checkpoint::default(), next: None }));
         drop(gateway);
         assert_eq!(rig.attaches().turn as usize, turn);
         let next;
@@ -284,7 +321,7 @@ fn a_client_that_was_cut_off_gets_no_other_gateway() {
     gateway.hears(&call(1));
     // It was answered, and the answer was thrown away.
     let last = Checkpoint { heard: call(1).len() as u64, said: 1 << 20, ..Checkpoint::default() };
-    gateway.word(&Word::End(Last { why: End::Cut, last }));
+    gateway.word(&Word::End(Last { why: End::Cut, last, next: None }));
     drop(gateway);
     assert_eq!(rig.ends(), Ended::Cut);
     let mut lost = String::new();

@@ -12,18 +12,13 @@ fn me() -> u32 {
 }
 
 #[test]
-fn the_folder_is_the_one_named_or_the_systems_or_one_in_the_temporary_folder() {
-    let none: [(&str, &str); 0] = [];
-    let bare = Environment::new(none, "/w");
-    let system = Environment::new([("XDG_RUNTIME_DIR", "/run/user/7")], "/w");
-    let relative = Environment::new([("XDG_RUNTIME_DIR", "run")], "/w");
-    let of = |named: Option<&str>, environment: &Environment| {
-        folder(named.map(Path::new), environment, "/tmp/own".into())
-    };
-    assert_eq!(of(Some("x"), &system), Path::new("/w/x"));
-    assert_eq!(of(None, &system), Path::new("/run/user/7/mcp-manifold"));
-    assert_eq!(of(None, &bare), Path::new("/tmp/own"));
-    assert_eq!(of(None, &relative), Path::new("/tmp/own"));
+fn the_folder_is_the_one_named_or_the_users_whatever_variables_say() {
+    for variables in [vec![], vec![("XDG_RUNTIME_DIR", "/run/user/7"), ("TMPDIR", "/x")]] {
+        let environment = Environment::new(variables, "/w");
+        let of = |named: Option<&str>| folder(named.map(Path::new), &environment, "/own".into());
+        assert_eq!(of(Some("x")), Path::new("/w/x"));
+        assert_eq!(of(None), Path::new("/own"));
+    }
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn a_gateway_over_http_is_shared_too_and_ends_with_its_process_only() {
 #[test]
 fn the_file_decides_whether_it_is_shared() {
     let shared = Shared::with_servers(1, "60s");
-    let mut config: serde_json::Value =
+    let mut config: Value =
         serde_json::from_slice(&std::fs::read(shared.conf().file()).expect("the file")).expect("JSON");
     config["gateway"]["share"] = json!(false);
     shared.conf().write(&config);
@@ -230,7 +230,7 @@ fn a_client_is_served_on_when_sharing_was_turned_off_and_its_gateway_ended() {
     let client = shared.client();
     let before = rig::attached_to(&client);
     let text = std::fs::read_to_string(shared.conf().file()).expect("the file");
-    let mut config: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let mut config: Value = serde_json::from_str(&text).expect("JSON");
     config["gateway"]["share"] = json!(false);
     shared.conf().write(&config);
     eventually("it is read", || shared.status()["config"]["generation"] == 2);
@@ -245,4 +245,43 @@ fn a_client_is_served_on_when_sharing_was_turned_off_and_its_gateway_ended() {
     client.close();
     assert!(client.exit().success());
     eventually("its gateway ends, too", || !is_alive(own));
+}
+
+#[test]
+fn what_a_call_needs_of_its_client_is_read_while_the_gateway_ends() {
+    let shared = Shared::with_servers(1, "60s");
+    let client = shared.client();
+    let (slow, cancelled) =
+        (client.begin_call("s0__sleep", json!({ "ms": 1500 })), client.begin_call("s0__hang", json!({})));
+    eventually("both run", || shared.conf().ledger("call", "s0").len() == 2);
+    let pid = rig::attached_to(&client);
+    assert_eq!(shared.run(&["stop"]).0, 0);
+    // It waits for the first and would wait for the second, but for this.
+    client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": cancelled } }).to_string());
+    client.answer(&slow).result();
+    eventually("it ends without waiting for a drain", || !is_alive(pid));
+    assert_eq!(client.answers(&cancelled), 0);
+    assert!(client.call("s0__echo", json!({ "message": "next" })).text().contains("next"));
+}
+
+#[test]
+fn a_client_that_moves_finishes_its_calls_first() {
+    let shared = Shared::start(
+        |conf| json!({ "mcpServers": { "s0": conf.fake("s0").json() }, "gateway": { "linger": "60s", "drainTimeout": "200ms" } }),
+    );
+    let client = shared.client();
+    let slow = client.begin_call("s0__sleep", json!({ "ms": 2000 }));
+    eventually("it runs", || shared.conf().ledger("call", "s0").len() == 1);
+    let mut config: Value =
+        serde_json::from_str(&std::fs::read_to_string(shared.conf().file()).expect("it is there"))
+            .expect("it is JSON");
+    // The new entry is not the same for all clients, so that this one has another view from now on.
+    config["mcpServers"]["own"] = shared.conf().fake("own").set("cwd", "${workspaceFolder}").json();
+    shared.conf().write(&config);
+    assert!(client.call("s0__echo", json!({ "message": "beside" })).text().contains("beside"));
+    client.answer(&slow).result();
+    eventually("it has moved", || {
+        client.request("tools/list", json!({})).tools().iter().any(|name| name.starts_with("own__"))
+    });
+    assert_eq!(client.answers(&slow), 1);
 }

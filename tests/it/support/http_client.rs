@@ -140,6 +140,13 @@ impl Sent {
         self.stream.try_clone().expect("a socket can be shared")
     }
 
+    /// Reads whatever is answered until the connection ends.
+    pub fn everything(mut self) -> String {
+        let mut bytes = Vec::new();
+        let _ = self.stream.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Waits for the head of the response.
     pub fn head(self) -> Reply {
         self.try_head().expect("there is a response")

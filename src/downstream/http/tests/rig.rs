@@ -2,6 +2,7 @@
 //!
 //! It checks nothing by itself; it records what was sent.
 
+use crate::auth::outbound::Shows;
 use crate::catalog::lists::ServerLists;
 use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
@@ -445,6 +446,10 @@ impl Rig {
 
     pub async fn try_to(server: Server, limits: LinkLimits) -> Result<Self, StartError> {
         let (ear, heard) = mpsc::unbounded_channel();
+        let headers = match &server.transport {
+            Transport::Http(http) => http.headers.clone(),
+            Transport::Stdio(_) => Vec::new(),
+        };
         let (server, listener) = (Arc::new(server), Arc::new(Ears(ear)));
         let entry = Arc::new(watch::Sender::new(Arc::clone(&server)));
         let breaker = Arc::new(Breaker::new(entry, Arc::default()));
@@ -454,9 +459,11 @@ impl Rig {
             listener,
             limits,
             declared: capability::DECLARED_TO_LEGACY.into(),
+            personal: None,
             breaker,
         };
-        let connection = connect(order, &HttpClient::new().unwrap(), &Found::default(), None).await?;
+        let shows = Shows { headers, changing: None };
+        let connection = connect(order, &HttpClient::new().unwrap(), &Found::default(), shows, None).await?;
         Ok(Self { connection, heard })
     }
 
