@@ -93,9 +93,10 @@ impl Client {
             self.send(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
         }
         let mut tools = self.request("tools/list", json!({})).await?;
-        if let Some(why) = self.missing_login() {
+        for _ in 0..LOGINS {
+            let Some((why, starts)) = self.missing_login() else { break };
             self.person.log_in(&why).await?;
-            self.noticed().await?;
+            self.noticed(starts).await?;
             tools = self.request("tools/list", json!({})).await?;
         }
         let tools = tools["tools"].as_array().cloned().unwrap_or_default();
@@ -117,19 +118,21 @@ impl Client {
         Ok(())
     }
 
-    /// Why the server has no lists, when that is for want of a login.
-    fn missing_login(&self) -> Option<String> {
+    /// Why the server has no lists, when that is for want of a login; and how often it was started.
+    fn missing_login(&self) -> Option<(String, u64)> {
         let snapshot = self.gateway.snapshot();
         let status = snapshot.servers.values().next()?.status();
-        status.reason.filter(|_| status.needs_login)
+        Some((status.reason.filter(|_| status.needs_login)?, status.starts))
     }
 
-    /// Waits until the gateway has read the lists of the server after a login.
-    async fn noticed(&self) -> anyhow::Result<()> {
+    /// Waits until the gateway has tried the login; it was started `before` times without.
+    async fn noticed(&self, before: u64) -> anyhow::Result<()> {
         let there = async {
             loop {
                 let snapshot = self.gateway.snapshot();
-                if snapshot.servers.values().all(|server| server.lists().is_some()) {
+                let Some(server) = snapshot.servers.values().next() else { return };
+                let status = server.status();
+                if status.starts > before && (server.lists().is_some() || status.needs_login) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
