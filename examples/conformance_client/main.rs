@@ -59,8 +59,7 @@ async fn main() -> anyhow::Result<()> {
     let told: Value = serde_json::from_str(&std::env::var("MCP_CONFORMANCE_CONTEXT").unwrap_or_default())
         .unwrap_or_default();
     // The suite gives arguments that its schemas do not allow, to see what becomes of them.
-    let entry =
-        json!({ "url": url, "prefix": "", "auth": login::auth(&url, &told).await?, "validateArguments": false });
+    let entry = json!({ "url": url, "prefix": "", "auth": login::auth(&url, &told).await?, "validateArguments": false });
     let file = json!({ "mcpServers": { "suite": entry } }).to_string();
     let none: [(&str, &str); 0] = [];
     let environment = Environment::new(none, std::env::current_dir()?);

@@ -170,11 +170,15 @@ async fn read_list(
         let known = items.len();
         let next = read_page(&page, kind, &mut items)?;
         if items.len() > limits.items {
-            return Err(format!("it has more than {} items; raise `gateway.limits.listItems`", limits.items).into());
+            return Err(
+                format!("it has more than {} items; raise `gateway.limits.listItems`", limits.items).into()
+            );
         }
         bytes += items[known..].iter().map(|item| item.raw.get().len()).sum::<usize>();
         if bytes > limits.bytes {
-            return Err(format!("it has more than {} bytes; raise `gateway.limits.listBytes`", limits.bytes).into());
+            return Err(
+                format!("it has more than {} bytes; raise `gateway.limits.listBytes`", limits.bytes).into()
+            );
         }
         match next {
             None => return Ok(items),

@@ -276,9 +276,8 @@ fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketA
         return Response::empty(405);
     }
     let insufficient = |scope: &str| {
-        let challenge = format!(
-            r#"Bearer error="insufficient_scope", scope="{scope}", resource_metadata="{document}""#
-        );
+        let challenge =
+            format!(r#"Bearer error="insufficient_scope", scope="{scope}", resource_metadata="{document}""#);
         Response::empty(403).with("www-authenticate", challenge)
     };
     let may = |what: &str| ways.open || what.is_empty() || scope.split(' ').any(|one| one == what);
