@@ -1,5 +1,6 @@
 //! Logins at servers that want OAuth: a person with a browser, an authorization server, a server that it protects.
 
+mod later;
 mod person;
 mod rig;
 mod steered;
