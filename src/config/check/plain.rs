@@ -62,8 +62,10 @@ fn credential(url: &Url, http: &Http) -> Option<String> {
     if let Some((name, _)) = http.headers.iter().find(|(name, _)| is_one(name)) {
         return Some(format!("header `{name}`"));
     }
-    if http.outbound.source != Source::Fixed {
-        return Some("what `headersHelper` prints".to_owned());
+    match http.outbound.source {
+        Source::Fixed => {}
+        Source::Login => return Some("the login of a caller".to_owned()),
+        _ => return Some("what `headersHelper` prints".to_owned()),
     }
     let asked = url.query_pairs().find(|(name, _)| is_one(&name.to_ascii_lowercase()) || name == "key");
     asked.map(|_| "a credential in the query of `url`".to_owned())

@@ -66,6 +66,7 @@ pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
     if let Some(presence) = session.presence() {
         presence.came_over("websocket", None);
     }
+    site.place(&session);
     session.attach(Sink::Line(Arc::clone(&outbox)));
     let (mut writing, mut written) = (pin!(write(writer, &outbox)), None);
     let away = Some((CloseCode::Away, "the gateway is shutting down"));
