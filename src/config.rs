@@ -35,6 +35,7 @@ pub mod envfile;
 pub mod environment;
 pub mod expand;
 pub mod file;
+pub mod file_lock;
 pub mod finding;
 pub mod locate;
 pub mod lockfile;

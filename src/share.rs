@@ -10,7 +10,6 @@ pub mod journal;
 pub mod kept;
 pub mod launch;
 pub mod link;
-pub mod lock;
 #[cfg(unix)]
 pub mod patient;
 pub mod pipe;

@@ -20,12 +20,12 @@ use crate::config;
 use crate::config::check::auth::is_plain;
 use crate::config::check::duration;
 use crate::config::date;
+use crate::config::file_lock;
+use crate::config::file_lock::Lock;
 use crate::config::locate::locate;
 use crate::config::model::auth::KeysFile;
 use crate::config::private_file;
 use crate::config::private_file::Others;
-use crate::share::lock;
-use crate::share::lock::Lock;
 use serde_json::json;
 use std::path::Path;
 use std::path::PathBuf;
@@ -202,13 +202,13 @@ fn held(path: &Path) -> Result<Lock, String> {
     name.push(".lock");
     let name = PathBuf::from(name);
     for _ in 0..TRIES {
-        match lock::take(&name, &format!("pid {}", std::process::id())) {
+        match file_lock::take(&name, &format!("pid {}", std::process::id())) {
             Ok(Some(held)) => return Ok(held),
             Ok(None) => std::thread::sleep(PAUSE),
             Err(error) => return Err(error.to_string()),
         }
     }
-    let owner = lock::owner(&name).unwrap_or_else(|| "somebody".into());
+    let owner = file_lock::owner(&name).unwrap_or_else(|| "somebody".into());
     Err(format!("{owner} holds the lock `{}`", name.display()))
 }
 

@@ -80,12 +80,11 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 /// What the system says.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let number = getrandom::u64().map_err(io::Error::other)?;
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
+    name.push(format!(".{number:016x}.new"));
     let aside = Path::new(&name);
     let mut options = OpenOptions::new();
-    // Left behind by a process of this number that was killed.
-    let _ = std::fs::remove_file(aside);
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

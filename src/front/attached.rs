@@ -6,6 +6,8 @@
 
 use crate::auth::caller::Caller;
 use crate::config::digest::hex;
+use crate::config::file_lock;
+use crate::config::file_lock::Lock;
 use crate::front::course::Course;
 use crate::front::stdio::Client;
 use crate::front::stdio::Leave;
@@ -25,8 +27,6 @@ use crate::share::hello::Word;
 use crate::share::link::Guest;
 use crate::share::link::Knock;
 use crate::share::link::Listener;
-use crate::share::lock;
-use crate::share::lock::Lock;
 use crate::share::place::Place;
 use crate::telemetry::throttle::Pass;
 use crate::telemetry::throttle::Throttle;
@@ -118,7 +118,7 @@ pub struct Terms {
 /// # Errors
 /// When the socket or the lock cannot be made.
 pub fn open(place: &Place, user: u32, terms: Terms) -> io::Result<Option<Meeting>> {
-    let Some(lock) = lock::take(&place.lock(), &owner())? else { return Ok(None) };
+    let Some(lock) = file_lock::take(&place.lock(), &owner())? else { return Ok(None) };
     let listener = Listener::open(place, user)?;
     Ok(Some(Meeting { listener, lock, terms }))
 }

@@ -6,7 +6,6 @@
 pub mod abandon;
 pub mod authority;
 pub mod backing;
-pub mod base64;
 pub mod cors;
 pub mod door;
 pub mod guard;

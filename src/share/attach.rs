@@ -2,6 +2,7 @@
 //!
 //! It says hello and hands the link over. What goes over it is `pipe.rs`.
 
+use crate::config::file_lock;
 use crate::share::hello::Attach;
 use crate::share::hello::Hello;
 use crate::share::hello::LINK;
@@ -12,7 +13,6 @@ use crate::share::launch::Launch;
 use crate::share::launch::Report;
 use crate::share::link;
 use crate::share::link::Stream;
-use crate::share::lock;
 use crate::share::pipe::Line;
 use crate::share::place::Place;
 use std::io;
@@ -114,7 +114,7 @@ impl Door {
                 continue;
             }
             let Some(launch) = &self.launch else { return Err(NoWay::NoneRuns) };
-            let turn = lock::take(&self.place.start_lock(), &owner()).map_err(|why| broken(&why))?;
+            let turn = file_lock::take(&self.place.start_lock(), &owner()).map_err(|why| broken(&why))?;
             match turn {
                 // Somebody may have started it between the look and the lock.
                 Some(_turn) if link::connect(&self.place).is_err() => {

@@ -4,7 +4,7 @@
 
 use crate::config::digest::hex;
 use crate::config::environment::Environment;
-use crate::share::lock;
+use crate::config::file_lock;
 use sha2::Digest;
 use sha2::Sha256;
 use std::io;
@@ -111,7 +111,7 @@ impl Place {
                 continue;
             }
             // With the lock its file goes, too.
-            if let Ok(Some(_dead)) = lock::take(&path, "swept") {
+            if let Ok(Some(_dead)) = file_lock::take(&path, "swept") {
                 let _ = std::fs::remove_file(path.with_extension("sock"));
             }
         }

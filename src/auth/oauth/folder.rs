@@ -6,12 +6,12 @@ use crate::auth::oauth::login::FORMAT;
 use crate::auth::oauth::login::Key;
 use crate::auth::oauth::login::Login;
 use crate::auth::oauth::turn;
-pub use crate::auth::oauth::turn::Turn;
+use crate::config::file_lock::Lock;
+use crate::config::private_file;
+use crate::config::private_file::Others;
 use std::fs;
-use std::fs::OpenOptions;
 use std::io;
 use std::io::ErrorKind;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +20,6 @@ use std::time::SystemTime;
 /// The folder within the state folder.
 const FOLDER: &str = "logins";
 const ENDING: &str = ".json";
-const TEMPORARY: &str = ".new-";
 /// Longer than a token request may take.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -69,14 +68,14 @@ impl Folder {
     /// When the folder cannot be made or written, or belongs to somebody else.
     pub fn save(&self, key: &Key, login: &Login) -> io::Result<()> {
         make_private(&self.0)?;
-        self.replace(&self.file(key), login)
+        replace(&self.file(key), login)
     }
 
     /// Waits until nobody else renews the login `key`.
     ///
     /// # Errors
     /// When the folder cannot be made or written, or somebody renews it for too long.
-    pub async fn turn(&self, key: &Key) -> io::Result<Turn> {
+    pub async fn turn(&self, key: &Key) -> io::Result<Lock> {
         make_private(&self.0)?;
         turn::wait(&self.lock(key.id()), PATIENCE).await
     }
@@ -141,7 +140,7 @@ impl Folder {
             if login.used_by.is_empty() {
                 removed += usize::from(gone(fs::remove_file(&path))?);
             } else {
-                self.replace(&path, &login)?;
+                replace(&path, &login)?;
             }
         }
         Ok(removed)
@@ -158,23 +157,11 @@ impl Folder {
     fn file(&self, key: &Key) -> PathBuf {
         self.named(key.id())
     }
+}
 
-    /// A reader sees the old file or the new one.
-    fn replace(&self, path: &Path, login: &Login) -> io::Result<()> {
-        let number = getrandom::u64().map_err(io::Error::other)?;
-        let temporary = self.0.join(format!("{TEMPORARY}{number:016x}"));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&temporary).and_then(|mut file| {
-            file.write_all(&serde_json::to_vec_pretty(login)?)?;
-            // A token that was renewed and lost cannot be renewed again.
-            file.sync_all()?;
-            fs::rename(&temporary, path)
-        });
-        written.inspect_err(|_| drop(fs::remove_file(&temporary)))
-    }
+/// A token that was renewed and lost cannot be renewed again: it is on the disk when this returns.
+fn replace(path: &Path, login: &Login) -> io::Result<()> {
+    private_file::write(path, &serde_json::to_vec_pretty(login)?)
 }
 
 fn read(path: &Path) -> io::Result<Option<Login>> {
@@ -246,23 +233,11 @@ fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-#[cfg(unix)]
 fn check_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let mode = fs::metadata(path)?.mode() & 0o777;
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    let text = format!(
-        "`{}` is open to other users (mode {mode:03o}): `chmod 600` it, or log in again",
-        path.display()
-    );
-    Err(io::Error::new(ErrorKind::PermissionDenied, text))
-}
-
-#[cfg(not(unix))]
-fn check_private(_: &Path) -> io::Result<()> {
-    Ok(())
+    private_file::check(path, None, Others::Nothing).map_err(|exposed| {
+        let text = format!("`{}`: {exposed}, or log in again", path.display());
+        io::Error::new(ErrorKind::PermissionDenied, text)
+    })
 }
 
 #[cfg(test)]

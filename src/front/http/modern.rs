@@ -5,7 +5,6 @@
 
 use crate::auth::caller::Caller;
 use crate::front::http::abandon::Abandon;
-use crate::front::http::base64;
 use crate::front::http::header;
 use crate::front::http::header::single;
 use crate::front::http::reply;
@@ -26,6 +25,8 @@ use crate::wire::message::Message;
 use crate::wire::message::read_text;
 use crate::wire::meta;
 use crate::wire::sink::Sink;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::StatusCode;
 use serde_json::value::RawValue;
@@ -179,7 +180,7 @@ fn agrees(
         shown.ok_or_else(|| mismatch(format!("the `{name}` header is missing")))?.trim_matches([' ', '\t']);
     let same = match shown.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
         // Encoding what was said compares with the one canonical spelling.
-        Some(encoded) if may_be_encoded => base64::encode(said.as_bytes()) == encoded,
+        Some(encoded) if may_be_encoded => STANDARD.encode(said) == encoded,
         _ => shown == said,
     };
     if same { Ok(()) } else { Err(mismatch(format!("the `{name}` header does not say what the body says"))) }

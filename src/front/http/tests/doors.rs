@@ -1,7 +1,6 @@
 //! Who gets in: `Host`, `Origin`, tokens, media types, paths and methods, TLS.
 
 use crate::config::model::HttpSettings;
-use crate::front::http::base64::encode;
 use crate::front::http::bind;
 use crate::front::http::options::HttpError;
 use crate::front::http::options::TlsFiles;
@@ -10,6 +9,8 @@ use crate::front::http::tests::client::POST;
 use crate::front::http::tests::fake::Front;
 use crate::front::http::tests::fake::options;
 use crate::front::http::tests::fake::tokens;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
@@ -194,8 +195,9 @@ async fn tls_is_spoken_when_files_are_given() {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let files = TlsFiles { cert: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
-    let pem =
-        |kind: &str, der: &[u8]| format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", encode(der));
+    let pem = |kind: &str, der: &[u8]| {
+        format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", STANDARD.encode(der))
+    };
     std::fs::write(&files.cert, pem("CERTIFICATE", made.cert.der())).unwrap();
     std::fs::write(&files.key, pem("PRIVATE KEY", &made.signing_key.serialize_der())).unwrap();
     let mut asked = options(HttpSettings::default());
