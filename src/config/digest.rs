@@ -6,6 +6,7 @@ use crate::config::model::Server;
 use crate::config::model::Stdio;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
+use crate::config::model::oauth::OAuth;
 use crate::config::model::outbound::Outbound;
 use crate::config::secretive::without_password;
 use sha2::Digest;
@@ -46,6 +47,10 @@ pub fn entry_digest(server: &Server) -> String {
             parts.list(remote.headers.iter().map(|(name, _)| name.as_bytes()));
             if remote.outbound != Outbound::default() {
                 parts.list(remote.outbound.written().iter().map(String::as_bytes));
+            }
+            // Who is logged in as whom may be shown other tools.
+            if let Some(login) = remote.oauth.as_ref().filter(|login| **login != OAuth::default()) {
+                parts.list(login.written().iter().map(String::as_bytes));
             }
         }
     }
@@ -209,6 +214,10 @@ mod tests {
             r#"{"command": "x", "era": "legacy"}"#,
             r#"{"url": "http://h/"}"#,
             r#"{"url": "http://h/", "headers": {"a": "1"}}"#,
+            r#"{"url": "http://h/", "auth": {"type": "oauth", "scopes": ["a"]}}"#,
+            r#"{"url": "http://h/", "auth": {"type": "oauth", "clientId": "c"}}"#,
+            r#"{"url": "http://localhost/", "auth": {"type": "oauth"}}"#,
+            r#"{"url": "http://localhost/", "auth": {"type": "oauth", "identity": "caller"}}"#,
         ];
         let digests: std::collections::HashSet<_> =
             entries.iter().map(|entry| entry_digest(&server(entry, "t"))).collect();

@@ -7,6 +7,7 @@ use crate::downstream::lack::Lack;
 use crate::downstream::process::SpawnError;
 use crate::name::ServerName;
 use crate::wire::pending::Lost;
+use crate::wire::unauthorized::Unauthorized;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,10 +107,12 @@ impl StartError {
     #[must_use]
     pub fn lost(&self, reason: Arc<str>) -> Lost {
         match self {
-            Self::Unauthorized { .. }
-            | Self::NoCredential { .. }
-            | Self::NeedsLogin(_)
-            | Self::ShowsNothing(_) => Lost::Unauthorized(reason),
+            Self::Unauthorized { .. } | Self::NoCredential { .. } | Self::ShowsNothing(_) => {
+                Lost::Unauthorized(Unauthorized { why: reason, login: None })
+            }
+            Self::NeedsLogin(lack) => {
+                Lost::Unauthorized(Unauthorized { why: reason, login: Some(lack.wanted()) })
+            }
             Self::Held { .. } => Lost::Held(reason),
             _ => Lost::NotStarted(reason),
         }

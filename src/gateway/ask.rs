@@ -8,6 +8,8 @@ pub mod held;
 pub mod pushed;
 pub mod round;
 
+pub(super) use crate::gateway::ask::anew::refuses;
+
 use crate::downstream::link::Link;
 use crate::downstream::link::Source;
 use crate::downstream::private::Key;

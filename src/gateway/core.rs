@@ -18,6 +18,7 @@ use crate::downstream::updates::of_task;
 use crate::downstream::usage::User;
 use crate::gateway::lists;
 use crate::gateway::load::Load;
+use crate::gateway::login;
 use crate::gateway::memory::Known;
 use crate::gateway::memory::Memory;
 use crate::gateway::own;
@@ -223,6 +224,7 @@ impl Core {
         let rates = &config.settings.rates;
         let meter = (!rates.is_empty()).then(|| Arc::clone(&self.pool.meter));
         if !same_rules {
+            self.around.connector.keep_offers(&|asked| login::may(&policy, asked));
             let own = |caller: &Caller| in_flight_of(&rates.callers, caller);
             self.pool.loads.limit(own);
         }

@@ -19,6 +19,7 @@ use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::isolation;
+use crate::gateway::login;
 use crate::gateway::parking::ComeBack;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
@@ -86,6 +87,7 @@ pub(super) fn send(
     let log_level = if incoming.modern.is_some() { with_this } else { once() };
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(snapshot, incoming, &session);
+    login::note(snapshot, incoming, handle.server(), &capabilities, &mut exchange);
     let way = Way { snapshot, route, permit, handle, passage, capabilities: &capabilities, log_level };
     let asks = *capabilities != *"{}" || comes_back(incoming);
     match (asks, exchange.era()) {
