@@ -8,7 +8,7 @@ use crate::auth::oauth::offer::Asked;
 use crate::auth::oauth::offer::Offer;
 use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
-use crate::gateway::ask::refuses;
+use crate::gateway::ask::anew::refuses;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
