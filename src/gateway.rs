@@ -374,7 +374,8 @@ impl Gateway {
         if let Some(failure) = back.refusal(page.as_ref()) {
             return exchange.fail(&failure);
         }
-        let (gateway, wait) = (self.clone(), login::wait(page));
+        let (session, id) = (Arc::clone(exchange.session()), exchange.id().into());
+        let (gateway, wait) = (self.clone(), login::wait(Arc::clone(&self.core), session, id, page));
         later::take_up(&self.core.tasks, (method, back.params), exchange, wait, move |incoming, exchange| {
             gateway.dispatch(incoming, exchange, false);
         });

@@ -8,7 +8,8 @@ use crate::auth::oauth::offer::Asked;
 use crate::auth::oauth::offer::Offer;
 use crate::config::model::Server;
 use crate::downstream::handle::ServerHandle;
-use crate::gateway::ask::refuses;
+use crate::gateway::ask::anew::refuses;
+use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::lists;
@@ -30,6 +31,8 @@ use crate::wire::unauthorized::Unauthorized;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::sleep;
+use tokio::time::timeout;
 
 /// How the question for a login is called in a result; what follows is the public name of the page.
 const KEY: &str = "mcp-manifold-login-";
@@ -37,6 +40,8 @@ const KEY: &str = "mcp-manifold-login-";
 const METHODS: [&str; 3] = ["tools/call", "prompts/get", "resources/read"];
 /// How long a client that comes back waits for the person at the page; then it is asked again. Less than clients wait.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether that is still wanted.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Notes that a login may be offered because of this request, should its server want one. `capabilities` are those of its
 /// client (JSON text). Part of every call: nothing is looked at for servers where nobody can log in.
@@ -200,9 +205,19 @@ impl Back {
     }
 }
 
-/// Waits for the person at the page, as long as a client may be kept waiting.
-pub(super) async fn wait(page: Option<Offer>) {
-    if let Some(page) = page {
-        let _ = tokio::time::timeout(PATIENCE, page.ended()).await;
-    }
+/// Waits for the person at the page, as long as a client may be kept waiting that still wants its request `id`.
+pub(super) async fn wait(core: Arc<Core>, session: Arc<Session>, id: Box<str>, page: Option<Offer>) {
+    let Some(page) = page else { return };
+    let needless = async {
+        while !(core.standing.is_ending() || session.is_closed() || session.has_given_up(&id)) {
+            sleep(LOOK).await;
+        }
+    };
+    let over = async {
+        tokio::select! {
+            () = page.ended() => {}
+            () = needless => {}
+        }
+    };
+    let _ = timeout(PATIENCE, over).await;
 }

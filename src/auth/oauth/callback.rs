@@ -62,13 +62,13 @@ impl Callback {
     /// As [`Callback::returned`].
     pub async fn visited(&self, is_mine: impl Fn(&str) -> bool) -> io::Result<(Url, Visit)> {
         let fits = |visit: &Visit| {
-            let comes_back = visit.method == "GET" && visit.path == PATH;
+            let comes_back = visit.head.method == "GET" && visit.head.path == PATH;
             let browser = self.cookie.as_ref().is_none_or(|cookie| visit.brings(cookie));
-            comes_back && browser && is_mine(visit.query.as_deref().unwrap_or_default())
+            comes_back && browser && is_mine(visit.head.query.as_deref().unwrap_or_default())
         };
         loop {
             let visit = self.lobby.next(|visit| (!fits(visit)).then(Page::nothing)).await?;
-            let query = visit.query.as_deref().unwrap_or_default();
+            let query = visit.head.query.as_deref().unwrap_or_default();
             if let Ok(url) = Url::parse(&format!("{}?{query}", self.redirect())) {
                 return Ok((url, visit));
             }

@@ -197,8 +197,8 @@ impl Offer {
 
     /// What a browser is shown; `None` for one that begins the login.
     fn page(&self, visit: &Visit) -> Option<Page> {
-        match visit.method.as_str() {
-            _ if visit.path != self.0.path => Some(Page::nothing()),
+        match visit.head.method.as_str() {
+            _ if visit.head.path != self.0.path => Some(Page::nothing()),
             "POST" => None,
             "GET" => {
                 let Asked { caller, server, whose, .. } = &self.0.asked;

@@ -31,6 +31,13 @@ pub struct Lobby {
 #[derive(Debug)]
 pub struct Visit {
     stream: TcpStream,
+    /// What it asks for.
+    pub head: Head,
+}
+
+/// What a browser asks for.
+#[derive(Debug)]
+pub struct Head {
     /// `GET`, `POST`, …
     pub method: String,
     /// The path.
@@ -136,8 +143,8 @@ impl Lobby {
         let head = head(&mut stream).await?;
         let page = match self.read(&head) {
             None => Page::nothing(),
-            Some((method, path, query, cookies)) => {
-                let visit = Visit { stream, method, path, query, cookies };
+            Some(head) => {
+                let visit = Visit { stream, head };
                 match page(&visit) {
                     None => return Some(visit),
                     Some(page) => {
@@ -151,9 +158,8 @@ impl Lobby {
         None
     }
 
-    /// Method, path, query and cookies in the head of a request, when it is for this very host.
-    #[expect(clippy::type_complexity, reason = "the parts of a visit, before it is one")]
-    fn read(&self, head: &str) -> Option<(String, String, Option<String>, Vec<String>)> {
+    /// The head of a request, when it is for this very host.
+    fn read(&self, head: &str) -> Option<Head> {
         let mut lines = head.split("\r\n");
         let mut words = lines.next()?.split(' ');
         let (method, target) = (words.next()?, words.next()?);
@@ -171,7 +177,8 @@ impl Lobby {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
         };
-        own.contains(host).then(|| (method.to_owned(), path.to_owned(), query, cookies))
+        let (method, path) = (method.to_owned(), path.to_owned());
+        own.contains(host).then_some(Head { method, path, query, cookies })
     }
 }
 
@@ -179,7 +186,7 @@ impl Visit {
     /// True when the browser brought `cookie`, `name=value`.
     #[must_use]
     pub fn brings(&self, cookie: &str) -> bool {
-        self.cookies.iter().any(|one| one == cookie)
+        self.head.cookies.iter().any(|one| one == cookie)
     }
 
     /// Shows `page`; it is over then.
@@ -247,10 +254,9 @@ mod tests {
         let lobby = Lobby::open().unwrap();
         let host = format!("Host: 127.0.0.1:{}\r\n", lobby.port);
         let read = |line: &str, more: &str| lobby.read(&format!("{line} HTTP/1.1\r\n{more}"));
-        let (method, path, query, cookies) =
-            read("GET /a?b=c", &format!("{host}Cookie: x=1; y=2\r\n")).unwrap();
-        assert_eq!((&*method, &*path, query.as_deref()), ("GET", "/a", Some("b=c")));
-        assert_eq!(cookies, ["x=1", "y=2"]);
+        let asked = read("GET /a?b=c", &format!("{host}Cookie: x=1; y=2\r\n")).unwrap();
+        assert_eq!((&*asked.method, &*asked.path, asked.query.as_deref()), ("GET", "/a", Some("b=c")));
+        assert_eq!(asked.cookies, ["x=1", "y=2"]);
         assert!(read("GET /a", "Host: evil.example\r\n").is_none());
         assert!(read("GET /a", &format!("{host}{host}")).is_none() && read("GET /a", "").is_none());
     }

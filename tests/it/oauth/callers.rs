@@ -127,7 +127,8 @@ fn who_shows_nothing_has_no_login() {
     config["gateway"] = json!({});
     let conf = TempConf::with(|_| config);
     log_in(&conf, &["x"]);
-    let client = Gateway::on(&conf).http().modern();
+    let gateway = Gateway::on(&conf).http();
+    let client = gateway.modern();
     let refused = || client.request("tools/call", call_of("x__echo"));
     eventually("the lists are there", || refused().raw.contains("login of the caller"));
     assert!(refused().error_text().contains("only callers who show who they are"), "{}", refused().raw);
