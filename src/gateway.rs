@@ -24,6 +24,7 @@ pub mod logging;
 mod login;
 pub mod memory;
 pub mod notify;
+mod own;
 mod pages;
 pub mod parking;
 mod permission;
@@ -299,7 +300,7 @@ impl Gateway {
         }
         let Some(exchange) = audit::begin(&snapshot, incoming, exchange) else { return };
         let relayed = match (incoming.method, incoming.era()) {
-            ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
+            ("tools/call", _) => tools::call(&self.core, &snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),

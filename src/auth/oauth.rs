@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod error;
 pub mod flow;
 pub mod folder;
+mod knock;
 pub mod login;
 pub mod logins;
 pub mod offer;

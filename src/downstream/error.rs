@@ -81,6 +81,9 @@ pub enum StartError {
     /// Somebody has to log in there first.
     #[error("{0}")]
     NeedsLogin(Lack),
+    /// It answered, and shows nothing before somebody has logged in. The text of a [`Lack`].
+    #[error("{0}")]
+    ShowsNothing(Arc<str>),
     /// It shows something else than what was approved.
     #[error("server `{server}` is held back: {why}")]
     Held {
@@ -104,12 +107,13 @@ impl StartError {
     #[must_use]
     pub fn lost(&self, reason: Arc<str>) -> Lost {
         match self {
-            Self::Unauthorized { .. } | Self::NoCredential { .. } => {
+            Self::Unauthorized { .. } | Self::NoCredential { .. } | Self::ShowsNothing(_) => {
                 Lost::Unauthorized(Unauthorized { why: reason, login: None })
             }
             Self::NeedsLogin(lack) => {
                 Lost::Unauthorized(Unauthorized { why: reason, login: Some(lack.wanted()) })
             }
+            Self::Held { .. } => Lost::Held(reason),
             _ => Lost::NotStarted(reason),
         }
     }
@@ -125,6 +129,7 @@ impl StartError {
             | Self::Unauthorized { .. }
             | Self::NoCredential { .. }
             | Self::NeedsLogin(_)
+            | Self::ShowsNothing(_)
             | Self::Held { .. }
             | Self::Unreachable { .. } => &[],
         }

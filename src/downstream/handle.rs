@@ -318,6 +318,9 @@ impl ServerHandle {
             State::Failed { lost: Lost::Unauthorized(why), until, .. } if *until > Instant::now() => {
                 Lost::Unauthorized(why.clone())
             }
+            State::Failed { lost: Lost::Held(why), until, .. } if *until > Instant::now() => {
+                Lost::Held(Arc::clone(why))
+            }
             State::Failed { reason, until, .. } if *until > Instant::now() => {
                 let left = until.duration_since(Instant::now()).as_secs_f32().max(0.1);
                 Lost::NotStarted(format!("{reason}; it is tried again on a call in {left:.1} s").into())

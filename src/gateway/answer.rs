@@ -4,6 +4,7 @@
 
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::own_call::message_of;
+use crate::gateway::audit::Decision;
 use crate::gateway::audit::Ending;
 use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
@@ -75,6 +76,8 @@ fn lost(mut exchange: Exchange, handle: &ServerHandle, method: &'static str, why
         match why {
             Lost::Silent(_) | Lost::Endless(_) => entry.ends(Ending::Timeout),
             Lost::Cancelled => entry.ends(Ending::Cancelled),
+            // Found only after the start of the server.
+            Lost::Held(_) => entry.decided(Decision::Held),
             _ => {}
         }
     }

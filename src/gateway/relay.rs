@@ -121,7 +121,11 @@ fn enter(
     }
     let name = passage.tool.filter(|_| passage.method == "tools/call");
     let wrong = name.and_then(|name| checks::arguments(snapshot, handle.server(), name, incoming, exchange));
-    wrong.map_or(Ok(()), |failure| Err(NotEntered::Wrong(failure)))
+    let Some(failure) = wrong else { return Ok(()) };
+    if let Some(entry) = exchange.entry_mut() {
+        entry.decided(Decision::Denied);
+    }
+    Err(NotEntered::Wrong(failure))
 }
 
 /// Why a request that is permitted is not sent.
@@ -149,7 +153,8 @@ pub(super) fn capabilities_of<'a>(
     match modern.capabilities {
         None | Some("{}") => Cow::Borrowed("{}"),
         Some(declared) => {
-            Cow::Owned(capability::relayable(declared, Era::Modern, snapshot.catalog.apps().are_clear()))
+            let apps = snapshot.apps_are_clear(session.caller());
+            Cow::Owned(capability::relayable(declared, Era::Modern, apps))
         }
     }
 }

@@ -82,6 +82,8 @@ pub enum Lost {
     NotStarted(Arc<str>),
     /// The server wants credentials first.
     Unauthorized(Unauthorized),
+    /// What is asked is not as it was approved; the whole sentence, which names the server.
+    Held(Arc<str>),
     /// The caller no longer wants it.
     Cancelled,
 }

@@ -10,3 +10,4 @@ mod s17_keys;
 mod s1_fail_closed;
 mod s2_safe_start;
 mod s6_tokens;
+mod s6_withdrawn;

@@ -1,6 +1,7 @@
 //! Logins at servers that want OAuth: a person with a browser, an authorization server, a server that it protects.
 
 mod callers;
+mod later;
 mod page;
 mod person;
 mod rig;

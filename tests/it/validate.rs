@@ -103,6 +103,21 @@ fn s15_what_servers_say_is_clean_where_people_read_it_and_relayed_as_it_is() {
         let (code, said) = run(&conf, &args);
         assert!(code == Some(0) && !said.contains(is_odd), "{args:?}: {said:?}");
     }
+    for args in [
+        vec!["tools", "--json"],
+        vec!["call", "a__echo", message.as_str(), "--json"],
+        vec!["check", "--deep", "--json"],
+        vec!["check", "--json"],
+        vec!["policy", "explain", "--caller", evil, "--tool", "a__echo", "--json"],
+    ] {
+        let output = Gateway::on(&conf).run(&args);
+        let said = String::from_utf8(output.stdout).expect("it is UTF-8");
+        assert!(said.starts_with('{') && !said.contains(is_odd), "{args:?}: {said:?}");
+        let document: Value = serde_json::from_str(&said).expect("one JSON document");
+        if args[0] == "tools" {
+            assert_eq!(document["tools"][0]["definition"]["description"], evil, "it means the same");
+        }
+    }
     let client = conf.legacy();
     let listed = client.request("tools/list", json!({}));
     assert_eq!(listed.result()["tools"][0]["description"], evil, "clients get what the server said");

@@ -2,6 +2,7 @@
 //!
 //! It holds no credential of theirs: a connection gets it from the configuration when it is made.
 
+use crate::auth::called;
 use crate::auth::caller::Caller;
 use crate::auth::oauth::login::GATEWAY;
 use crate::config::model::Server;
@@ -67,14 +68,14 @@ impl Personal {
 }
 
 /// Under which names the credential of `caller` is looked for. A token of an issuer says its name itself, so that the name
-/// proves nothing there; and no name passes for a principal.
+/// proves nothing here.
 fn names(caller: &Caller) -> Vec<Arc<str>> {
     if caller.is_anonymous() {
         return Vec::new();
     }
-    let (principal, name) = (caller.principal(), caller.name());
-    let is_given = !principal.starts_with("jwt:") && !name.contains(':') && name != Caller::Local.name();
-    std::iter::once(principal.into()).chain(is_given.then(|| name.into())).collect()
+    let principal = caller.principal();
+    let most = if called::names_itself(principal) { 1 } else { 2 };
+    called::names(principal, caller.name()).take(most).map(Arc::from).collect()
 }
 
 #[cfg(test)]

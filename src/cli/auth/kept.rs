@@ -69,7 +69,7 @@ pub(super) fn show(global: &Global, server: Option<&str>, json: bool) -> Exit {
     match (json, server) {
         (true, _) => {
             let document = serde_json::json!({ "schemaVersion": 1, "logins": shown });
-            output::result(&format!("{document:#}"));
+            output::json(&format!("{document:#}"));
         }
         (false, Some(server)) if shown.is_empty() => {
             output::result(&format!("nobody is logged in to `{server}`"));

@@ -50,8 +50,8 @@ pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mu
         }
         Login::Wanted(settings) => free.then_some(settings),
     };
-    let http = Http { wire, url, headers, outbound, oauth };
-    plain::check(entry, &http, findings).then_some(http)
+    let mut http = Http { wire, url, headers, outbound, oauth };
+    plain::check(entry, &mut http, findings).then_some(http)
 }
 
 /// What the gateway shows would be shown for every caller, beside the login of one.

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+/// The endpoint.
+pub const MCP: &str = "/mcp";
+
 /// One front, while it runs.
 pub struct Site {
     /// The gateway behind it.
