@@ -13,6 +13,7 @@ use crate::auth::jwt::Believed;
 use crate::auth::jwt::Issuer;
 use crate::auth::jwt::Refused;
 use crate::auth::key_store::KeyStore;
+use crate::auth::signature::PublicKey;
 use crate::config::model::auth::AuthSettings;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -69,7 +70,7 @@ pub struct Proof(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     Secret(Shown, Caller),
-    Token(Arc<Issuer>, u64),
+    Token(Arc<Issuer>, u64, Arc<PublicKey>),
 }
 
 /// Why somebody is not let in.
@@ -173,8 +174,10 @@ impl Inbound {
             Kind::Secret(shown, caller) => {
                 matches!(inner.known(shown), Some(Ok(pass)) if pass.caller == *caller)
             }
-            Kind::Token(issuer, until) => {
-                *until > now() && inner.issuers.iter().any(|known| Arc::ptr_eq(known, issuer))
+            Kind::Token(issuer, until, key) => {
+                *until > now()
+                    && inner.issuers.iter().any(|known| Arc::ptr_eq(known, issuer))
+                    && issuer.trusts(key)
             }
         }
     }
@@ -271,7 +274,7 @@ impl Inner {
     fn remembered(&self, shown: &Shown) -> Option<Pass> {
         let (issuer, believed, caller) = self.remembered.get(shown)?;
         let pass = || Pass::token(issuer, believed, caller.clone());
-        (believed.until > now()).then(pass)
+        (believed.until > now() && issuer.trusts(&believed.key)).then(pass)
     }
 
     fn remember(&mut self, shown: Shown, issuer: Arc<Issuer>, believed: Believed) -> Pass {
@@ -303,7 +306,10 @@ impl Pass {
     }
 
     fn token(issuer: &Arc<Issuer>, believed: &Believed, caller: Caller) -> Self {
-        Self { caller, proof: Some(Proof(Kind::Token(Arc::clone(issuer), believed.until))) }
+        Self {
+            caller,
+            proof: Some(Proof(Kind::Token(Arc::clone(issuer), believed.until, Arc::clone(&believed.key)))),
+        }
     }
 }
 

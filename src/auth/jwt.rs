@@ -15,6 +15,7 @@ use crate::wire::message::read_text;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Longest token, in bytes.
 pub const LONGEST: usize = 16 << 10;
@@ -36,6 +37,8 @@ pub struct Believed {
     pub identity: Identity,
     /// From then on it is refused, in seconds since 1970.
     pub until: u64,
+    /// What it is signed with.
+    pub key: Arc<PublicKey>,
 }
 
 /// Why a token is not believed. Which check failed is for the log.
@@ -95,15 +98,20 @@ impl Issuer {
             return Err(Refused::Wrong("its algorithm is not accepted"));
         }
         let keys = self.keys.for_token(parts.key.as_deref(), parts.algorithm).await?;
-        let verifies = |key: &PublicKey| key.verifies(parts.algorithm, parts.message, &parts.signature);
-        if !keys.that_fit(parts.key.as_deref(), parts.algorithm).any(verifies) {
-            return Err(Refused::Wrong("its signature is not one of this issuer"));
-        }
-        self.believe(&parts.payload, now)
+        let verifies = |key: &&Arc<PublicKey>| key.verifies(parts.algorithm, parts.message, &parts.signature);
+        let key = keys.that_fit(parts.key.as_deref(), parts.algorithm).find(verifies);
+        let key = key.ok_or(Refused::Wrong("its signature is not one of this issuer"))?;
+        self.believe(&parts.payload, key, now)
+    }
+
+    /// Whether a token that is signed with `key` may still be believed.
+    #[must_use]
+    pub fn trusts(&self, key: &PublicKey) -> bool {
+        self.keys.trusts(key)
     }
 
     /// What a payload says whose signature is right.
-    fn believe(&self, payload: &str, now: u64) -> Result<Believed, Refused> {
+    fn believe(&self, payload: &str, key: &Arc<PublicKey>, now: u64) -> Result<Believed, Refused> {
         let claims = Members::parse(payload).map_err(|_| Refused::Wrong("its payload is no plain object"))?;
         let terms = &self.terms;
         if text(&claims, "iss").as_deref() != Some(&terms.issuer) {
@@ -131,7 +139,7 @@ impl Issuer {
         if terms.required_scopes.iter().any(lacks) {
             return Err(Refused::Scope(terms.required_scopes.clone(), Box::new(identity)));
         }
-        Ok(Believed { identity, until })
+        Ok(Believed { identity, until, key: Arc::clone(key) })
     }
 
     fn identity(&self, claims: &Members<'_>, payload: &str) -> Result<Identity, Refused> {
