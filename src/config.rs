@@ -27,6 +27,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub mod canon;
 pub mod check;
 pub mod date;
 pub mod dialect;
@@ -43,6 +44,7 @@ pub mod lockfile;
 pub mod model;
 pub mod private_file;
 pub mod problem;
+pub mod secretive;
 pub mod suggest;
 pub mod syntax;
 

@@ -67,8 +67,9 @@ impl Failures {
     }
 }
 
-/// Who has one address of IPv6 has 2⁶⁴ of them.
-fn network(peer: IpAddr) -> IpAddr {
+/// Who has one address of IPv6 has 2⁶⁴ of them: the network stands for all.
+#[must_use]
+pub fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             let bits = u128::from(address) >> 64 << 64;

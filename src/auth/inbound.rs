@@ -8,13 +8,13 @@ use crate::auth::failures::Failures;
 use crate::auth::holders::Found;
 use crate::auth::holders::Holders;
 use crate::auth::holders::Shown;
-use crate::auth::jwks::Key;
 use crate::auth::jwt;
 use crate::auth::jwt::Believed;
 use crate::auth::jwt::Issuer;
 use crate::auth::jwt::Refused;
 use crate::auth::key_store::KeyStore;
 use crate::auth::keys;
+use crate::auth::signature::PublicKey;
 use crate::config::model::auth::AuthSettings;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -71,7 +71,7 @@ pub struct Proof(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     Secret(Shown, Caller),
-    Token(Arc<Issuer>, Arc<Key>, u64),
+    Token(Arc<Issuer>, u64, Arc<PublicKey>),
 }
 
 /// Why somebody is not let in.
@@ -81,8 +81,13 @@ pub enum Denied {
     Missing,
     /// What it showed is wrong, or is no more.
     Wrong,
-    /// A token without these scopes.
-    Scope(Vec<String>),
+    /// A token that is good, without these scopes.
+    Scope {
+        /// The scopes.
+        needed: Vec<String>,
+        /// Whose it is.
+        caller: Caller,
+    },
     /// Too much that was wrong came from there.
     TooMany(Duration),
     /// A token that cannot be checked now.
@@ -170,10 +175,10 @@ impl Inbound {
             Kind::Secret(shown, caller) => {
                 matches!(inner.known(shown), Some(Ok(pass)) if pass.caller == *caller)
             }
-            Kind::Token(issuer, key, until) => {
+            Kind::Token(issuer, until, key) => {
                 *until > now()
                     && inner.issuers.iter().any(|known| Arc::ptr_eq(known, issuer))
-                    && issuer.has(key)
+                    && issuer.trusts(key)
             }
         }
     }
@@ -202,7 +207,7 @@ impl Inbound {
             Refused::Wrong(why) => Err(self.current().wrong(peer, why)),
             // It was right: its holder is to renew it, not to wait.
             Refused::Expired => Err(self.current().expired(peer)),
-            Refused::Scope(scopes) => Err(Denied::Scope(scopes)),
+            Refused::Scope(needed, whose) => Err(Denied::Scope { needed, caller: Caller::from(*whose) }),
             Refused::NoKeys(_) => Err(Denied::Unknown),
         }
     }
@@ -283,7 +288,7 @@ impl Inner {
     fn remembered(&self, shown: &Shown) -> Option<Pass> {
         let (issuer, believed, caller) = self.remembered.get(shown)?;
         let pass = || Pass::token(issuer, believed, caller.clone());
-        (believed.until > now() && issuer.has(&believed.key)).then(pass)
+        (believed.until > now() && issuer.trusts(&believed.key)).then(pass)
     }
 
     fn remember(&mut self, shown: &Shown, issuer: Arc<Issuer>, believed: Believed) -> Pass {
@@ -320,8 +325,10 @@ impl Pass {
     }
 
     fn token(issuer: &Arc<Issuer>, believed: &Believed, caller: Caller) -> Self {
-        let (issuer, key) = (Arc::clone(issuer), Arc::clone(&believed.key));
-        Self { caller, proof: Some(Proof(Kind::Token(issuer, key, believed.until))) }
+        Self {
+            caller,
+            proof: Some(Proof(Kind::Token(Arc::clone(issuer), believed.until, Arc::clone(&believed.key)))),
+        }
     }
 }
 

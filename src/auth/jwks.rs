@@ -72,13 +72,12 @@ struct State {
 
 /// The keys at one moment.
 #[derive(Debug)]
-pub struct Keys(Vec<Arc<Key>>);
+pub struct Keys(Vec<Key>);
 
-/// One of them.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Key {
+#[derive(Debug)]
+struct Key {
     id: Option<String>,
-    public: PublicKey,
+    public: Arc<PublicKey>,
     algorithm: Option<Algorithm>,
 }
 
@@ -88,11 +87,11 @@ impl Keys {
         &'a self,
         id: Option<&'a str>,
         algorithm: Algorithm,
-    ) -> impl Iterator<Item = &'a Arc<Key>> {
-        let fits = move |key: &&Arc<Key>| {
+    ) -> impl Iterator<Item = &'a Arc<PublicKey>> {
+        let fits = move |key: &&Key| {
             (id.is_none() || key.id.as_deref() == id) && key.algorithm.is_none_or(|own| own == algorithm)
         };
-        self.0.iter().filter(fits)
+        self.0.iter().filter(fits).map(|key| &key.public)
     }
 
     /// Reads a set of keys; what is no key for signatures is left out.
@@ -114,18 +113,10 @@ impl Keys {
         let key = |value| {
             let jwk: Jwk = serde_json::from_value(value).ok()?;
             let (public, algorithm) = jwk.key()?;
-            Some(Arc::new(Key { id: jwk.kid, public, algorithm }))
+            Some(Key { id: jwk.kid, public: Arc::new(public), algorithm })
         };
         let keys: Vec<_> = set.keys.into_iter().filter_map(key).collect();
         if keys.is_empty() { Err("it has no key for signatures".into()) } else { Ok(Self(keys)) }
-    }
-}
-
-impl Key {
-    /// True when `signature` is that of `message` by this key.
-    #[must_use]
-    pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        self.public.verifies(algorithm, message, signature)
     }
 }
 
@@ -169,9 +160,10 @@ impl KeySet {
         }
     }
 
-    /// True while `key` is one of those that may be used. It waits for nothing, and has old ones read again.
+    /// Whether `key` is still one of them: a token that was believed is believed no longer than its key, nor longer than
+    /// keys that cannot be read again are used.
     #[must_use]
-    pub fn has(&self, key: &Key) -> bool {
+    pub fn trusts(&self, key: &PublicKey) -> bool {
         let known = match &self.shared.source {
             KeySource::File(path) => self.shared.of_file(path).ok(),
             KeySource::Url(_) | KeySource::Metadata => self.shared.current().map(|(keys, age)| {
@@ -181,7 +173,7 @@ impl KeySet {
                 keys
             }),
         };
-        known.is_some_and(|keys| keys.0.iter().any(|known| **known == *key))
+        known.is_some_and(|keys| keys.0.iter().any(|one| *one.public == *key))
     }
 
     /// Has the keys read, unless that was done a moment ago. What to wait for.
@@ -321,21 +313,6 @@ mod tests {
     use super::*;
     use crate::config::model::auth::ClaimNames;
 
-    /// Nobody listens at port 1.
-    fn terms(keys: KeySource) -> IssuerTerms {
-        IssuerTerms {
-            issuer: "http://127.0.0.1:1".into(),
-            audiences: vec!["x".into()],
-            keys,
-            algorithms: Vec::new(),
-            clock_skew: Duration::ZERO,
-            max_stale: Duration::from_secs(6 * 3600),
-            claims: ClaimNames::default(),
-            required_scopes: Vec::new(),
-            may_name_agent: false,
-        }
-    }
-
     #[test]
     fn metadata_is_looked_for_where_the_specification_says() {
         assert_eq!(
@@ -352,45 +329,38 @@ mod tests {
     /// The whole of an outage: keys are used for as long as the configuration says, and no longer.
     #[tokio::test(start_paused = true)]
     async fn keys_that_cannot_be_read_again_end_with_their_time() {
-        let set = KeySet::new(&terms(KeySource::Url("http://127.0.0.1:1/keys".into())));
+        let terms = IssuerTerms {
+            issuer: "http://127.0.0.1:1".into(),
+            audiences: vec!["x".into()],
+            // Nobody listens there.
+            keys: KeySource::Url("http://127.0.0.1:1/keys".into()),
+            algorithms: Vec::new(),
+            clock_skew: Duration::ZERO,
+            max_stale: Duration::from_secs(6 * 3600),
+            claims: ClaimNames::default(),
+            required_scopes: Vec::new(),
+            may_name_agent: false,
+        };
+        let set = KeySet::new(&terms);
         let ask = || set.for_token(Some("k"), Algorithm::EdDsa);
+        let key = PublicKey::Ed25519(vec![0; 32]);
         assert_eq!(ask().await.err(), Some(NoKeys));
+        assert!(!set.trusts(&key));
         let text = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
         set.shared.note(Keys::parse(text.as_bytes()));
         for _ in 0..5 {
-            assert!(ask().await.is_ok());
+            assert!(ask().await.is_ok() && set.trusts(&key));
             tokio::time::advance(Duration::from_secs(3600)).await;
         }
         tokio::time::advance(Duration::from_secs(3601)).await;
+        // What was believed with it is believed no longer, either.
+        assert!(!set.trusts(&key));
         assert_eq!(ask().await.err(), Some(NoKeys));
         set.shared.note(Keys::parse(text.as_bytes()));
-        assert!(ask().await.is_ok());
-    }
-
-    /// A token that was believed asks this from then on.
-    #[tokio::test(start_paused = true)]
-    async fn a_key_is_one_for_as_long_as_it_is_in_the_set_and_the_set_is_not_too_old() {
-        let set = KeySet::new(&terms(KeySource::Url("http://127.0.0.1:1/keys".into())));
-        let note = |ids: &[&str]| {
-            let one = |id: &&str| {
-                format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"{id}","x":"{}"}}"#, "A".repeat(43))
-            };
-            let text = format!(r#"{{"keys":[{}]}}"#, ids.iter().map(one).collect::<Vec<_>>().join(","));
-            set.shared.note(Keys::parse(text.as_bytes()));
-        };
-        note(&["a", "b"]);
-        let a = set.for_token(Some("a"), Algorithm::EdDsa).await.unwrap();
-        let a = Arc::clone(a.that_fit(Some("a"), Algorithm::EdDsa).next().unwrap());
-        note(&["a"]);
-        assert!(set.has(&a), "the same in another set");
-        note(&["b"]);
-        assert!(!set.has(&a), "it was withdrawn");
-        note(&["a"]);
-        tokio::time::advance(Duration::from_secs(6 * 3600)).await;
-        assert!(set.has(&a));
-        assert!(set.shared.lock().reading.is_some(), "old keys are read again, whoever asks");
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!set.has(&a), "nobody knows whether it still is one");
+        assert!(ask().await.is_ok() && set.trusts(&key));
+        let other = text.replace("AAAAAAA\"", "AAAAAAE\"");
+        set.shared.note(Keys::parse(other.as_bytes()));
+        assert!(!set.trusts(&key), "its key is gone");
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! says. A token is taken apart by our own reader, which refuses keys that occur twice.
 
 use crate::auth::caller::Identity;
-use crate::auth::jwks::Key;
 use crate::auth::jwks::KeySet;
 use crate::auth::jwks::NoKeys;
 use crate::auth::signature::Algorithm;
+use crate::auth::signature::PublicKey;
 use crate::auth::signature::decode;
 use crate::config::model::auth::IssuerTerms;
 use crate::wire::members::Members;
@@ -37,8 +37,8 @@ pub struct Believed {
     pub identity: Identity,
     /// From then on it is refused, in seconds since 1970.
     pub until: u64,
-    /// What signed it.
-    pub key: Arc<Key>,
+    /// What it is signed with.
+    pub key: Arc<PublicKey>,
 }
 
 /// Why a token is not believed. Which check failed is for the log.
@@ -50,9 +50,9 @@ pub enum Refused {
     /// It was right once.
     #[error("it has expired")]
     Expired,
-    /// It may not do this.
+    /// It may not do this: what it would need, and whose it is.
     #[error("it lacks a scope that is required")]
-    Scope(Vec<String>),
+    Scope(Vec<String>, Box<Identity>),
     /// It cannot be checked now.
     #[error(transparent)]
     NoKeys(#[from] NoKeys),
@@ -98,22 +98,20 @@ impl Issuer {
             return Err(Refused::Wrong("its algorithm is not accepted"));
         }
         let keys = self.keys.for_token(parts.key.as_deref(), parts.algorithm).await?;
-        let verifies = |key: &&Arc<Key>| key.verifies(parts.algorithm, parts.message, &parts.signature);
-        let Some(key) = keys.that_fit(parts.key.as_deref(), parts.algorithm).find(verifies) else {
-            return Err(Refused::Wrong("its signature is not one of this issuer"));
-        };
-        let (identity, until) = self.believe(&parts.payload, now)?;
-        Ok(Believed { identity, until, key: Arc::clone(key) })
+        let verifies = |key: &&Arc<PublicKey>| key.verifies(parts.algorithm, parts.message, &parts.signature);
+        let key = keys.that_fit(parts.key.as_deref(), parts.algorithm).find(verifies);
+        let key = key.ok_or(Refused::Wrong("its signature is not one of this issuer"))?;
+        self.believe(&parts.payload, key, now)
     }
 
-    /// True while `key` is one of this issuer's, as far as that can be known.
+    /// Whether a token that is signed with `key` may still be believed.
     #[must_use]
-    pub fn has(&self, key: &Key) -> bool {
-        self.keys.has(key)
+    pub fn trusts(&self, key: &PublicKey) -> bool {
+        self.keys.trusts(key)
     }
 
-    /// What a payload says whose signature is right, and until when.
-    fn believe(&self, payload: &str, now: u64) -> Result<(Identity, u64), Refused> {
+    /// What a payload says whose signature is right.
+    fn believe(&self, payload: &str, key: &Arc<PublicKey>, now: u64) -> Result<Believed, Refused> {
         let claims = Members::parse(payload).map_err(|_| Refused::Wrong("its payload is no plain object"))?;
         let terms = &self.terms;
         if text(&claims, "iss").as_deref() != Some(&terms.issuer) {
@@ -139,9 +137,9 @@ impl Issuer {
         let identity = self.identity(&claims, payload)?;
         let lacks = |scope: &String| !identity.scopes.contains(scope);
         if terms.required_scopes.iter().any(lacks) {
-            return Err(Refused::Scope(terms.required_scopes.clone()));
+            return Err(Refused::Scope(terms.required_scopes.clone(), Box::new(identity)));
         }
-        Ok((identity, until))
+        Ok(Believed { identity, until, key: Arc::clone(key) })
     }
 
     fn identity(&self, claims: &Members<'_>, payload: &str) -> Result<Identity, Refused> {

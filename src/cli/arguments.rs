@@ -308,6 +308,10 @@ browser is sent to into this terminal."
     Logout {
         /// The server, as it is named in the file
         server: String,
+        /// Whose login, where each caller has one: a principal such as `key:3f9a1c2b7d10`, or a name that the file knows
+        /// [default: that of the gateway]
+        #[arg(long, value_name = "CALLER")]
+        caller: Option<String>,
     },
     /// Show which logins there are; tokens are never shown
     Status {
@@ -333,6 +337,10 @@ pub struct Login {
     /// The port of this machine that the browser is sent back to [default: `redirectPort` of the entry, or a free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// Whose login it is to be, where each caller has one (`identity: caller`): a principal such as `key:3f9a1c2b7d10` or
+    /// `local`, or a name that the file knows [default: that of the gateway]
+    #[arg(long, value_name = "CALLER")]
+    pub caller: Option<String>,
     /// How long to wait for the browser to come back, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub timeout: u64,

@@ -82,7 +82,7 @@ fn made(global: &Global, create: &Create) -> Result<(), Exit> {
     })?;
     let key = new.text.expose();
     if create.json {
-        output::result(&json!({"id": new.id, "key": key, "file": path}).to_string());
+        output::json(&json!({"id": new.id, "key": key, "file": path}).to_string());
     } else {
         output::note(&format!(
             "key {} for {}, in {}; it is shown only now: clients send it as `Authorization: Bearer`",
@@ -105,7 +105,7 @@ fn listed(global: &Global, list: &List) -> Result<(), Exit> {
             shown
         };
         let keys: Vec<_> = keys.iter().map(state).collect();
-        output::result(&json!({"file": path, "keys": keys}).to_string());
+        output::json(&json!({"file": path, "keys": keys}).to_string());
         return Ok(());
     }
     if keys.is_empty() {

@@ -147,7 +147,7 @@ fn show(asked: &Explain, told: &[Told], object: &Object<'_>) {
             }
             several => document["callers"] = several.iter().map(Told::json).collect(),
         }
-        return output::result(&format!("{document:#}"));
+        return output::json(&format!("{document:#}"));
     }
     let (kind, name, server) = (object.kind.name(), clean(object.name, SHOWN), clean(object.server, SHOWN));
     for one in told {

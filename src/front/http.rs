@@ -28,6 +28,7 @@ pub mod switch;
 pub mod tls;
 pub mod waiting;
 pub mod watch;
+pub mod watched;
 pub mod websocket;
 
 #[cfg(test)]
@@ -107,7 +108,7 @@ impl Bound {
         let site = Site {
             backing: gateway,
             guard: Guard::new(settings, local),
-            door: Door::new(Arc::new(inbound), route::MCP, is_safe, options.behind_proxy),
+            door: Door::new(Arc::new(inbound), site::MCP, is_safe, options.behind_proxy),
             sessions: Arc::new(sessions),
             allowance: Allowance { bytes: options.max_body, time: settings.body_timeout },
             depth: options.depth,

@@ -3,6 +3,7 @@
 //! What a caller may not see is answered like what does not exist, to the byte. Rules are `policy`.
 
 use crate::auth::caller::Caller;
+use crate::catalog::merge::Exposed;
 use crate::catalog::route::Route;
 use crate::catalog::uri_owner::UriError;
 use crate::config::model::access::ObjectKind;
@@ -45,6 +46,18 @@ pub(super) fn ask<'r>(
         Err(Denied::Hidden) => Err(NotRelayed::unknown(failure(&exchange), exchange)),
         Err(Denied::ListOnly) => Err(NotRelayed::refused(Failure::list_only(kind, name), exchange)),
     }
+}
+
+/// The tool that a client calls `name`, as if those did not exist that the caller may not see: what several have may be
+/// the name of one then.
+pub(super) fn tool_named<'s>(snapshot: &'s Snapshot, caller: &Caller, name: &str) -> Option<&'s Exposed> {
+    let sees = |tool: &&Exposed| shows_tool(snapshot, caller, &tool.route);
+    let rivals = || {
+        let mut seen = snapshot.catalog.rivals(name).filter(sees);
+        seen.next().filter(|_| seen.next().is_none())
+    };
+    let only = if snapshot.policy.is_open() { None } else { rivals() };
+    only.or_else(|| snapshot.catalog.tool(name))
 }
 
 /// The server that reads `uri`, as if those did not exist of which the caller can see no resource. Whether it may see this one

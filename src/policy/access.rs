@@ -7,6 +7,7 @@ use crate::auth::called;
 use crate::auth::caller::Caller;
 use crate::config::model::Settings;
 use crate::config::model::access::Attachment;
+use crate::config::model::access::GATEWAY;
 use crate::config::model::access::Level;
 use crate::config::model::access::ObjectKind;
 use crate::config::model::access::Whom;
@@ -84,6 +85,8 @@ pub enum Ruling {
     Policy(usize, usize, Level, Option<usize>),
     /// The rules of the caller's agent.
     Agent(AgentPlace, AgentReason),
+    /// A tool of the gateway itself, which is for admins alone.
+    OnlyAdmin,
 }
 
 impl Ruling {
@@ -93,7 +96,7 @@ impl Ruling {
         match self {
             Self::Default(level) | Self::Policy(_, _, level, _) => *level,
             Self::Agent(_, reason) if reason.allows() => Level::Admin,
-            Self::Agent(..) => Level::Deny,
+            Self::Agent(..) | Self::OnlyAdmin => Level::Deny,
         }
     }
 }
@@ -193,6 +196,16 @@ impl Access {
 
     /// Every ruling about `object`; the lowest counts.
     pub fn rulings<'a>(
+        &'a self,
+        rights: &'a Rights,
+        object: &'a Object<'a>,
+    ) -> impl Iterator<Item = Ruling> + 'a {
+        let is_closed = object.server == GATEWAY
+            && self.rulings_of_rules(rights, object).any(|ruling| ruling.level() < Level::Admin);
+        self.rulings_of_rules(rights, object).chain(is_closed.then_some(Ruling::OnlyAdmin))
+    }
+
+    fn rulings_of_rules<'a>(
         &'a self,
         rights: &'a Rights,
         object: &'a Object<'a>,

@@ -4,6 +4,7 @@
 
 use crate::auth::called;
 use crate::auth::caller::Caller;
+use crate::auth::oauth::login::GATEWAY;
 use crate::config::model::Server;
 use crate::config::model::Transport;
 use crate::config::model::outbound::Headers;
@@ -37,9 +38,9 @@ impl Personal {
         }
         let credential = match &outbound.identity {
             Identity::Gateway => None,
-            Identity::Caller(_) if matches!(outbound.source, Source::Command(_)) => {
-                match caller.is_anonymous() {
-                    // A command could not tell one from the other.
+            Identity::Caller(_) if matches!(outbound.source, Source::Command(_) | Source::Login) => {
+                match caller.is_anonymous() || caller.principal() == GATEWAY {
+                    // Nobody could tell one from the other.
                     true => return Err(Missing),
                     false => Some(caller.principal().into()),
                 }
@@ -54,6 +55,15 @@ impl Personal {
         let passed: Headers = outbound.pass.iter().filter_map(sent).collect();
         let theirs = credential.is_some() || !passed.is_empty();
         Ok(theirs.then(|| Arc::new(Self { credential, passed })))
+    }
+}
+
+impl Personal {
+    /// The principal whose login is shown at `server`; none where logins are the gateway's.
+    #[must_use]
+    pub fn login(&self, server: &Server) -> Option<Arc<str>> {
+        let Transport::Http(http) = &server.transport else { return None };
+        self.credential.clone().filter(|_| http.outbound.source == Source::Login)
     }
 }
 

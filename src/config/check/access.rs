@@ -57,10 +57,12 @@ pub fn warn_of_unknown(
             format!("policy `{}` has a rule about server `{server}`, which is not in the file", policy.name);
         findings.warn(at("access"), text);
     }
+    let file = gateway.and_then(|node| node.get("rules")).and_then(|member| member.node.text());
+    let source = file.map(|file| format!(" of `{file}`")).unwrap_or_default();
     for agent in settings.rules.iter().flat_map(|rules| &rules.agents) {
         for server in named_servers(agent).filter(|server| is_unknown(server, named)) {
             let text = format!(
-                "agent `{}` has a rule about server `{server}`, which is not in the file",
+                "agent `{}`{source} has a rule about server `{server}`, which is not in the file",
                 agent.name
             );
             findings.warn(at("rules"), text);

@@ -17,7 +17,7 @@ use crate::support::eventually::eventually;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mcp_manifold::front::admin;
-use mcp_manifold::front::http::route;
+use mcp_manifold::front::http::site;
 use mcp_manifold::front::http::sse;
 use mcp_manifold::front::http::switch;
 use serde_json::json;
@@ -25,7 +25,7 @@ use serde_json::json;
 const KEY: &str = "a-token-of-its-own-kind";
 const PASSWORD: &str = "corr3ct-horse-battery";
 const PATHS: [&str; 13] = [
-    route::MCP,
+    site::MCP,
     sse::PATH,
     sse::MESSAGES,
     switch::PATH,
