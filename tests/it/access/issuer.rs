@@ -182,12 +182,12 @@ impl Issuer {
 
     /// From now on it gives no keys.
     pub fn goes_down(&self) {
-        *self.keys.lock().expect("nobody panics") = None;
+        self.shows(None);
     }
 
     /// From now on it gives these.
-    pub fn shows(&self, keys: &Value) {
-        *self.keys.lock().expect("nobody panics") = Some(keys.to_string());
+    pub fn shows(&self, keys: Option<&Value>) {
+        *self.keys.lock().expect("nobody panics") = keys.map(Value::to_string);
     }
 
     /// Claims of a good token.
