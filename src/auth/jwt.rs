@@ -151,22 +151,27 @@ impl Issuer {
             serde_json::from_str(payload).map_err(|_| Refused::Wrong("its payload is nested too deep"))?;
         let values =
             |name: &str| values(if name.starts_with('/') { whole.pointer(name) } else { whole.get(name) });
+        // RFC 8693, section 4.2: a list in one text.
+        let scopes_of = |name: &str| {
+            let said = values(name)?;
+            let each = said.iter().flat_map(|value| value.split(' ')).filter(|scope| !scope.is_empty());
+            Ok::<_, Refused>(each.map(str::to_owned).collect::<Vec<_>>())
+        };
         let one = |name: &Option<String>| {
             let Some(name) = name else { return Ok(None) };
-            let mut found = values(name);
+            let mut found = values(name)?;
             match found.len() {
                 0 | 1 => Ok(found.pop().filter(|value| !value.is_empty())),
                 _ => Err(Refused::Wrong("a claim that must have one value has several")),
             }
         };
-        let mut scopes: Vec<String> = ["scope", "scp"].into_iter().flat_map(values).collect();
-        scopes = scopes.iter().flat_map(|value| value.split(' ')).map(str::to_owned).collect();
-        scopes.retain(|scope| !scope.is_empty());
+        let mut scopes = [scopes_of("scope")?, scopes_of("scp")?].concat();
         scopes.sort();
         scopes.dedup();
         let mut kept = BTreeMap::new();
         for name in &terms.claims.keep {
-            let mut found = values(name);
+            let is_scope = matches!(name.strip_prefix('/').unwrap_or(name), "scope" | "scp");
+            let mut found = if is_scope { scopes_of(name)? } else { values(name)? };
             found.sort();
             found.dedup();
             if !found.is_empty() {
@@ -245,8 +250,9 @@ fn moment(claims: &Members<'_>, name: &str) -> Result<Option<u64>, Refused> {
     moment.map(Some).ok_or(Refused::Wrong("a time in it is no number"))
 }
 
-/// The texts, numbers and booleans of a claim: one or a list.
-fn values(value: Option<&Value>) -> Vec<String> {
+/// The texts, numbers and booleans of a claim: one or a list. One that is too long is not read in part: what is left out
+/// could be what takes a right away.
+fn values(value: Option<&Value>) -> Result<Vec<String>, Refused> {
     let one = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -254,8 +260,11 @@ fn values(value: Option<&Value>) -> Vec<String> {
         _ => None,
     };
     match value {
-        Some(Value::Array(list)) => list.iter().take(MOST).filter_map(one).collect(),
-        Some(value) => one(value).into_iter().collect(),
-        None => Vec::new(),
+        Some(Value::Array(list)) if list.len() > MOST => {
+            Err(Refused::Wrong("one of its claims has too many values"))
+        }
+        Some(Value::Array(list)) => Ok(list.iter().filter_map(one).collect()),
+        Some(value) => Ok(one(value).into_iter().collect()),
+        None => Ok(Vec::new()),
     }
 }

@@ -221,6 +221,9 @@ impl ServerHandle {
     /// Starts the server if it is not running and may be tried: for its lists. Since when it is starting.
     pub fn want(&self) -> Option<Instant> {
         let mut state = self.lock();
+        if self.shared.has_login_for(&state) {
+            *state = State::Idle;
+        }
         let start = match &*state {
             State::Idle => true,
             State::Failed { until, .. } => *until <= Instant::now(),
@@ -313,7 +316,7 @@ impl ServerHandle {
                 return release(parked, &*link);
             }
             State::Failed { lost: Lost::Unauthorized(why), until, .. } if *until > Instant::now() => {
-                Lost::Unauthorized(Arc::clone(why))
+                Lost::Unauthorized(why.clone())
             }
             State::Failed { lost: Lost::Held(why), until, .. } if *until > Instant::now() => {
                 Lost::Held(Arc::clone(why))

@@ -103,7 +103,8 @@ impl Bound {
         };
         let sessions = Sessions::new(Arc::clone(&gateway), bounds);
         let is_safe = tls.is_some() || options.behind_proxy;
-        let inbound = inbound(Arc::clone(&options.auth), Arc::clone(&gateway), !options.is_local());
+        let is_exposed = options.behind_proxy || !options.is_local();
+        let inbound = inbound(Arc::clone(&options.auth), Arc::clone(&gateway), is_exposed);
         let site = Site {
             backing: gateway,
             guard: Guard::new(settings, local),

@@ -8,6 +8,7 @@ use crate::gateway::audit::verdict::Decision;
 use crate::gateway::audit::verdict::Ending;
 use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::login;
 use crate::gateway::reply::Failure;
 use crate::protocol::bridge;
 use crate::protocol::code;
@@ -40,6 +41,10 @@ pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'stati
         }
         // The protocol expects no answer to a request that the client cancelled, in either era.
         Answer::Lost(Lost::Cancelled) if !exchange.session().is_closed() => exchange.forget(),
+        Answer::Lost(Lost::Unauthorized(lacks)) => match login::offer(exchange, handle, method, &lacks) {
+            Ok(()) => {}
+            Err(exchange) => lost(exchange, handle, method, &Lost::Unauthorized(lacks)),
+        },
         Answer::Lost(why) => lost(exchange, handle, method, &why),
     }
 }

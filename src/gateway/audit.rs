@@ -3,15 +3,16 @@
 //! Only requests that lead somewhere are written down, not lists. Values of arguments are left out unless the file asks
 //! for them; results never come here.
 
+mod asked;
 pub mod refused;
 pub mod shape;
 pub mod verdict;
 
 use crate::auth::caller::Caller;
+use crate::catalog::Catalog;
 use crate::catalog::route::Route;
 use crate::config::model::audit::AuditSettings;
 use crate::gateway::audit::refused::RefusedClient;
-use crate::gateway::audit::shape::shape;
 use crate::gateway::audit::verdict::Decision;
 use crate::gateway::audit::verdict::Ending;
 use crate::gateway::core::Core;
@@ -22,7 +23,6 @@ use crate::gateway::snapshot::Snapshot;
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::audit::time::rfc3339;
 use crate::telemetry::clean::seen_json;
-use crate::telemetry::clean::start;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Members;
 use serde::Serialize;
@@ -33,11 +33,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 use tokio::time::Instant;
-
-/// Longest name written down, in bytes.
-const NAME: usize = 1024;
-/// Longest arguments written down with their values, in bytes.
-const VALUES: usize = 64 << 10;
 
 /// The audit log of a gateway.
 #[derive(Debug)]
@@ -103,7 +98,9 @@ pub(super) fn begin(
     let Some(audit) = snapshot.audit.as_ref().filter(|_| exchange.entry().is_none()) else {
         return Some(exchange);
     };
-    let Some(entry) = Entry::of(audit, exchange.session().caller(), incoming) else { return Some(exchange) };
+    let Some(entry) = Entry::of(audit, &snapshot.catalog, exchange.session().caller(), incoming) else {
+        return Some(exchange);
+    };
     if !audit.admits() {
         exchange.fail(&Failure::no_audit());
         return None;
@@ -117,7 +114,8 @@ impl Core {
     pub(super) fn limited(&self, caller: &Caller, incoming: &Incoming<'_>, failure: &Failure) {
         let current = self.current();
         let audit = current.audit.as_ref();
-        if let Some(mut entry) = audit.and_then(|audit| Entry::of(audit, caller, incoming)) {
+        if let Some(mut entry) = audit.and_then(|audit| Entry::of(audit, &current.catalog, caller, incoming))
+        {
             entry.decided(Decision::Limited);
             entry.answered(Kind::Error(failure.code), b"");
         }
@@ -181,7 +179,12 @@ impl Audit {
 impl Entry {
     /// Of a request that was just taken; `None` for one that is not written down.
     #[must_use]
-    pub fn of(audit: &Arc<Audit>, caller: &Caller, incoming: &Incoming<'_>) -> Option<Box<Self>> {
+    pub fn of(
+        audit: &Arc<Audit>,
+        catalog: &Catalog,
+        caller: &Caller,
+        incoming: &Incoming<'_>,
+    ) -> Option<Box<Self>> {
         let is_call = matches!(
             incoming.method,
             "tools/call" | "prompts/get" | "resources/read" | "resources/subscribe" | "completion/complete"
@@ -189,20 +192,15 @@ impl Entry {
         if !is_call && !incoming.method.starts_with("tasks/") {
             return None;
         }
-        let name = ["name", "uri", "taskId"].iter().find_map(|member| incoming.text(member).ok());
-        let given = incoming.params.get("arguments");
-        let written = given.map(|raw| match audit.settings.values && raw.get().len() <= VALUES {
-            true => raw.to_owned(),
-            false => RawValue::from_string(shape(raw.get())).unwrap_or_default(),
-        });
+        let whole = audit.settings.values;
         Some(Box::new(Self {
             audit: Arc::clone(audit),
             began: Instant::now(),
             time: SystemTime::now(),
             caller: caller.clone(),
             method: incoming.method.to_owned(),
-            name: name.map(|name| start(&name, NAME).to_owned()),
-            arguments: written,
+            name: asked::name(incoming, whole),
+            arguments: asked::arguments(incoming, catalog, whole),
             route: None,
             decision: Decision::Denied,
             ending: None,
@@ -249,6 +247,8 @@ impl Entry {
     fn write(self, outcome: Ending, code: Option<i32>) {
         let ms = self.began.elapsed().as_millis();
         let identity = self.caller.identity();
+        let whole = self.audit.settings.values;
+        let tool = self.route.as_ref().map(|route| asked::shown(&route.own_name, whole));
         self.audit.write(&Line {
             time: rfc3339(self.time),
             request: self.audit.number(),
@@ -260,7 +260,7 @@ impl Entry {
             method: &self.method,
             name: self.name.as_deref(),
             server: self.route.as_ref().map(|route| route.server.as_str()),
-            tool: self.route.as_ref().map(|route| start(&route.own_name, NAME)),
+            tool: tool.as_deref(),
             decision: self.decision,
             outcome,
             code,

@@ -60,7 +60,8 @@ pub(super) fn tool_named<'s>(snapshot: &'s Snapshot, caller: &Caller, name: &str
     only.or_else(|| snapshot.catalog.tool(name))
 }
 
-/// The server that reads `uri`, as if those did not exist of which the caller may not see it.
+/// The server that reads `uri`, as if those did not exist of which the caller can see no resource. Whether it may see this one
+/// is asked then: which server is chosen does not tell that it may not.
 ///
 /// # Errors
 /// [`UriError`], which names only servers that the caller may see.
@@ -72,10 +73,10 @@ pub(super) fn owner_of_uri<'s>(
     if snapshot.policy.is_open() {
         return snapshot.catalog.owner_of_uri(uri);
     }
-    snapshot.catalog.owner_of_uri_among(uri, &|server| shows_uri(snapshot, caller, server, uri))
+    snapshot.catalog.owner_of_uri_among(uri, &|server| has_any(snapshot, caller, server))
 }
 
-/// The server that has the template, word for word, if the caller may see it; else [`owner_of_uri`].
+/// The server that has the template, word for word, if the caller can see resources of it; else [`owner_of_uri`].
 ///
 /// # Errors
 /// As [`owner_of_uri`].
@@ -85,7 +86,7 @@ pub(super) fn owner_of_template<'s>(
     template: &str,
 ) -> Result<&'s ServerName, UriError> {
     let owner = snapshot.catalog.owner_of_template(template);
-    let owner = owner.filter(|server| shows_uri(snapshot, caller, server, template));
+    let owner = owner.filter(|server| has_any(snapshot, caller, server));
     owner.map_or_else(|| owner_of_uri(snapshot, caller, template), Ok)
 }
 
@@ -96,7 +97,6 @@ pub(super) fn shows_tool(snapshot: &Snapshot, caller: &Caller, route: &Route) ->
     snapshot.policy.shows(caller, &object)
 }
 
-fn shows_uri(snapshot: &Snapshot, caller: &Caller, server: &ServerName, uri: &str) -> bool {
-    let object = Object { kind: ObjectKind::Resource, server: server.as_str(), name: uri };
-    snapshot.policy.shows(caller, &object)
+fn has_any(snapshot: &Snapshot, caller: &Caller, server: &ServerName) -> bool {
+    snapshot.policy.may_show_resources(caller, server.as_str())
 }

@@ -19,6 +19,7 @@ use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::isolation;
+use crate::gateway::login;
 use crate::gateway::parking::ComeBack;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
@@ -86,6 +87,7 @@ pub(super) fn send(
     let log_level = if incoming.modern.is_some() { with_this } else { once() };
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(snapshot, incoming, &session);
+    login::note(snapshot, incoming, handle.server(), &capabilities, &mut exchange);
     let way = Way { snapshot, route, permit, handle, passage, capabilities: &capabilities, log_level };
     let asks = *capabilities != *"{}" || comes_back(incoming);
     match (asks, exchange.era()) {
@@ -119,7 +121,11 @@ fn enter(
     }
     let name = passage.tool.filter(|_| passage.method == "tools/call");
     let wrong = name.and_then(|name| checks::arguments(snapshot, handle.server(), name, incoming, exchange));
-    wrong.map_or(Ok(()), |failure| Err(NotEntered::Wrong(failure)))
+    let Some(failure) = wrong else { return Ok(()) };
+    if let Some(entry) = exchange.entry_mut() {
+        entry.decided(Decision::Denied);
+    }
+    Err(NotEntered::Wrong(failure))
 }
 
 /// Why a request that is permitted is not sent.

@@ -4,9 +4,11 @@ use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::catalog::route::Route;
 use crate::config::model::access::ObjectKind;
+use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::held;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::own;
 use crate::gateway::permission;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
@@ -19,7 +21,7 @@ use crate::gateway::snapshot::Snapshot;
 use crate::gateway::tasks;
 
 /// Resolves the name; the policy and the sending are `relay.rs`.
-pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
+pub(super) fn call(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
     let name = match incoming.text("name") {
         Ok(name) => name,
         Err(failure) => return refuse(failure, exchange),
@@ -34,6 +36,9 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
     let (route, exposed) = (&tool.route, tool.name.as_str());
     let (permit, mut exchange) =
         permission::ask(snapshot, exchange, ObjectKind::Tool, route, &name, failure)?;
+    if !snapshot.policy.is_open() && own::is_own(route) {
+        return own::call(core, snapshot, route, incoming, exchange, failure);
+    }
     if snapshot.catalog.is_hidden(exposed, exchange.era()) {
         return refuse(Failure::only_as_task(&name), exchange);
     }

@@ -32,6 +32,10 @@ use tokio::time::Instant;
 const QUEUE: usize = 16_384;
 /// Bytes that wait while the file cannot be written; more are dropped.
 const HELD: usize = 4 << 20;
+/// Beyond this no line is promised to be written: the rest is for calls that have begun.
+const ROOM: usize = HELD / 2;
+/// Lines that take longer to be written than this are not being written, in milliseconds.
+const LATE: u64 = 2000;
 /// Until it is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often what was counted is written.
@@ -46,11 +50,16 @@ pub struct AuditLog {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     failing: AtomicBool,
-    waiting: AtomicUsize,
+    /// Lines that are not written yet, wherever they are, and their bytes.
+    lines: AtomicUsize,
+    bytes: AtomicUsize,
     dropped: AtomicU64,
+    /// Since when the writer is at what waits, in milliseconds after `start`; 0 while it waits for lines.
+    busy: AtomicU64,
+    start: Instant,
     tallies: Mutex<Tallies>,
 }
 
@@ -64,11 +73,12 @@ impl AuditLog {
     #[must_use]
     pub fn open(place: Place, opening: &str) -> Self {
         let (sender, letters) = sync_channel(QUEUE);
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new());
         let file = Appender::new(place);
-        let mut writer = Writer { file, shared: Arc::clone(&shared), held: Vec::new(), sweep: None };
+        let mut writer =
+            Writer { file, shared: Arc::clone(&shared), held: Vec::new(), held_lines: 0, sweep: None };
         // Only a line that is there shows that lines can be written: the disk may be full.
-        writer.hold(opening);
+        writer.add(opening);
         writer.write();
         std::thread::spawn(move || writer.run(&letters));
         Self { sender, shared }
@@ -76,9 +86,9 @@ impl AuditLog {
 
     /// Adds a line, which has no line break in it. It never waits.
     pub fn write(&self, line: String) {
-        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.sender.try_send(Letter::Line(line)).is_err() {
-            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        let bytes = line.len() + 1;
+        if self.shared.enter(bytes) && self.sender.try_send(Letter::Line(line)).is_err() {
+            self.shared.leave(1, bytes);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -91,22 +101,70 @@ impl AuditLog {
         }
     }
 
-    /// True while lines can be written.
+    /// True while lines can be written: the last attempt did not fail, none takes too long, and there is room.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        !self.shared.failing.load(Ordering::Relaxed) && self.shared.waiting.load(Ordering::Relaxed) < QUEUE
+        let shared = &self.shared;
+        !shared.failing.load(Ordering::Relaxed)
+            && shared.lines.load(Ordering::Relaxed) < QUEUE
+            && shared.bytes.load(Ordering::Relaxed) < ROOM
+            && !shared.is_late(shared.now())
     }
 
-    /// Waits until what was added before is written, not for ever. It blocks.
+    /// Waits until what was added before is written, not for ever; what is left then is told. It blocks.
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
         if self.sender.try_send(Letter::Flush(done)).is_ok() {
             let _ = wait.recv_timeout(FLUSH);
         }
+        let lines = self.shared.lines.load(Ordering::Relaxed);
+        let dropped = self.shared.dropped.load(Ordering::Relaxed);
+        if lines > 0 || dropped > 0 {
+            tracing::error!(lines, dropped, "lines of the audit log are not written yet");
+        }
     }
 }
 
 impl Shared {
+    fn new() -> Self {
+        Self {
+            failing: AtomicBool::new(false),
+            lines: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            dropped: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
+            start: Instant::now(),
+            tallies: Mutex::default(),
+        }
+    }
+
+    /// One more line of so many bytes; false when there is no room, and it counts as dropped.
+    fn enter(&self, bytes: usize) -> bool {
+        let has_room = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= HELD;
+        if has_room {
+            self.lines.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
+    }
+
+    fn leave(&self, lines: usize, bytes: usize) {
+        self.lines.fetch_sub(lines, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Milliseconds, and never 0.
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    fn is_late(&self, now: u64) -> bool {
+        let busy = self.busy.load(Ordering::Relaxed);
+        busy > 0 && now.saturating_sub(busy) > LATE
+    }
+
     fn tallies(&self) -> MutexGuard<'_, Tallies> {
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,7 +179,9 @@ impl Shared {
 struct Writer {
     file: Appender,
     shared: Arc<Shared>,
+    /// Lines that could not be written, or not all of them.
     held: Vec<u8>,
+    held_lines: usize,
     /// When counts are written next.
     sweep: Option<Instant>,
 }
@@ -137,7 +197,7 @@ impl Writer {
             let mut flushed = Vec::new();
             for letter in first.into_iter().chain(letters.try_iter().take(QUEUE)) {
                 match letter {
-                    Letter::Line(line) => self.take(&line),
+                    Letter::Line(line) => self.hold(&line),
                     Letter::Flush(done) => flushed.push(done),
                 }
             }
@@ -145,6 +205,9 @@ impl Writer {
             self.write();
             flushed.iter().for_each(|done| _ = done.try_send(()));
             if is_over {
+                if self.held_lines > 0 {
+                    tracing::error!(lines = self.held_lines, "lines of the audit log were never written");
+                }
                 return;
             }
         }
@@ -162,37 +225,38 @@ impl Writer {
         if now || self.sweep.is_some_and(|at| at <= Instant::now()) {
             self.sweep = None;
             let lines = self.shared.tallies().sweep();
-            lines.iter().for_each(|line| self.hold(line));
+            lines.iter().for_each(|line| self.add(line));
         }
         if self.sweep.is_none() && !self.shared.tallies().is_empty() {
             self.sweep = Some(Instant::now() + SWEEP);
         }
     }
 
-    fn take(&mut self, line: &str) {
-        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.hold(line);
+    /// Takes a line of its own.
+    fn add(&mut self, line: &str) {
+        if self.shared.enter(line.len() + 1) {
+            self.hold(line);
+        }
     }
 
     fn hold(&mut self, line: &str) {
-        if self.held.len() + line.len() > HELD {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
+        self.held_lines += 1;
         self.held.extend_from_slice(line.as_bytes());
         self.held.push(b'\n');
     }
 
     fn write(&mut self) {
-        let mut written = self.file.prepare().and_then(|()| self.file.append(&mut self.held));
+        self.shared.busy.store(self.shared.now(), Ordering::Relaxed);
+        let mut written = self.append();
         let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
         if written.is_ok() && dropped > 0 {
             let time = rfc3339(SystemTime::now());
-            self.held = format!("{{\"time\":\"{time}\",\"event\":\"dropped\",\"lines\":{dropped}}}\n").into();
-            written = self.file.append(&mut self.held);
+            self.add(&format!("{{\"time\":\"{time}\",\"event\":\"dropped\",\"lines\":{dropped}}}"));
+            written = self.append();
         } else {
             self.shared.dropped.fetch_add(dropped, Ordering::Relaxed);
         }
+        self.shared.busy.store(0, Ordering::Relaxed);
         match written {
             Err(error) => self.shared.fails(&self.file, &error),
             Ok(()) => {
@@ -201,6 +265,18 @@ impl Writer {
                 }
             }
         }
+    }
+}
+
+impl Writer {
+    /// Writes what is held, as far as that goes.
+    fn append(&mut self) -> std::io::Result<()> {
+        let before = self.held.len();
+        let written = self.file.prepare().and_then(|()| self.file.append(&mut self.held));
+        let left = self.held.iter().filter(|byte| **byte == b'\n').count();
+        self.shared.leave(self.held_lines - left, before - self.held.len());
+        self.held_lines = left;
+        written
     }
 }
 
@@ -225,6 +301,34 @@ mod tests {
             fs::read_to_string(folder.path().join("audit.log")).unwrap(),
             "opened\none\nopened\ntwo\n"
         );
+    }
+
+    #[test]
+    fn a_lock_that_somebody_holds_keeps_no_line_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { rotate_bytes: 64, ..place(folder.path()) };
+        let path = place.file.clone();
+        let log = AuditLog::open(place, "opened");
+        let held = fs::File::options().append(true).open(&path).unwrap();
+        held.lock().unwrap();
+        (0..100).for_each(|n| log.write(format!("line {n}")));
+        log.flush();
+        assert!(log.is_writable());
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 101);
+    }
+
+    #[test]
+    fn lines_that_take_long_or_much_room_make_it_unwritable() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::open(place(folder.path()), "opened");
+        // As if the disk did not answer.
+        log.shared.busy.store(1, Ordering::Relaxed);
+        assert!(!log.shared.is_late(1 + LATE) && log.shared.is_late(2 + LATE));
+        log.shared.busy.store(0, Ordering::Relaxed);
+        assert!(log.is_writable());
+        assert!(log.shared.enter(ROOM));
+        assert!(!log.is_writable());
+        assert!(!log.shared.enter(HELD) && log.shared.dropped.load(Ordering::Relaxed) == 1);
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn every_call_is_a_line_that_says_who_what_and_how_it_ended_without_values() {
     client.request("resources/read", json!({"uri": "fake-a://item/0"})).result();
     let of = |name: &'static str| line(&conf, name, |line| line["name"] == name);
     let echo = of("a__echo");
-    assert_eq!(echo["arguments"], json!({"message": "string", "list": ["number", "string"]}));
+    assert_eq!(echo["arguments"], json!({"…": 2}), "names that its definition does not have");
     let expected = [("caller", "local"), ("method", "tools/call"), ("server", "a"), ("tool", "echo")];
     for (key, value) in expected.into_iter().chain([("decision", "allowed"), ("outcome", "result")]) {
         assert_eq!(echo[key], value, "{echo}");
@@ -259,4 +259,102 @@ fn s18_a_flood_of_wrong_keys_is_a_few_lines() {
         let told: u64 = of.iter().map(|line| line["more"].as_u64().unwrap_or(1)).sum();
         assert_eq!(told, count, "every one is counted: {of:?}");
     }
+}
+
+/// A folder with a tool `echo` whose arguments are declared.
+fn declared(audit: &Value, more: &Value) -> Arc<TempConf> {
+    TempConf::with(|conf| {
+        let tools = json!([{"name": "echo", "inputSchema": {
+            "type": "object", "required": ["message"],
+            "properties": {"message": {"type": "string"}, "list": {"type": "array"}}
+        }}]);
+        let definitions = conf.dir().join("definitions.json");
+        let all = json!({"tools": tools, "prompts": [], "resources": [], "resourceTemplates": []});
+        std::fs::write(&definitions, all.to_string()).expect("it is writable");
+        let a = conf.fake("a").args(&["--definitions", &definitions.display().to_string()]);
+        let mut file = servers([("a", a.set("validateArguments", more["validate"].as_bool() == Some(true)))]);
+        file["gateway"] = json!({ "audit": audit });
+        file
+    })
+}
+
+#[test]
+fn s16_no_name_that_a_client_made_up_is_written_down() {
+    let conf = declared(&json!({"file": "logs/audit.log"}), &json!({}));
+    let client = conf.legacy();
+    let arguments =
+        json!({"message": "canary", "list": [1, "canary"], "sk-canary-name": 1, "deep": {"canary": 1}});
+    call(&client, "a__echo", arguments);
+    let echo = line(&conf, "the call", |line| line["tool"] == "echo");
+    let shape = json!({"message": "string", "list": ["number", "string"], "…": 2});
+    assert_eq!(echo["arguments"], shape, "{echo}");
+    for uri in ["https://user:canary@h/x?token=canary", "data:text/plain,canary"] {
+        client.request("resources/read", json!({"uri": uri}));
+    }
+    let address = line(&conf, "of an address", |line| line["name"] == "https://h/x?…");
+    assert_eq!(address["tool"], "https://h/x?…", "{address}");
+    line(&conf, "of a text", |line| line["name"] == "data:…");
+    let text = std::fs::read_to_string(log(&conf)).expect("it is there");
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[test]
+fn completions_say_what_they_are_about() {
+    let conf = folder(&json!({"file": "logs/audit.log"}), &["echo"]);
+    let client = conf.legacy();
+    let reference = json!({"type": "ref/prompt", "name": "a__greet"});
+    let argument = json!({"name": "who", "value": "canary"});
+    client.request("completion/complete", json!({"ref": reference, "argument": argument}));
+    let completion = line(&conf, "the completion", |line| line["method"] == "completion/complete");
+    assert_eq!(completion["arguments"], json!({"who": "string"}), "{completion}");
+    assert_eq!(completion["name"], "a__greet", "{completion}");
+}
+
+#[test]
+fn wrong_arguments_are_denied_because_the_call_is_never_made() {
+    let conf = declared(&json!({"file": "logs/audit.log"}), &json!({"validate": true}));
+    call(&conf.legacy(), "a__echo", json!({}));
+    let denied = line(&conf, "the call", |line| line["name"] == "a__echo");
+    let expected = [("decision", "denied"), ("outcome", "tool-error"), ("server", "a"), ("tool", "echo")];
+    expected.into_iter().for_each(|(key, value)| assert_eq!(denied[key], value, "{denied}"));
+    assert!(conf.ledger("call", "a").is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_link_is_no_audit_log_and_keeps_nobody_waiting() {
+    for (kind, reason) in [("pipe", "it is not a regular file"), ("link", "it is a symbolic link")] {
+        let conf = folder(&json!({"file": "logs/audit.log", "onFailure": "refuse"}), &["echo"]);
+        std::fs::create_dir(conf.dir().join("logs")).expect("it is new");
+        let target = conf.dir().join("target");
+        std::fs::write(&target, "").expect("it is writable");
+        if kind == "pipe" {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            rustix::fs::mknodat(rustix::fs::CWD, log(&conf), rustix::fs::FileType::Fifo, mode, 0)
+                .expect("a pipe");
+        } else {
+            std::os::unix::fs::symlink(&target, log(&conf)).expect("a link");
+        }
+        let client = conf.legacy();
+        let answer = call(&client, "a__echo", json!({}));
+        assert!(answer.contains("the audit log cannot be written"), "{kind}: {answer}");
+        eventually("the reason is told", || client.stderr().contains(reason));
+        assert_eq!(std::fs::read_to_string(&target).expect("it is there"), "");
+        std::fs::remove_file(log(&conf)).expect("it is there");
+        eventually("it goes on", || !call(&client, "a__echo", json!({})).contains("audit log"));
+    }
+}
+
+#[test]
+fn a_file_that_somebody_locks_is_written_all_the_same() {
+    let conf =
+        folder(&json!({"file": "logs/audit.log", "rotateBytes": 1024, "onFailure": "refuse"}), &["echo"]);
+    let client = conf.legacy();
+    call(&client, "a__first", json!({}));
+    line(&conf, "the first", |line| line["name"] == "a__first");
+    let held = std::fs::File::options().append(true).open(log(&conf)).expect("it is there");
+    held.lock().expect("nobody holds it");
+    (0..30).for_each(|n| drop(call(&client, &format!("a__call_{n}"), json!({}))));
+    line(&conf, "the last", |line| line["name"] == "a__call_29");
+    assert_eq!(lines(&conf).len(), 31);
 }

@@ -1,5 +1,8 @@
 //! Logins at servers that want OAuth: a person with a browser, an authorization server, a server that it protects.
 
+mod callers;
+mod later;
+mod page;
 mod person;
 mod rig;
 mod steered;

@@ -118,8 +118,8 @@ fn lasting(mut reply: Reply, lease: Option<Lease>) -> Reply {
 }
 
 fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
-    if request.method() != Method::GET {
-        return Err(Refusal::method("GET"));
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(Refusal::method("GET, HEAD"));
     }
     let ending = site.is_ending().then_some("the gateway is shutting down");
     let unready = site.backing.unready().or(ending);

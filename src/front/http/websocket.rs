@@ -66,6 +66,7 @@ pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
     if let Some(presence) = session.presence() {
         presence.came_over("websocket", None);
     }
+    site.place(&session);
     site.backing.note_headers(&session, &headers);
     drop(headers);
     session.attach(Sink::Line(Arc::clone(&outbox)));

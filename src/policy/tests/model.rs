@@ -46,6 +46,9 @@ pub const SERVERS: [&str; 3] = ["a", "ab", "b"];
 pub const NAMES: [&str; 4] = ["x", "xy", "xyz", "y"];
 const PATTERNS: [&str; 11] = ["*", "a", "ab", "a*", "?", "x", "xy", "x*", "*y*", "x?", "b"];
 const WORDS: [&str; 4] = ["red", "blue", "r*", "*"];
+/// Names that callers give themselves, and what the file may say of callers.
+const CALLED: [&str; 8] = ["red", "blue", "key:1", "key:2", "local", "anonymous", "token-1", "token-2"];
+const PRINCIPALS: [&str; 6] = ["key:1", "key:2", "jwt:i|local", "local", "anonymous", "token:1"];
 pub const KINDS: [ObjectKind; 3] = [ObjectKind::Tool, ObjectKind::Prompt, ObjectKind::Resource];
 
 /// Any rules.
@@ -71,7 +74,7 @@ pub fn settings(dice: &mut Dice) -> Settings {
             3 => Whom::Agent,
             _ => Whom::Claim(dice.one(&["groups", "role"]).into()),
         },
-        pattern: dice.one(&WORDS).into(),
+        pattern: if dice.roll(2) == 0 { dice.one(&WORDS) } else { dice.one(&CALLED) }.into(),
         policies: dice.some(2, |dice| dice.roll(count)),
     });
     let set = |dice: &mut Dice| AgentSet {
@@ -99,9 +102,15 @@ pub fn subject(dice: &mut Dice) -> Subject {
     let word =
         |dice: &mut Dice| [None, Some("red".to_owned()), Some("blue".to_owned())][dice.roll(3)].clone();
     let values = dice.some(2, |dice| dice.one(&WORDS[..2]).to_owned());
+    let principal = dice.one(&PRINCIPALS);
+    let name = match principal {
+        "local" | "anonymous" => principal,
+        "token:1" => "token-1",
+        _ => dice.one(&CALLED),
+    };
     Subject {
-        name: dice.one(&WORDS[..2]).into(),
-        principal: "key:1".into(),
+        name: name.into(),
+        principal: principal.into(),
         team: word(dice),
         organisation: word(dice),
         agent: word(dice),
@@ -169,6 +178,13 @@ pub mod reference {
     pub fn level(settings: &Settings, who: &Subject, o: &Object<'_>) -> Level {
         let is = |pattern: &str, text: &Option<String>| text.as_ref().is_some_and(|text| like(pattern, text));
         let applies = |one: &&Attachment| match &one.whom {
+            // What is a principal, and what the gateway calls somebody, is nobody else's name.
+            Whom::Caller if ["key:1", "key:2", "local", "anonymous", "token-2"].contains(&&*who.name) => {
+                like(&one.pattern, &who.principal)
+            }
+            Whom::Caller if who.name == "token-1" && who.principal != "token:1" => {
+                like(&one.pattern, &who.principal)
+            }
             Whom::Caller => like(&one.pattern, &who.name) || like(&one.pattern, &who.principal),
             Whom::Team => is(&one.pattern, &who.team),
             Whom::Organisation => is(&one.pattern, &who.organisation),

@@ -125,7 +125,8 @@ pub struct Issuer {
     pub signer: Signer,
     addr: SocketAddr,
     asked: Arc<AtomicUsize>,
-    keys: Arc<Mutex<Option<String>>>,
+    /// What it gives; `None` while it is down.
+    pub keys: Arc<Mutex<Option<String>>>,
 }
 
 impl Issuer {
@@ -182,12 +183,7 @@ impl Issuer {
 
     /// From now on it gives no keys.
     pub fn goes_down(&self) {
-        self.shows(None);
-    }
-
-    /// From now on it gives these.
-    pub fn shows(&self, keys: Option<&Value>) {
-        *self.keys.lock().expect("nobody panics") = keys.map(Value::to_string);
+        *self.keys.lock().expect("nobody panics") = None;
     }
 
     /// Claims of a good token.

@@ -37,6 +37,10 @@ pub struct Ways {
     pub refuses_all: bool,
     /// Anybody may use the server.
     pub open: bool,
+    /// Anybody may shake hands.
+    pub greets: bool,
+    /// The scope that lists need, if any.
+    pub lists_need: &'static str,
 }
 
 impl Default for Ways {
@@ -52,6 +56,8 @@ impl Default for Ways {
             withdraws: false,
             refuses_all: false,
             open: false,
+            greets: false,
+            lists_need: "",
         }
     }
 }
@@ -259,31 +265,35 @@ fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketA
     }
     let shown = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let scope = shown.and_then(|token| state.access.get(token)).filter(|_| !ways.refuses_all).cloned();
-    let Some(scope) = scope.or(ways.open.then(String::new)) else {
+    let said: Value = serde_json::from_str(&request.body).unwrap_or_default();
+    let method = said["method"].as_str().unwrap_or_default();
+    let greeting = ways.greets && matches!(method, "initialize" | "notifications/initialized");
+    let Some(scope) = scope.or((ways.open || greeting).then(String::new)) else {
         let challenge = format!(r#"Bearer resource_metadata="{document}", scope="base""#);
         return Response::empty(401).with("www-authenticate", challenge);
     };
     if request.method != "POST" {
         return Response::empty(405);
     }
-    let said: Value = serde_json::from_str(&request.body).expect("JSON");
+    let insufficient = |scope: &str| {
+        let challenge =
+            format!(r#"Bearer error="insufficient_scope", scope="{scope}", resource_metadata="{document}""#);
+        Response::empty(403).with("www-authenticate", challenge)
+    };
+    let may = |what: &str| ways.open || what.is_empty() || scope.split(' ').any(|one| one == what);
     let answer =
         |result: Value| Response::json(200, &json!({ "jsonrpc": "2.0", "id": said["id"], "result": result }));
-    match said["method"].as_str().unwrap_or_default() {
+    match method {
         "initialize" => answer(json!({
             "protocolVersion": "2025-11-25", "capabilities": { "tools": {} },
             "serverInfo": { "name": "guarded", "version": "1" }
         })),
+        "tools/list" if !may(ways.lists_need) => insufficient(ways.lists_need),
         "tools/list" => {
             let tool = |name: &str| json!({ "name": name, "inputSchema": { "type": "object" } });
             answer(json!({ "tools": [tool("echo"), tool("admin")] }))
         }
-        "tools/call" if said["params"]["name"] == "admin" && !scope.split(' ').any(|one| one == "admin") => {
-            let challenge = format!(
-                r#"Bearer error="insufficient_scope", scope="admin", resource_metadata="{document}""#
-            );
-            Response::empty(403).with("www-authenticate", challenge)
-        }
+        "tools/call" if said["params"]["name"] == "admin" && !may("admin") => insufficient("admin"),
         "tools/call" => {
             state.calls += 1;
             let text = format!("ran {}", said["params"]["name"].as_str().unwrap_or_default());

@@ -160,3 +160,34 @@ fn s4_what_is_denied_is_as_if_it_were_absent() {
         }
     });
 }
+
+#[test]
+fn s4_a_uri_that_is_denied_is_answered_like_one_that_nobody_has() {
+    let conf = TempConf::with(|conf| {
+        let mut all = servers([("a", conf.fake("a")), ("b", conf.fake("b"))]);
+        let rules = json!([
+            { "server": "a", "resource": "fake-a://item/0", "level": "deny" },
+            { "server": "a", "resource": "file:///secret*", "level": "deny" },
+        ]);
+        let policies = json!({ "most": { "default": "execute", "rules": rules } });
+        all["gateway"] =
+            json!({ "access": { "policies": policies, "attach": { "callers": { "*": ["most"] } } } });
+        all
+    });
+    let (link, _) = Link::stdio(&conf, "2025-11-25");
+    link.request("resources/list", json!({}));
+    let read = |uri: &str| link.request("resources/read", json!({ "uri": uri }));
+    let unknown = read("nobody://has/this");
+    for uri in [
+        "fake-a://item/0",
+        "FAKE-A://item/0",
+        "fake-a://item/%30",
+        "file:///secret",
+        "file://localhost/secret/x",
+    ] {
+        let denied = read(uri);
+        assert_eq!(denied.error_text(), unknown.error_text(), "{uri}");
+        assert_eq!(denied.json["error"]["code"], unknown.json["error"]["code"], "{uri}");
+    }
+    assert!(!read("fake-a://item/1").is_error() && !read("fake-b://item/0").is_error());
+}

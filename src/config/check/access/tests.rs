@@ -142,3 +142,35 @@ fn rates_and_agents_are_read() {
     assert!(rules.deny_on_missing && rules.fallback.as_deref() == Some("ann"));
     assert_eq!(rules.agents[0].allow.tools, [("a".to_owned(), vec!["get_*".to_owned()])]);
 }
+
+#[test]
+fn a_slip_that_would_leave_open_what_is_to_be_closed_is_an_error() {
+    for (gateway, key) in [
+        (r#"{"acess": {"default": "deny"}}"#, "gateway.acess"),
+        (r#"{"Auth": {}}"#, "gateway.Auth"),
+        (r#"{"lok": "enforce"}"#, "gateway.lok"),
+        (r#"{"access": {"defualt": "deny"}}"#, "gateway.access.defualt"),
+        (
+            r#"{"access": {"policies": {"p": {"default": "deny", "rule": []}}}}"#,
+            "gateway.access.policies.p.rule",
+        ),
+        (r#"{"auth": {"colour": "red"}}"#, "gateway.auth.colour"),
+        (r#"{"http": {"bearerToken": ["a-token-that-is-long-enough"]}}"#, "gateway.http.bearerToken"),
+        (r#"{"rules": {"agents": {"a": {"deney": {"servers": ["s"]}}}}}"#, "gateway.rules.agents.a.deney"),
+    ] {
+        let (settings, said) = read(gateway);
+        assert!(settings.is_none(), "{gateway}");
+        assert!(
+            said.iter().any(|said| said.starts_with(&format!("error: unknown key `{key}`"))),
+            "{gateway}: {said:?}"
+        );
+    }
+    for open in [r#"{"rules": {"agents": {"a": {"owner": "x"}}}}"#, r#"{"http": {"colour": 1}}"#] {
+        let (settings, said) = read(open);
+        assert!(settings.is_some() && said[0].starts_with("warning: unknown key"), "{said:?}");
+    }
+    let text = r#"{"gatway": {"access": {"default": "deny"}}, "mcpServers": {}}"#;
+    let environment = Environment::new([("PATH", "/bin")], "/home/ann");
+    let told = config::parse(text, Path::new("mcp.json"), &environment).err().map(|error| error.to_string());
+    assert!(told.as_ref().is_some_and(|told| told.contains("unknown key `gatway`")), "{told:?}");
+}
