@@ -9,7 +9,7 @@ use crate::catalog::lock::HeldItem;
 use crate::catalog::name_budget::looks_like;
 use crate::catalog::route::Route;
 use crate::config::model::access::ObjectKind;
-use crate::gateway::audit::Decision;
+use crate::gateway::audit::verdict::Decision;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::relayed::Relayed;
 use crate::gateway::relayed::refuse;
