@@ -4,8 +4,8 @@
 
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::own_call::message_of;
-use crate::gateway::audit::Decision;
-use crate::gateway::audit::Ending;
+use crate::gateway::audit::verdict::Decision;
+use crate::gateway::audit::verdict::Ending;
 use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::login;

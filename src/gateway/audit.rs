@@ -6,11 +6,15 @@
 mod asked;
 pub mod refused;
 pub mod shape;
+pub mod verdict;
 
 use crate::auth::caller::Caller;
 use crate::catalog::Catalog;
 use crate::catalog::route::Route;
 use crate::config::model::audit::AuditSettings;
+use crate::gateway::audit::refused::RefusedClient;
+use crate::gateway::audit::verdict::Decision;
+use crate::gateway::audit::verdict::Ending;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
@@ -38,36 +42,6 @@ pub struct Audit {
     /// Before the numbers of requests, so that those of two runs differ.
     run: String,
     last: AtomicU64,
-}
-
-/// What was decided before a server was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// It may be made.
-    Allowed,
-    /// It may not, there is no such thing, or the request is wrong.
-    Denied,
-    /// What is called is not as it was locked.
-    Held,
-    /// There were too many.
-    Limited,
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// With a result.
-    Result,
-    /// With an error of the gateway or the server.
-    Error,
-    /// With a result in which the tool reports a failure.
-    ToolError,
-    /// Its client no longer wanted it.
-    Cancelled,
-    /// The server took too long.
-    Timeout,
 }
 
 /// A request that is written down when it ends.
@@ -146,9 +120,21 @@ impl Core {
             entry.answered(Kind::Error(failure.code), b"");
         }
     }
+
+    /// Writes down that the HTTP front refused a request, where such things are written down.
+    pub fn refused_client(&self, refused: &RefusedClient<'_>) {
+        if let Some(audit) = &self.current().audit {
+            audit.refused(refused);
+        }
+    }
 }
 
 impl Audit {
+    /// The HTTP front refused a request.
+    pub fn refused(&self, refused: &RefusedClient<'_>) {
+        self.log.count(&refused.kind(), || refused.say());
+    }
+
     /// Opens the log, and writes a line there that says so.
     #[must_use]
     pub fn open(settings: AuditSettings) -> Self {

@@ -11,7 +11,7 @@ use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
 use crate::gateway::answer::Lacks;
 use crate::gateway::ask::held::HeldCall;
-use crate::gateway::audit::Decision;
+use crate::gateway::audit::verdict::Decision;
 use crate::gateway::awaited::Again;
 use crate::gateway::awaited::Next;
 use crate::gateway::awaited::Relay;

@@ -249,7 +249,8 @@ fn s18_a_flood_of_wrong_keys_is_a_few_lines() {
     signal(gateway.pid(), Signal::TERM);
     gateway.exit();
     let lines = lines(&conf);
-    assert_eq!(lines.len(), 4, "{lines:?}");
+    // Two kinds, each with one line and one of counts for each minute that this takes.
+    assert!((4..=12).contains(&lines.len()), "{lines:?}");
     for (status, (decision, count)) in
         [401, 429].into_iter().zip(["denied", "limited"].into_iter().zip(statuses))
     {

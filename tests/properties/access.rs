@@ -67,6 +67,7 @@ const CONFIG: &str = r#"{"mcpServers": {
 const VERSIONS: [&str; 5] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
 /// The server whose tools have a view of MCP Apps, which calls them by their own names.
 const APP: &str = "b";
+const MODERN: &str = "ab";
 const ONLY_OF_THE_APP: &str = "zed";
 /// So deep may messages be.
 const DEPTH: usize = 64;
@@ -331,6 +332,8 @@ fn text_of(answer: &Value) -> Option<&str> {
 
 /// One set of rules, and some requests of some callers.
 pub fn case(dice: &mut Dice) {
+    // They are learnt in a runtime of their own.
+    NAMES.with(|_| ());
     let mut rules = model::Dice(dice.any());
     let settings = model::settings(&mut rules);
     block_on(async {
@@ -436,24 +439,27 @@ impl Wish {
             }
             Self::Read(uri) => {
                 let answer = one.ask("resources/read", json!({ "uri": uri })).await;
-                decided(one, ObjectKind::Resource, &uri, owner(&uri), &answer, calls(), true);
+                decided(one, ObjectKind::Resource, &uri, owner(one, &uri), &answer, calls(), true);
             }
             Self::Subscribe(uri) => {
-                // There is no such request in the modern era.
-                if !matches!(one.way, Way::Modern | Way::ModernOnALine) {
+                let of = owner(one, &uri);
+                // There is no such request in the modern era, and the server of that era tells of nothing.
+                let is_modern = matches!(one.way, Way::Modern | Way::ModernOnALine);
+                if !is_modern && of.as_ref().is_none_or(|(server, _)| server != MODERN) {
                     let answer = one.ask("resources/subscribe", json!({ "uri": uri })).await;
-                    decided(one, ObjectKind::Resource, &uri, owner(&uri), &answer, calls(), false);
+                    decided(one, ObjectKind::Resource, &uri, of, &answer, calls(), false);
                 }
             }
         }
     }
 }
 
-/// The server with the scheme.
-fn owner(uri: &str) -> Option<(String, String)> {
-    let scheme = uri.split(':').next()?;
-    let server = model::SERVERS.iter().find(|server| scheme == format!("x{server}"))?;
-    Some(((*server).to_owned(), uri.to_owned()))
+/// The server with the scheme; without it the only one there is, if there is one. Those that may not be seen are not there.
+fn owner(one: &One<'_>, uri: &str) -> Option<(String, String)> {
+    let seen = model::SERVERS.iter().map(|server| ((*server).to_owned(), uri.to_owned()));
+    let seen: Vec<_> = seen.filter(|of| one.sees(ObjectKind::Resource, of)).collect();
+    let with_scheme = seen.iter().find(|(server, _)| uri.split(':').next() == Some(&format!("x{server}")));
+    with_scheme.or(if let [only] = seen.as_slice() { Some(only) } else { None }).cloned()
 }
 
 fn expected(one: &One<'_>, member: &str) -> Vec<String> {
@@ -464,7 +470,8 @@ fn expected(one: &One<'_>, member: &str) -> Vec<String> {
         "tools" => NAMES.with(|names| named(&names.tools, ObjectKind::Tool)),
         "prompts" => NAMES.with(|names| named(&names.prompts, ObjectKind::Prompt)),
         _ => {
-            let all = model::SERVERS.iter().flat_map(|server| listed(server)).filter_map(|uri| owner(&uri));
+            let of = |server: &&str| listed(server).map(|uri| ((*server).to_owned(), uri));
+            let all = model::SERVERS.iter().flat_map(of);
             let mut seen: Vec<String> =
                 all.filter(|of| one.sees(ObjectKind::Resource, of)).map(|(_, uri)| uri).collect();
             seen.sort();

@@ -5,11 +5,10 @@
 
 use crate::auth::caller::Caller;
 use crate::auth::failures::network;
-use crate::gateway::audit::Audit;
-use crate::gateway::audit::Decision;
-use crate::gateway::audit::Ending;
-use crate::gateway::core::Core;
+use crate::gateway::audit::verdict::Decision;
+use crate::gateway::audit::verdict::Ending;
 use crate::telemetry::audit::tally::Count;
+use crate::telemetry::audit::tally::Say;
 use crate::telemetry::audit::time::rfc3339;
 use crate::telemetry::clean::seen_json;
 use serde::Serialize;
@@ -71,24 +70,19 @@ struct Kept {
     reason: String,
 }
 
-impl Core {
-    /// Writes down that the HTTP front refused a request, where such things are written down.
-    pub fn refused_client(&self, refused: &RefusedClient<'_>) {
-        if let Some(audit) = &self.current().audit {
-            audit.refused(refused);
-        }
+impl RefusedClient<'_> {
+    /// Requests of one kind are counted together.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        let who = self.caller.map(Caller::name).unwrap_or_default();
+        format!("{} {} {who}", self.status, network(self.peer))
     }
-}
 
-impl Audit {
-    /// The HTTP front refused a request.
-    pub fn refused(&self, refused: &RefusedClient<'_>) {
-        let who = refused.caller.map(Caller::name).unwrap_or_default();
-        let kind = format!("{} {} {who}", refused.status, network(refused.peer));
-        self.log.count(&kind, || {
-            let kept = Kept::of(refused);
-            Box::new(move |count| kept.line(count))
-        });
+    /// Makes the lines for requests of this kind.
+    #[must_use]
+    pub fn say(&self) -> Say {
+        let kept = Kept::of(self);
+        Box::new(move |count| kept.line(count))
     }
 }
 

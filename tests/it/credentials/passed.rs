@@ -70,11 +70,8 @@ fn a_websocket_passes_on_what_it_was_asked_for_with() {
             legacy.request(3, "tools/call", whoami.clone()),
             modern.request(4, "tools/call", with_modern_meta(whoami)),
         ] {
-            assert_eq!(
-                answer.text(),
-                format!("authorization=none x-api-key=none x-tenant={seen}"),
-                "{lines}"
-            );
+            let seen = format!("authorization=none x-api-key=none x-tenant={seen}");
+            assert_eq!(answer.text(), seen, "{lines}");
         }
     }
     assert!(!peer.bytes().contains(&bearer));
