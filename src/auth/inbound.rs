@@ -8,7 +8,6 @@ use crate::auth::failures::Failures;
 use crate::auth::holders::Found;
 use crate::auth::holders::Holders;
 use crate::auth::holders::Shown;
-use crate::auth::jwks::Key;
 use crate::auth::jwt;
 use crate::auth::jwt::Believed;
 use crate::auth::jwt::Issuer;

@@ -4,10 +4,10 @@
 //! says. A token is taken apart by our own reader, which refuses keys that occur twice.
 
 use crate::auth::caller::Identity;
-use crate::auth::jwks::Key;
 use crate::auth::jwks::KeySet;
 use crate::auth::jwks::NoKeys;
 use crate::auth::signature::Algorithm;
+use crate::auth::signature::PublicKey;
 use crate::auth::signature::decode;
 use crate::config::model::auth::IssuerTerms;
 use crate::wire::members::Members;

@@ -127,7 +127,8 @@ pub(super) fn call(
         RESTART => restart(core, snapshot, &caller, wanted),
         _ => state(core, snapshot, &caller, wanted),
     };
-    exchange.result(result(said, exchange.era()).to_string().as_bytes());
+    let result = result(said, exchange.era());
+    exchange.result(result.to_string().as_bytes());
     Ok(())
 }
 

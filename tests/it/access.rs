@@ -3,8 +3,8 @@
 //! S3 (pages in browsers) is beside the guard, in `src/front/http/tests/doors.rs`, and in `http.rs`.
 
 mod callers;
-mod issuer;
-mod rig;
+pub mod issuer;
+pub mod rig;
 mod s10_owner;
 mod s17_keys;
 mod s1_fail_closed;

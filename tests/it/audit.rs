@@ -290,7 +290,8 @@ fn s16_no_name_that_a_client_made_up_is_written_down() {
     for uri in ["https://user:canary@h/x?token=canary", "data:text/plain,canary"] {
         client.request("resources/read", json!({"uri": uri}));
     }
-    assert_eq!(line(&conf, "of an address", |line| line["name"] == "https://h/x?…")["decision"], "denied");
+    let address = line(&conf, "of an address", |line| line["name"] == "https://h/x?…");
+    assert_eq!(address["tool"], "https://h/x?…", "{address}");
     line(&conf, "of a text", |line| line["name"] == "data:…");
     let text = std::fs::read_to_string(log(&conf)).expect("it is there");
     assert!(!text.contains("canary"), "{text}");

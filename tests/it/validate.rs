@@ -127,6 +127,31 @@ fn s15_what_servers_say_is_clean_where_people_read_it_and_relayed_as_it_is() {
     assert!(!client.stderr().contains(is_odd), "{:?}", client.stderr());
 }
 
+#[cfg(unix)]
+#[test]
+fn s15_what_is_kept_of_a_login_is_clean_where_it_is_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let conf = folder(&echo(), &[]);
+    let evil = "https://as\u{202e}\u{200b}\u{e0041}\u{9b}2J";
+    let login = json!({
+        "format": 1, "server": "a", "principal": "gateway", "resource": "r", "issuer": evil, "tokenEndpoint": "t",
+        "client": {"id": "c", "secretInBody": false, "knownBy": "entry", "redirect": "r"},
+        "tokens": null, "loggedInAt": 1, "usedBy": []
+    });
+    let logins = conf.dir().join("state/logins");
+    std::fs::create_dir_all(&logins).expect("a new folder");
+    std::fs::write(logins.join("one.json"), login.to_string()).expect("it is writable");
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(logins.join("one.json"), private).expect("it is ours");
+    let state = conf.dir().join("state").display().to_string();
+    for more in [&["--json"][..], &[]] {
+        let args = [&["auth", "status", "--state-dir", &state], more].concat();
+        let (code, said) = run(&conf, &args);
+        assert!(code == Some(0) && said.contains("https://as"), "{said}");
+        assert!(!said.contains(['\u{202e}', '\u{200b}', '\u{e0041}', '\u{9b}']), "{said:?}");
+    }
+}
+
 #[test]
 fn check_deep_tells_what_is_to_be_looked_at_and_refuses_nothing() {
     let tools = json!([

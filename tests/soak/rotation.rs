@@ -17,6 +17,11 @@ use std::time::Duration;
 /// Two pauses between requests for keys, and some time for a slow machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// From now on `issuer` gives these.
+fn shows(issuer: &Issuer, keys: &Value) {
+    *issuer.keys.lock().expect("nobody panics") = Some(keys.to_string());
+}
+
 fn token(issuer: &Issuer, signer: &Signer, kid: &str, subject: &str) -> String {
     let mut claims = issuer.claims();
     claims["sub"] = json!(subject);
@@ -48,12 +53,12 @@ fn keys_of_an_issuer_are_exchanged_and_an_outage_ends_in_refusals() {
     assert_eq!((status(&gateway, &old), status(&gateway, &new), issuer.asked()), (200, 401, 1));
     let began = now();
 
-    issuer.shows(&json!({ "keys": [issuer.signer.jwks()["keys"][2], renamed(&second, "second")] }));
+    shows(&issuer, &json!({ "keys": [issuer.signer.jwks()["keys"][2], renamed(&second, "second")] }));
     assert!(within(PATIENCE, || status(&gateway, &new) == 200), "the new key is found");
     let found = began.elapsed();
     assert_eq!((status(&gateway, &old), issuer.asked()), (200, 2), "both count, and one request found them");
 
-    issuer.shows(&json!({ "keys": [renamed(&second, "second")] }));
+    shows(&issuer, &json!({ "keys": [renamed(&second, "second")] }));
     // A token with a key that nobody knows has the keys read, once it is time.
     let stranger = token(&issuer, &second, "third", "ann");
     let gone = || status(&gateway, &stranger) == 401 && status(&gateway, &old) == 401;
@@ -68,7 +73,7 @@ fn keys_of_an_issuer_are_exchanged_and_an_outage_ends_in_refusals() {
     assert_eq!(status(&gateway, &other), 503);
     let ended = began.elapsed();
 
-    issuer.shows(&json!({ "keys": [renamed(&second, "second")] }));
+    shows(&issuer, &json!({ "keys": [renamed(&second, "second")] }));
     assert!(within(PATIENCE, || status(&gateway, &new) == 200), "it is over");
     Figures::of("rotation", &plan)
         .with("found_s", found.as_secs())

@@ -4,6 +4,7 @@
 
 use crate::config::dialect::alias::Key;
 use crate::config::dialect::entry::Entry;
+use crate::config::dialect::entry::Given;
 use crate::config::digest::Parts;
 use crate::config::expand::Scope;
 use crate::config::expand::template;
@@ -21,7 +22,7 @@ use crate::config::syntax::Value;
 #[must_use]
 pub fn digest(entry: &Entry<'_>, transport: &Transport, scope: &Scope<'_>) -> String {
     let mut writer = Writer { parts: Parts::default(), scope };
-    let mut given: Vec<_> = entry.all().filter(|given| counts(given.key)).collect();
+    let mut given: Vec<_> = entry.all().filter(|given| counts(given.key) && !is_default(given)).collect();
     given.sort_by_key(|given| format!("{:?}", given.key));
     for given in given {
         writer.parts.text(&format!("{:?}", given.key));
@@ -90,6 +91,15 @@ fn counts(key: Key) -> bool {
         | Key::Parallel
         | Key::ValidateArguments
         | Key::ResultLimit => false,
+    }
+}
+
+/// True for what says no more than if it were not there.
+fn is_default(given: &Given<'_>) -> bool {
+    match given.key {
+        Key::Era | Key::Sharing => given.node.text() == Some("auto"),
+        Key::AllowPlain | Key::InheritEnv | Key::Sandbox => given.node.value == Value::Bool(false),
+        _ => false,
     }
 }
 

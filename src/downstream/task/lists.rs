@@ -23,6 +23,7 @@ use crate::name::ServerName;
 use crate::telemetry::event;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
+use crate::wire::unauthorized::Unauthorized;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -105,7 +106,7 @@ impl Shared {
         greeting: &Greeting,
         began: Instant,
         verified: Option<Verified>,
-    ) -> Arc<str> {
+    ) -> Unauthorized {
         if let Some(own) = &self.own {
             event::private_connection(&self.around.metrics, &self.name, began.elapsed());
             return self.tell_again(link, own).await;
@@ -160,7 +161,7 @@ impl Shared {
     }
 
     /// A server that forgot the session is told once more what its client wants. Never ends.
-    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) -> Arc<str> {
+    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) -> Unauthorized {
         if let Some(mut renewals) = link.renewals() {
             while renewals.changed().await.is_ok() {
                 self.listener.private_ready(&self.name, &own.key, link);

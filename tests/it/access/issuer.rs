@@ -125,7 +125,8 @@ pub struct Issuer {
     pub signer: Signer,
     addr: SocketAddr,
     asked: Arc<AtomicUsize>,
-    keys: Arc<Mutex<Option<String>>>,
+    /// What it gives; `None` while it is down.
+    pub keys: Arc<Mutex<Option<String>>>,
 }
 
 impl Issuer {
@@ -183,11 +184,6 @@ impl Issuer {
     /// From now on it gives no keys.
     pub fn goes_down(&self) {
         *self.keys.lock().expect("nobody panics") = None;
-    }
-
-    /// From now on it gives these.
-    pub fn shows(&self, keys: &Value) {
-        *self.keys.lock().expect("nobody panics") = Some(keys.to_string());
     }
 
     /// Claims of a good token.

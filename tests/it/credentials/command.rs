@@ -108,7 +108,7 @@ fn nothing_of_a_command_lives_on_however_it_ends() {
         } else {
             eventually(&format!("{what}: it was asked"), || {
                 client.stderr().contains("was not asked")
-                    || peer.seen().iter().any(|seen| seen.path == "/mcp")
+                    || peer.seen().iter().any(|seen| seen.head.contains(" /mcp "))
             });
         }
         eventually(&format!("{what}: nothing is left"), || conf.processes().is_empty());
