@@ -107,10 +107,13 @@ pub fn asked(answer: &Message) -> (String, String) {
     let result = answer.result();
     assert_eq!(result["resultType"], "input_required", "{}", answer.raw);
     assert!(result.get("requestState").is_none(), "nothing waits: {}", answer.raw);
-    let (key, question) = result["inputRequests"].as_object().expect("questions").iter().next().expect("a question");
+    let (key, question) =
+        result["inputRequests"].as_object().expect("questions").iter().next().expect("a question");
     let params = &question["params"];
     assert_eq!((&question["method"], &params["mode"]), (&json!("elicitation/create"), &json!("url")));
-    assert!(params.get("elicitationId").is_none() && params["message"].as_str().expect("a text").contains("`x`"));
+    assert!(
+        params.get("elicitationId").is_none() && params["message"].as_str().expect("a text").contains("`x`")
+    );
     (key.clone(), params["url"].as_str().expect("an address").to_owned())
 }
 
