@@ -298,6 +298,12 @@ fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketA
     if request.method != "POST" {
         return Response::empty(405);
     }
+    run(state, &ways, &said, &scope, &document)
+}
+
+/// What those get who have a token with `scope`.
+fn run(state: &mut State, ways: &Ways, said: &Value, scope: &str, document: &str) -> Response {
+    let method = said["method"].as_str().unwrap_or_default();
     let insufficient = |scope: &str| {
         let challenge =
             format!(r#"Bearer error="insufficient_scope", scope="{scope}", resource_metadata="{document}""#);
