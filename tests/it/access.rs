@@ -3,7 +3,7 @@
 //! S3 (pages in browsers) is beside the guard, in `src/front/http/tests/doors.rs`, and in `http.rs`.
 
 mod callers;
-mod issuer;
+pub mod issuer;
 mod rig;
 mod s10_owner;
 mod s17_keys;
