@@ -185,7 +185,7 @@ mod tests {
     }
 
     const ENTRY: &str = r#"{"command": "x", "args": ["a", "${TOKEN}"], "env": {"K": "${TOKEN}"}}"#;
-    const REMOTE: &str = r#"{"url": "http://h/${TOKEN}", "headers": {"X-Key": "${TOKEN}"}}"#;
+    const REMOTE: &str = r#"{"url": "https://h/${TOKEN}", "headers": {"X-Key": "${TOKEN}"}}"#;
 
     #[test]
     fn a_secret_changes_only_the_keyed_digest() {

@@ -49,7 +49,10 @@ pub async fn discover(
     let Heard { status, challenge } = knock(egress, url, headers).await?;
     let unclear = |error: &AuthError| LoginError::Discovery(in_words(error));
     let courier = Arc::new(Courier(Arc::clone(egress)));
-    let client = AuthorizationManager::new_with_oauth_http_client(url.as_str(), courier).await;
+    // A key in the query is for the server, and not for the authorization server (RFC 8707, section 2).
+    let mut plain = url.clone();
+    plain.set_query(None);
+    let client = AuthorizationManager::new_with_oauth_http_client(plain.as_str(), courier).await;
     let mut client = client.map_err(|error| unclear(&error))?;
     let found = client.resolve_metadata_from_challenge(challenge.as_deref()).await;
     let found = found.map_err(|error| unclear(&error))?;

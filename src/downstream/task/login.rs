@@ -11,6 +11,7 @@ use crate::downstream::handle::Shared;
 use crate::downstream::handle::State;
 use crate::wire::pending::Lost;
 use std::sync::Arc;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -44,6 +45,15 @@ impl Shared {
             let tried = *self.login.lock().unwrap_or_else(PoisonError::into_inner);
             tried.is_some() && self.login_stamp(&self.entry.borrow()) != tried
         }
+    }
+
+    /// The state, to be used now: a server that wanted a login which there is by now may be tried at once.
+    pub(in crate::downstream) fn lock_with_login(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if self.has_login_for(&state) {
+            *state = State::Idle;
+        }
+        state
     }
 
     /// Of the login that this connection shows.

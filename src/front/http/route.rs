@@ -37,6 +37,38 @@ use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Every path that leads somewhere, whatever is turned on, besides the descriptions below `/.well-known`.
+pub const PATHS: [(&str, Place); 7] = [
+    (MCP, Place::Endpoint),
+    (sse::PATH, Place::Events),
+    (sse::MESSAGES, Place::Messages),
+    (switch::PATH, Place::Socket),
+    (admin::STATUS, Place::Page),
+    (admin::HEALTH, Place::Page),
+    (admin::READY, Place::Page),
+];
+
+/// What is behind a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Streamable HTTP.
+    Endpoint,
+    /// The stream of 2024-11-05.
+    Events,
+    /// What is said beside that stream.
+    Messages,
+    /// WebSockets.
+    Socket,
+    /// A page of `front/admin.rs`.
+    Page,
+}
+
+impl Place {
+    fn at(path: &str) -> Option<Self> {
+        PATHS.iter().find(|(known, _)| *known == path).map(|(_, place)| *place)
+    }
+}
+
 /// Answers one request from `peer`. Whether something else than HTTP follows, `switch` says.
 pub async fn answer(
     site: Arc<Site>,
@@ -74,7 +106,8 @@ async fn routed(
     mut request: Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let path = request.uri().path();
-    let shows_pages = site.admin && peer.ip().to_canonical().is_loopback() && admin::knows(path);
+    let place = Place::at(path);
+    let shows_pages = site.admin && peer.ip().to_canonical().is_loopback() && place == Some(Place::Page);
     if shows_pages && admin::is_open(path) {
         return page(site, &request);
     }
@@ -91,12 +124,14 @@ async fn routed(
         }
         return page(site, &request);
     }
-    match request.uri().path() {
-        MCP => {}
-        sse::PATH | switch::PATH if site.is_ending() => return Err(Refusal::ending()),
-        sse::PATH if site.sse => return Ok(lasting(sse::open(site, caller, &request)?, lease())),
-        sse::MESSAGES if site.sse => return sse::post(site, &caller, request).await,
-        switch::PATH if site.websocket => return switch.ask(caller, lease(), &mut request),
+    match place {
+        Some(Place::Endpoint) => {}
+        Some(Place::Events | Place::Socket) if site.is_ending() => return Err(Refusal::ending()),
+        Some(Place::Events) if site.sse => {
+            return Ok(lasting(sse::open(site, caller, &request)?, lease()));
+        }
+        Some(Place::Messages) if site.sse => return sse::post(site, &caller, request).await,
+        Some(Place::Socket) if site.websocket => return switch.ask(caller, lease(), &mut request),
         _ => {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here; the endpoint is `/mcp`"));
         }

@@ -32,6 +32,8 @@ pub struct Ways {
     /// How long the first token and those that follow are valid, in seconds.
     pub lifetimes: (u64, u64),
     pub gives_refresh_token: bool,
+    /// What access and refresh tokens end with.
+    pub ends: (String, String),
     pub withdraws: bool,
     /// No token is good enough.
     pub refuses_all: bool,
@@ -39,6 +41,10 @@ pub struct Ways {
     pub open: bool,
     /// Anybody may shake hands.
     pub greets: bool,
+    /// The server names nobody and is its own authorization server.
+    pub alone: bool,
+    /// The authorization server has forgotten the client with this id.
+    pub forgets: Option<&'static str>,
     /// The scope that lists need, if any.
     pub lists_need: &'static str,
 }
@@ -53,10 +59,13 @@ impl Default for Ways {
             client_secret: None,
             lifetimes: (3600, 3600),
             gives_refresh_token: true,
+            ends: (String::new(), String::new()),
             withdraws: false,
             refuses_all: false,
             open: false,
             greets: false,
+            alone: false,
+            forgets: None,
             lists_need: "",
         }
     }
@@ -184,6 +193,9 @@ fn authorize(state: &mut State, request: &Request, me: SocketAddr) -> Response {
 fn approve(state: &mut State, ways: &Ways, request: &Request, base: &str) -> Response {
     let asked = |name: &str| request.param(name).unwrap_or_default();
     assert_eq!((&*asked("response_type"), &*asked("code_challenge_method")), ("code", "S256"));
+    if ways.forgets.is_some_and(|id| id == asked("client_id")) {
+        return Response::empty(400);
+    }
     state.issued += 1;
     let code = format!("code-{:04}-{:x}", state.issued, state.issued * 7919);
     state.codes.insert(code.clone(), (asked("code_challenge"), asked("scope")));
@@ -237,8 +249,9 @@ fn token(state: &mut State, ways: &Ways, request: &Request) -> Response {
         _ => return refused("unsupported_grant_type"),
     };
     state.issued += 1;
+    let (number, (access, refresh)) = (state.issued, &ways.ends);
     let (access, refresh) =
-        (format!("at-{:04}-secret", state.issued), format!("rt-{:04}-secret", state.issued));
+        (format!("at-{number:04}-secret{access}"), format!("rt-{number:04}-secret{refresh}"));
     state.access.insert(access.clone(), scope.clone());
     let mut given =
         json!({ "access_token": access, "token_type": "Bearer", "expires_in": lifetime, "scope": scope });
@@ -253,6 +266,13 @@ fn token(state: &mut State, ways: &Ways, request: &Request) -> Response {
 fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketAddr) -> Response {
     let ways = state.ways.clone().expect("there are ways");
     let document = format!("http://{me}/.well-known/oauth-protected-resource/mcp");
+    if ways.alone && request.path != "/mcp" {
+        return if request.path.contains("protected-resource") {
+            Response::empty(404)
+        } else {
+            authorize(state, request, me)
+        };
+    }
     if request.path.starts_with("/.well-known/oauth-protected-resource") {
         let own = json!({
             "resource": format!("http://{me}/mcp"), "authorization_servers": [format!("http://{issuer}")],
@@ -269,7 +289,10 @@ fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketA
     let method = said["method"].as_str().unwrap_or_default();
     let greeting = ways.greets && matches!(method, "initialize" | "notifications/initialized");
     let Some(scope) = scope.or((ways.open || greeting).then(String::new)) else {
-        let challenge = format!(r#"Bearer resource_metadata="{document}", scope="base""#);
+        let challenge = match ways.alone {
+            true => r#"Bearer scope="base""#.to_owned(),
+            false => format!(r#"Bearer resource_metadata="{document}", scope="base""#),
+        };
         return Response::empty(401).with("www-authenticate", challenge);
     };
     if request.method != "POST" {

@@ -95,7 +95,7 @@ fn what_is_wrong_refuses_the_file_and_says_what_to_do() {
 }
 
 #[test]
-fn unknown_keys_and_servers_are_warnings() {
+fn unknown_servers_are_warnings() {
     for (gateway, said) in [
         (
             r#"{"access": {"policies": {"p": {"default": "read", "rules": [{"server": "b", "level": "deny"}]}}}}"#,
@@ -109,11 +109,6 @@ fn unknown_keys_and_servers_are_warnings() {
             r#"{"rules": {"agents": {"x": {"allow": {"servers": ["[ab]*"]}}}}}"#,
             "a `[`, which stands for itself",
         ),
-        (
-            r#"{"access": {"attach": {"team": {}}}}"#,
-            "unknown key `gateway.access.attach.team` | did you mean `teams`",
-        ),
-        (r#"{"rates": {"perServer": {"inFlight": 3}}}"#, "unknown key `gateway.rates.perServer.inFlight`"),
     ] {
         let (settings, told) = read(gateway);
         assert!(settings.is_some(), "{gateway}: {told:?}");
@@ -155,6 +150,8 @@ fn a_slip_that_would_leave_open_what_is_to_be_closed_is_an_error() {
             "gateway.access.policies.p.rule",
         ),
         (r#"{"auth": {"colour": "red"}}"#, "gateway.auth.colour"),
+        (r#"{"access": {"attach": {"team": {}}}}"#, "gateway.access.attach.team"),
+        (r#"{"rates": {"perServer": {"inFlight": 3}}}"#, "gateway.rates.perServer.inFlight"),
         (r#"{"http": {"bearerToken": ["a-token-that-is-long-enough"]}}"#, "gateway.http.bearerToken"),
         (r#"{"rules": {"agents": {"a": {"deney": {"servers": ["s"]}}}}}"#, "gateway.rules.agents.a.deney"),
     ] {
@@ -171,6 +168,6 @@ fn a_slip_that_would_leave_open_what_is_to_be_closed_is_an_error() {
     }
     let text = r#"{"gatway": {"access": {"default": "deny"}}, "mcpServers": {}}"#;
     let environment = Environment::new([("PATH", "/bin")], "/home/ann");
-    let told = config::parse(text, Path::new("mcp.json"), &environment).err().map(|error| error.to_string());
-    assert!(told.as_ref().is_some_and(|told| told.contains("unknown key `gatway`")), "{told:?}");
+    let told = config::parse(text, Path::new("mcp.json"), &environment).expect_err("it may not be used");
+    assert_eq!(told.problems()[0].text, "unknown key `gatway`");
 }
