@@ -69,6 +69,9 @@ const VERSIONS: [&str; 5] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-
 const APP: &str = "b";
 const MODERN: &str = "ab";
 const ONLY_OF_THE_APP: &str = "zed";
+/// The gateway's own tools, which only admins see.
+const OWN: &str = "manifold";
+const OWN_TOOLS: [&str; 2] = ["restart", "status"];
 /// So deep may messages be.
 const DEPTH: usize = 64;
 
@@ -423,43 +426,70 @@ impl Wish {
             Self::Call(name) => {
                 let of = NAMES.with(|names| names.tool(&name, |of| one.sees(ObjectKind::Tool, of)));
                 let answer = one.ask("tools/call", json!({ "name": name, "arguments": {} })).await;
-                decided(one, ObjectKind::Tool, &name, of, &answer, calls(), true);
+                decided(one, ObjectKind::Tool, &name, of, &answer, calls());
             }
             Self::Prompt(name) => {
                 let of = NAMES.with(|names| names.prompts.get(&name).cloned());
                 let answer = one.ask("prompts/get", json!({ "name": name })).await;
-                decided(one, ObjectKind::Prompt, &name, of, &answer, calls(), true);
+                decided(one, ObjectKind::Prompt, &name, of, &answer, calls());
             }
             Self::Complete(name) => {
                 let of = NAMES.with(|names| names.prompts.get(&name).cloned());
                 let reference = json!({ "type": "ref/prompt", "name": name });
                 let params = json!({ "ref": reference, "argument": { "name": "n", "value": "" } });
                 let answer = one.ask("completion/complete", params).await;
-                decided(one, ObjectKind::Prompt, &name, of, &answer, calls(), true);
+                decided(one, ObjectKind::Prompt, &name, of, &answer, calls());
             }
             Self::Read(uri) => {
                 let answer = one.ask("resources/read", json!({ "uri": uri })).await;
-                decided(one, ObjectKind::Resource, &uri, owner(one, &uri), &answer, calls(), true);
+                decided_about(one, &uri, &answer, calls());
             }
             Self::Subscribe(uri) => {
-                let of = owner(one, &uri);
                 // There is no such request in the modern era, and the server of that era tells of nothing.
                 let is_modern = matches!(one.way, Way::Modern | Way::ModernOnALine);
-                if !is_modern && of.as_ref().is_none_or(|(server, _)| server != MODERN) {
+                if !is_modern && !uri.starts_with(&format!("x{MODERN}:")) {
                     let answer = one.ask("resources/subscribe", json!({ "uri": uri })).await;
-                    decided(one, ObjectKind::Resource, &uri, of, &answer, calls(), false);
+                    assert_eq!(calls(), 0);
+                    subscribed(one, &uri, &answer);
                 }
             }
         }
     }
 }
 
-/// The server with the scheme; without it the only one there is, if there is one. Those that may not be seen are not there.
-fn owner(one: &One<'_>, uri: &str) -> Option<(String, String)> {
-    let seen = model::SERVERS.iter().map(|server| ((*server).to_owned(), uri.to_owned()));
-    let seen: Vec<_> = seen.filter(|of| one.sees(ObjectKind::Resource, of)).collect();
-    let with_scheme = seen.iter().find(|(server, _)| uri.split(':').next() == Some(&format!("x{server}")));
-    with_scheme.or(if let [only] = seen.as_slice() { Some(only) } else { None }).cloned()
+/// The server with the scheme of `uri`.
+fn owner(uri: &str) -> Option<(String, String)> {
+    let scheme = uri.split(':').next()?;
+    let server = model::SERVERS.iter().find(|server| scheme == format!("x{server}"))?;
+    Some(((*server).to_owned(), uri.to_owned()))
+}
+
+/// What is read is what the server with the scheme has, where it may be; where nothing of it may be seen, another may have it.
+fn decided_about(one: &One<'_>, uri: &str, answer: &Value, calls: usize) {
+    let level = |of: &(String, String)| one.level(ObjectKind::Resource, of);
+    let own = owner(uri).map_or(Level::Deny, |of| level(&of));
+    let what = || format!("`{uri}`: {own:?}, {answer}\n{}", told(one));
+    let Some(said) = text_of(answer) else {
+        assert!(own < Level::Execute && calls == 0, "{}", what());
+        let may_be_listed = answer.to_string().contains("may be listed but not used");
+        assert!(own != Level::Read || may_be_listed, "{}", what());
+        return;
+    };
+    let (server, asked) = said.split_once('/').expect("it says what it is");
+    let is_own = owner(uri).is_some_and(|(own, _)| own == server);
+    assert!(asked == uri && calls == 1, "{}", what());
+    assert!(level(&(server.to_owned(), uri.to_owned())) >= Level::Execute, "{}", what());
+    assert!(is_own || own == Level::Deny, "{}", what());
+}
+
+fn subscribed(one: &One<'_>, uri: &str, answer: &Value) {
+    let level = |server: &str| one.level(ObjectKind::Resource, &(server.to_owned(), uri.to_owned()));
+    let own = owner(uri).map_or(Level::Deny, |(server, _)| level(&server));
+    let what = || format!("`{uri}`: {own:?}, {answer}\n{}", told(one));
+    let is_taken = answer.get("result").is_some();
+    assert!(own < Level::Execute || is_taken, "{}", what());
+    assert!(own != Level::Read || !is_taken, "{}", what());
+    assert!(!is_taken || model::SERVERS.iter().any(|server| level(server) >= Level::Execute), "{}", what());
 }
 
 fn expected(one: &One<'_>, member: &str) -> Vec<String> {
@@ -467,7 +497,14 @@ fn expected(one: &One<'_>, member: &str) -> Vec<String> {
         all.iter().filter(|(_, of)| one.sees(kind, of)).map(|(name, _)| name.clone()).collect()
     };
     match member {
-        "tools" => NAMES.with(|names| named(&names.tools, ObjectKind::Tool)),
+        "tools" => {
+            let mut seen: Vec<String> = NAMES.with(|names| named(&names.tools, ObjectKind::Tool));
+            let own = OWN_TOOLS.iter().map(|name| (OWN.to_owned(), (*name).to_owned()));
+            let own = own.filter(|of| one.level(ObjectKind::Tool, of) == Level::Admin);
+            seen.extend(own.map(|(server, name)| format!("{server}__{name}")));
+            seen.sort();
+            seen
+        }
         "prompts" => NAMES.with(|names| named(&names.prompts, ObjectKind::Prompt)),
         _ => {
             let of = |server: &&str| listed(server).map(|uri| ((*server).to_owned(), uri));
@@ -480,7 +517,7 @@ fn expected(one: &One<'_>, member: &str) -> Vec<String> {
     }
 }
 
-/// The answer is what the level of `of` makes it; `says` for a server that says what it was asked for.
+/// The answer is what the level of `of` makes it.
 fn decided(
     one: &One<'_>,
     kind: ObjectKind,
@@ -488,15 +525,13 @@ fn decided(
     of: Option<(String, String)>,
     answer: &Value,
     calls: usize,
-    says: bool,
 ) {
     let level = of.as_ref().map_or(Level::Deny, |of| one.level(kind, of));
     let what = || format!("{kind:?} `{name}` is {of:?}: {level:?}, {answer}\n{}", told(one));
     if level >= Level::Execute {
         let (server, own) = of.as_ref().expect("it has a level");
-        assert!(answer.get("result").is_some(), "{}", what());
-        assert!(!says || text_of(answer) == Some(&format!("{server}/{own}")), "{}", what());
-        assert_eq!(calls, usize::from(says), "{}", what());
+        assert_eq!(text_of(answer), Some(&*format!("{server}/{own}")), "{}", what());
+        assert_eq!(calls, 1, "{}", what());
         return;
     }
     assert_eq!(calls, 0, "{}", what());
