@@ -214,8 +214,8 @@ mod tests {
             r#"{"command": "x", "era": "legacy"}"#,
             r#"{"url": "http://h/"}"#,
             r#"{"url": "http://h/", "headers": {"a": "1"}}"#,
-            r#"{"url": "http://h/", "auth": {"type": "oauth", "scopes": ["a"]}}"#,
-            r#"{"url": "http://h/", "auth": {"type": "oauth", "clientId": "c"}}"#,
+            r#"{"url": "https://h/", "auth": {"type": "oauth", "scopes": ["a"]}}"#,
+            r#"{"url": "https://h/", "auth": {"type": "oauth", "clientId": "c"}}"#,
             r#"{"url": "http://localhost/", "auth": {"type": "oauth"}}"#,
             r#"{"url": "http://localhost/", "auth": {"type": "oauth", "identity": "caller"}}"#,
         ];
