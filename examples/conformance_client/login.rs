@@ -35,7 +35,7 @@ impl Person {
         let scopes = text.split_once("--scope \"").and_then(|(_, rest)| rest.split_once('"'));
         let scopes =
             scopes.map(|(scopes, _)| scopes.split(' ').map(str::to_owned).collect()).unwrap_or_default();
-        let wanted = Wanted { scopes, port: None };
+        let wanted = Wanted { scopes, port: None, whose: None, cookie: None };
         let egress = &self.config.settings.egress;
         let folder = self.folder.clone();
         let attempt = Attempt::start(&self.server, egress, wanted, folder, FILE.as_ref()).await?;

@@ -18,9 +18,10 @@ use crate::wire::members::Members;
 use crate::wire::message::read_text;
 use crate::wire::pending::Lost;
 use crate::wire::scan::one_line;
+use crate::wire::unauthorized::Unauthorized;
 use serde_json::value::RawValue;
 use std::fmt;
-use std::sync::Arc;
+
 use tokio::time::Instant;
 
 /// Bounds of one list.
@@ -52,7 +53,7 @@ pub async fn survey(
     greeting: &Greeting,
     limits: ListLimits,
     before: Option<&ServerLists>,
-) -> Result<ServerLists, Arc<str>> {
+) -> Result<ServerLists, Unauthorized> {
     let mut lists = ServerLists {
         era: greeting.era,
         version: greeting.version.clone(),
@@ -99,7 +100,7 @@ pub async fn survey(
 /// Why a list was not read.
 enum Unread {
     /// Somebody has to log in first.
-    Barred(Arc<str>),
+    Barred(Unauthorized),
     /// Anything else.
     Otherwise(String),
 }
@@ -107,7 +108,7 @@ enum Unread {
 impl fmt::Display for Unread {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Barred(why) => out.write_str(why),
+            Self::Barred(why) => why.fmt(out),
             Self::Otherwise(why) => out.write_str(why),
         }
     }

@@ -46,6 +46,7 @@ use crate::telemetry::event;
 use crate::wire::guard::unharmed;
 use crate::wire::pending::Lost;
 use crate::wire::tasks::Tasks;
+use crate::wire::unauthorized::Unauthorized;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -100,7 +101,7 @@ enum Over {
     /// Nobody used it.
     Unused,
     /// It shows nothing before somebody has logged in: what a person has to do.
-    Barred(Arc<str>),
+    Barred(Unauthorized),
     /// The server is retired, with this time to drain.
     Retired(Duration),
 }
@@ -271,7 +272,7 @@ impl ServerTask {
         if let State::Starting { waiting, .. } = before {
             for parked in waiting {
                 match verified.and_then(|verified| verified.refusal(&parked)) {
-                    Some(why) => refuse(parked, why),
+                    Some(why) => refuse(parked, &self.shared.name, &why),
                     None => release(parked, &**link),
                 }
             }

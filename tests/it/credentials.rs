@@ -6,7 +6,7 @@ mod callers;
 mod command;
 mod passed;
 mod passthrough;
-mod peer;
+pub mod peer;
 mod processes;
 mod token;
 

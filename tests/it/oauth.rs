@@ -1,11 +1,14 @@
 //! Logins at servers that want OAuth: a person with a browser, an authorization server, a server that it protects.
 
+mod callers;
+mod documents;
 mod later;
-mod person;
-mod rig;
+mod page;
+pub mod person;
+pub mod rig;
 mod steered;
 mod tokens;
-mod web;
+pub mod web;
 
 use crate::oauth::person::Person;
 use crate::oauth::person::log_in;

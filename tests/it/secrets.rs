@@ -4,21 +4,20 @@
 //! What a server itself sends to a client is that client's: results are not searched, errors of the gateway are.
 
 mod search;
+mod stage;
+mod wrong;
 
-use crate::secrets::search::Canaries;
+use crate::secrets::search::SPELLINGS;
+use crate::secrets::stage::Stage;
 use crate::support::eventually::eventually;
-use crate::support::gateway::Gateway;
-use crate::support::gateway::HttpGateway;
-use crate::support::http_client::HttpClient;
-use crate::support::tempconf::HttpFake;
-use crate::support::tempconf::TempConf;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
-use std::process::Output;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-/// What a failing child prints: all it knows.
-const BABBLE: &str = "env >&2; echo \"given $1\" >&2; exit 3";
+/// Ways to fail or to ask, of which each answers with an error or with what people read.
+const PATHS: usize = 84;
 
 /// Faults of a child that a call of the tool of that name meets.
 const FAULTS: [&str; 15] = [
@@ -38,235 +37,192 @@ const FAULTS: [&str; 15] = [
     "error",
     "endless_line",
 ];
+/// Servers that cannot be used, or of which this tool is unknown.
+const SERVERS: [&str; 13] = [
+    "babbler",
+    "refused",
+    "nobody",
+    "typo",
+    "userinfo",
+    "absent",
+    "keyed",
+    "basic",
+    "granted",
+    "ungranted",
+    "helped",
+    "garbled",
+    "service",
+];
 
-/// A gateway full of secrets, and all that was shown so far.
-struct Stage {
-    canaries: Canaries,
-    conf: Arc<TempConf>,
-    gateway: HttpGateway,
-    _web: HttpFake,
-}
-
-impl Stage {
-    fn open() -> Self {
-        let canaries = Canaries::default();
-        let conf = TempConf::new();
-        let web = conf.http_fake("web", &["--bearer", &format!("Bearer {}", canaries.of("header"))]);
-        conf.write(&config(&conf, &web, &canaries));
-        let gateway = start(&conf, &canaries).args(&["--log-level", "trace,all=trace"]).http();
-        Self { canaries, conf, gateway, _web: web }
-    }
-
-    fn client(&self) -> HttpClient {
-        HttpClient::new(self.gateway.addr())
-    }
-
-    /// A request with a body, as somebody who may.
-    fn ask(&self, body: &str) -> String {
-        let bearer = format!("Bearer {}", self.canaries.of("bearer"));
-        let more = [("authorization", bearer.as_str()), ("mcp-protocol-version", "2026-07-28")];
-        let mut more = more.to_vec();
-        let view: Value = serde_json::from_str(body).unwrap_or_default();
-        let method = view["method"].as_str().unwrap_or_default().to_owned();
-        let name = view["params"]["name"].as_str().unwrap_or_default().to_owned();
-        if !method.is_empty() && !method.contains(|c: char| c.is_control()) {
-            more.push(("mcp-method", &method));
-        }
-        if !name.is_empty() {
-            more.push(("mcp-name", &name));
-        }
-        self.client().post(body, &more).body()
-    }
-
-    /// Calls a tool; the text of the error, nothing for a result.
-    fn call(&self, tool: &str, arguments: &Value) -> String {
-        let meta = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": { "name": "s16", "version": "1" }
-        });
-        let params = json!({ "name": tool, "arguments": arguments, "_meta": meta });
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string();
-        let text = self.ask(&body);
-        let is_result = text.contains("\"result\"") && !text.contains("\"error\"");
-        if is_result { String::new() } else { text }
-    }
-
-    /// Runs a command over the same file.
-    fn run(&self, args: &[&str]) -> String {
-        let mut all = args.to_vec();
-        let (file, cache) = (self.conf.file().display().to_string(), self.conf.cache().display().to_string());
-        all.extend(["--config", &file, "--cache-dir", &cache, "--log-level", "trace,all=trace"]);
-        let Output { stdout, stderr, .. } = start(&self.conf, &self.canaries).run(&all);
-        format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr))
-    }
-}
-
-fn start(conf: &Arc<TempConf>, canaries: &Canaries) -> Gateway {
-    ["env", "header", "bearer", "argument", "cookie", "query"]
-        .iter()
-        .fold(Gateway::on(conf), |gateway, name| gateway.env(&format!("S16_{name}"), canaries.of(name)))
-}
-
-fn config(conf: &Arc<TempConf>, web: &HttpFake, canaries: &Canaries) -> Value {
-    std::fs::write(conf.dir().join("secret.env"), format!("FROM_FILE='{}'\n", canaries.of("file")))
-        .expect("the folder is writable");
-    let secret = json!({ "S16": "${S16_env}", "INLINE_TOKEN": canaries.of("inline") });
-    let mut faulty = conf.fake("faulty").set("callTimeout", "400ms").json();
-    faulty["env"]
-        .as_object_mut()
-        .expect("it is an object")
-        .extend(secret.as_object().expect("so is this").clone());
-    let babbler = json!({
-        "command": "sh",
-        "args": ["-c", BABBLE, "sh", "--password=${S16_argument}"],
-        "envFile": "secret.env",
-        "env": secret,
-    });
-    let bearer = json!({ "Authorization": "Bearer ${S16_header}", "Cookie": "session=${S16_cookie}" });
-    let refused = json!({ "Authorization": "Bearer ${S16_cookie}", "X-Api-Key": canaries.of("inline") });
-    json!({
-        "mcpServers": {
-            "faulty": faulty,
-            "babbler": babbler,
-            "web": { "type": "http", "url": format!("{}?key=${{S16_query}}", web.url()), "headers": bearer },
-            "refused": { "type": "http", "url": web.url(), "headers": refused },
-            "nobody": { "type": "http", "url": "http://127.0.0.1:1/mcp?key=${S16_query}", "headers": refused },
-            "userinfo": { "type": "http", "url": format!("http://u:{}@127.0.0.1:1/mcp", canaries.of("userinfo")) },
-            "typo": { "command": "no-such-command-anywhere", "args": ["${S16_argument}"], "env": secret },
-        },
-        "gateway": { "http": { "bearerTokens": ["${S16_bearer}"] }, "startTimeout": "5s", "listTimeout": "3s" }
-    })
-}
+/// What was shown, and by what.
+type Shown = Vec<(String, String)>;
 
 #[test]
 fn s16_secrets_stay_secret_on_every_path_that_fails() {
     let stage = Stage::open();
-    let mut shown: Vec<(String, String)> = Vec::new();
-    let argument =
-        json!({ "password": stage.canaries.of("sent"), "nested": { "x": [stage.canaries.of("sent")] } });
-
-    for tool in FAULTS {
-        shown.push((format!("a call of {tool}"), stage.call(&format!("faulty__{tool}"), &argument)));
-    }
-    // What is answered is what was asked.
-    stage.call("faulty__echo", &argument);
-    stage.call("web__echo", &argument);
-    for server in ["babbler", "refused", "nobody", "typo", "userinfo", "absent"] {
-        shown.push((format!("a call at {server}"), stage.call(&format!("{server}__x"), &argument)));
-    }
-    for (what, body) in broken_bodies(stage.canaries.of("sent")) {
-        shown.push((what.to_owned(), stage.ask(&body)));
-    }
-    for (what, headers) in wrong_headers(&stage.canaries) {
-        let headers: Vec<(&str, &str)> =
-            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let path = stage.client().post("{}", &headers).body();
-        shown.push((what.to_owned(), path));
-    }
-    for args in [
-        &["check"][..],
-        &["tools"],
-        &["call", "babbler__x"],
-        &["call", "refused__x"],
-        &["--help"],
-        &["schema"],
-    ] {
-        shown.push((args.join(" "), stage.run(args)));
-    }
-    reloads(&stage);
-    shown.push(("the status page".into(), status(&stage)));
-    shown.push(("the log".into(), stage.gateway.stderr()));
-    shown.push(("stdout".into(), stage.gateway.stdout()));
-    shown.extend(files(&stage.conf.cache()));
-
-    let paths = shown.len();
-    assert!(paths >= 40, "only {paths} paths");
+    let mut shown = calls(&stage);
+    shown.extend(requests(&stage));
+    shown.extend(logins(&stage));
+    shown.extend(commands(&stage));
+    shown.extend(reloads(&stage));
     let silent: Vec<&str> =
         shown.iter().filter(|(_, text)| text.is_empty()).map(|(what, _)| &**what).collect();
-    assert_eq!(silent, ["stdout"], "each of the others is answered, and none with a result");
-    assert!(stage.gateway.stderr().contains("TRACE"), "the log is at trace level");
+    assert!(silent.is_empty(), "each is answered, and none with a result: {silent:?}");
+    assert_eq!(shown.len(), PATHS);
+
+    let log = log(&stage);
+    shown.push(("the log".into(), log));
+    shown.push(("the status page".into(), stage.status()));
+    shown.push(("stdout".into(), stage.gateway.stdout()));
+    for folder in [stage.conf.cache(), stage.conf.dir().join("logs")] {
+        let written = files(&folder);
+        assert!(!written.is_empty(), "{} is empty", folder.display());
+        shown.extend(written);
+    }
+    let lock = std::fs::read_to_string(stage.conf.dir().join("mcp.lock.json"));
+    shown.push(("the lock file".into(), lock.expect("it was written")));
     let found: Vec<String> = shown
         .iter()
         .flat_map(|(what, text)| stage.canaries.in_text(text).map(move |hit| format!("{what}: {hit}")))
         .collect();
     assert!(found.is_empty(), "{found:#?}");
+    was_there(&stage);
+    let row = format!(
+        "{} of them, on {PATHS} paths that fail or report, at trace level of all crates, in {} spellings",
+        stage.canaries.planted(),
+        SPELLINGS.len()
+    );
+    let documents = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/security.md"));
+    assert!(documents.expect("it is there").contains(&row), "docs/security.md does not say: {row}");
 }
 
-fn status(stage: &Stage) -> String {
-    let (host, bearer) = (stage.gateway.addr(), stage.canaries.of("bearer"));
-    let head = format!(
-        "GET /status HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {bearer}\r\nconnection: close\r\n\r\n"
-    );
-    stage.client().raw(head.as_bytes()).head().expect(200).body()
+/// Calls that fail at the server, on the way there, or before; and some that do not.
+fn calls(stage: &Stage) -> Shown {
+    let mut shown = Shown::new();
+    let sent = stage.canaries.of("sent");
+    let argument = json!({ "password": sent, "nested": { "x": [sent] } });
+    for tool in FAULTS {
+        shown.push((format!("a call of {tool}"), stage.call(&format!("faulty__{tool}"), &argument)));
+    }
+    // What is answered is what was asked.
+    for tool in ["faulty__echo", "web__echo", "service__whoami"] {
+        assert_eq!(stage.call(tool, &argument), "", "{tool} works");
+    }
+    for server in SERVERS {
+        shown.push((format!("a call at {server}"), stage.call(&format!("{server}__x"), &argument)));
+    }
+    let basic = STANDARD.encode(format!("ann:{}", stage.canaries.of("phrase")));
+    for (who, credential) in [
+        ("key", format!("Bearer {}", stage.canaries.of("key"))),
+        ("jwt", format!("Bearer {}", stage.canaries.of("jwt"))),
+        ("password", format!("Basic {basic}")),
+    ] {
+        assert_eq!(stage.call_as(&credential, "faulty__echo", &argument), "", "{who} gets in");
+        for tool in ["faulty__error", "granted__x"] {
+            let text = stage.call_as(&credential, tool, &argument);
+            shown.push((format!("a call of {tool} with a {who}"), text));
+        }
+    }
+    stage.run(&["key", "revoke", &stage.key_id]);
+    let revoked = format!("Bearer {}", stage.canaries.of("key"));
+    shown.push(("a revoked key".into(), stage.call_as(&revoked, "faulty__echo", &argument)));
+    shown
+}
+
+/// Requests that are refused.
+fn requests(stage: &Stage) -> Shown {
+    let bodies = wrong::bodies(stage.canaries.of("sent"));
+    let bodies = bodies.into_iter().map(|(what, body)| (what.to_owned(), stage.ask(&body)));
+    let headers = wrong::headers(stage).into_iter().map(|(what, headers)| {
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        (what.to_owned(), stage.client().post("{}", &headers).body())
+    });
+    bodies.chain(headers).collect()
+}
+
+/// A server that wants a login: without one, with one that it refuses, and with one that is withdrawn.
+fn logins(stage: &Stage) -> Shown {
+    let call = || stage.call("login__echo", &json!({}));
+    let mut shown: Shown = vec![("a login is needed".into(), call())];
+    shown.push(("auth login".into(), stage.logs_in()));
+    eventually("the login is used", || call().is_empty());
+    stage.rig.revoke_access();
+    assert_eq!(call(), "", "a refused token is renewed");
+    shown.push(("more than it allows".into(), stage.call("login__admin", &json!({}))));
+    shown.push(("auth status".into(), stage.run(&["auth", "status"])));
+    stage.rig.change(|ways| ways.withdraws = true);
+    stage.rig.revoke_access();
+    shown.push(("a login that was withdrawn".into(), call()));
+    shown.push(("auth logout".into(), stage.run(&["auth", "logout", "login"])));
+    shown
+}
+
+fn commands(stage: &Stage) -> Shown {
+    let all: [&[&str]; 11] = [
+        &["check"],
+        &["tools"],
+        &["call", "babbler__x"],
+        &["call", "refused__x"],
+        &["call", "granted__x"],
+        &["call", "helped__x"],
+        &["key", "list"],
+        &["lock"],
+        &["status"],
+        &["--help"],
+        &["schema"],
+    ];
+    all.iter().map(|args| (args.join(" "), stage.run(args))).collect()
 }
 
 /// The file with what cannot be read, with a variable that is not there, and good again.
-fn reloads(stage: &Stage) {
+fn reloads(stage: &Stage) -> Shown {
     let good = std::fs::read_to_string(stage.conf.file()).expect("it is there");
-    stage.conf.write_text(&good.replacen(
-        "\"faulty\"",
-        &format!("{} \"faulty\"", stage.canaries.of("inline")),
-        1,
-    ));
+    let inline = stage.canaries.of("inline");
+    stage.conf.write_text(&good.replacen("\"faulty\"", &format!("{inline} \"faulty\""), 1));
     eventually("the broken file is refused", || stage.gateway.stderr().contains("last good"));
+    let broken = stage.run(&["check"]);
     stage.conf.write_text(&good.replace("${S16_env}", "${S16_env}${NOT_THERE}"));
     eventually("the variable is missed", || stage.gateway.stderr().contains("NOT_THERE"));
+    let missed = stage.run(&["check"]);
     stage.conf.write_text(&good);
+    vec![("a broken file".into(), broken), ("a variable that is not there".into(), missed)]
 }
 
-fn broken_bodies(canary: &str) -> Vec<(&'static str, String)> {
-    let text = json!(canary);
-    let call =
-        |rest: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{{rest}}}}}"#);
-    vec![
-        ("no JSON", format!("{{\"x\": {text}")),
-        ("two names", call(&format!(r#""name":{text},"name":{text}"#))),
-        ("a name that is a number", call(&format!(r#""name":7,"arguments":{{"x":{text}}}"#))),
-        ("an unknown name", call(&format!(r#""name":"no__such","arguments":{{"x":{text}}}"#))),
-        (
-            "a deep argument",
-            call(&format!(
-                r#""name":"faulty__echo","arguments":{}{text}{}"#,
-                "[".repeat(300),
-                "]".repeat(300)
-            )),
-        ),
-        (
-            "a lone surrogate",
-            call(&format!(r#""name":"faulty__echo","arguments":{{"x":{text},"y":"\ud800"}}"#)),
-        ),
-        (
-            "an unknown method",
-            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x/y","params":{{"x":{text}}}}}"#),
-        ),
-        ("an odd id", format!(r#"{{"jsonrpc":"2.0","id":{{"x":{text}}},"method":"ping"}}"#)),
-        ("a list", format!("[{text}]")),
-        ("an empty batch", "[]".into()),
-    ]
+/// The log as it stands, and with the texts of its lines as they were before they became JSON.
+fn log(stage: &Stage) -> String {
+    let raw = stage.gateway.stderr();
+    let (mut all, mut targets) = (raw.clone(), BTreeSet::new());
+    for line in raw.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        if line["level"] == "TRACE" {
+            let target = line["target"].as_str().unwrap_or_default();
+            targets.insert(target.split("::").next().unwrap_or_default().to_owned());
+        }
+        for (name, value) in line.as_object().into_iter().flatten() {
+            all.push_str(&format!("\n{name} {}", value.as_str().unwrap_or_default()));
+        }
+    }
+    let own = "mcp_manifold".to_owned();
+    assert!(targets.remove(&own) && targets.len() >= 2, "not of this program alone: {targets:?}");
+    all
 }
 
-fn wrong_headers(canaries: &Canaries) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
-    let sent = canaries.of("sent").to_owned();
-    let good = format!("Bearer {}", canaries.of("bearer"));
-    let authorization = |value: String| vec![("authorization", value)];
-    vec![
-        ("no token", vec![("x-api-key", sent.clone())]),
-        ("a wrong token", authorization(format!("Bearer {sent}"))),
-        ("a longer token", authorization(format!("{good}{sent}"))),
-        ("another scheme", authorization(format!("Basic {sent}"))),
-        ("two tokens", vec![("authorization", good.clone()), ("authorization", format!("Bearer {sent}"))]),
-        (
-            "a wrong origin",
-            vec![("authorization", good.clone()), ("origin", format!("http://{}", "evil.example"))],
-        ),
-        ("a session that is not", vec![("authorization", good.clone()), ("mcp-session-id", sent.clone())]),
-        (
-            "a version that is not",
-            vec![("authorization", good.clone()), ("mcp-protocol-version", sent.clone())],
-        ),
-        ("another name", vec![("authorization", good), ("mcp-name", sent)]),
-    ]
+/// What was shown at servers was really shown there.
+fn was_there(stage: &Stage) {
+    let canaries = &stage.canaries;
+    let wall = stage.wall.bytes();
+    let basic = STANDARD.encode(format!("u:{}", canaries.of("basic")));
+    for (name, shown) in
+        [("apikey", canaries.of("apikey")), ("basic", basic.as_str()), ("granted", canaries.of("granted"))]
+    {
+        assert!(wall.contains(shown), "{name} was shown");
+    }
+    assert!(wall.contains(canaries.of("helper")), "helper was shown");
+    assert!(!stage.grants.seen().is_empty() && stage.service.bytes().contains(canaries.of("kept")));
+    let shown = stage.rig.server.seen_at("/mcp");
+    let mut shown = shown.iter().filter_map(|request| request.headers.get("authorization"));
+    assert!(shown.any(|value| value.contains(canaries.of("access"))), "access was shown");
+    assert!(stage.rig.grants("refresh_token").len() >= 2, "refresh was shown");
 }
 
 /// Everything that was written into `folder`.

@@ -14,8 +14,9 @@ use std::time::UNIX_EPOCH;
 
 /// The format of kept logins; those of another one are not read.
 pub const FORMAT: u32 = 1;
-/// A token that ends within this time, in seconds, is renewed before it is sent.
-pub const SOON: u64 = 30;
+/// A token that ends within this time, in seconds, is renewed before it is sent; one that lives shortly in the last quarter
+/// of its life.
+const SOON: u64 = 30;
 /// Whose login it is when all callers share it.
 pub const GATEWAY: &str = "gateway";
 
@@ -97,6 +98,9 @@ pub struct Tokens {
     /// When `access` ends, in seconds since 1970, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
+    /// How long `access` was good when it was issued, in seconds, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<u64>,
     /// What they allow, as far as the authorization server said.
     pub scopes: Vec<String>,
 }
@@ -129,7 +133,8 @@ impl Tokens {
     /// True when `access` is to be renewed before it is sent.
     #[must_use]
     pub fn end_soon(&self) -> bool {
-        self.expires_at.is_some_and(|at| at <= now() + SOON)
+        let ahead = self.life.map_or(SOON, |life| SOON.min(life / 4));
+        self.expires_at.is_some_and(|at| at <= now() + ahead)
     }
 
     /// True when `access` has ended.
@@ -211,6 +216,7 @@ mod tests {
             access: Secret::new("at-1"),
             refresh: Some(Secret::new("rt-1")),
             expires_at: None,
+            life: None,
             scopes: Vec::new(),
         };
         let shown = format!("{tokens:?}");
@@ -222,14 +228,20 @@ mod tests {
 
     #[test]
     fn a_token_is_renewed_shortly_before_it_ends() {
-        let ends = |at: Option<u64>| Tokens {
+        let ends = |at: Option<u64>, life: Option<u64>| Tokens {
             access: Secret::default(),
             refresh: None,
             expires_at: at,
+            life,
             scopes: Vec::new(),
         };
-        assert!(!ends(None).end_soon() && !ends(Some(now() + 3600)).end_soon());
-        assert!(ends(Some(now() + SOON / 2)).end_soon() && !ends(Some(now() + SOON / 2)).have_ended());
-        assert!(ends(Some(now() - 1)).have_ended());
+        assert!(!ends(None, None).end_soon() && !ends(Some(now() + 3600), Some(3600)).end_soon());
+        for life in [None, Some(3600)] {
+            let soon = ends(Some(now() + SOON / 2), life);
+            assert!(soon.end_soon() && !soon.have_ended());
+        }
+        assert!(!ends(Some(now() + 20), Some(20)).end_soon(), "it was issued just now");
+        assert!(ends(Some(now() + 4), Some(20)).end_soon());
+        assert!(ends(Some(now() - 1), Some(20)).have_ended());
     }
 }

@@ -59,6 +59,7 @@ impl TokenAnswer {
             access: Secret::new(self.access_token),
             refresh: self.refresh_token.filter(|token| !token.is_empty()).map(Secret::new).or(refresh),
             expires_at: self.expires_in.map(|seconds| now().saturating_add(seconds)),
+            life: self.expires_in,
             scopes: self.scope.map_or(scopes, said),
         })
     }
@@ -145,6 +146,7 @@ mod tests {
             access: Secret::new("at"),
             refresh: Some(Secret::new("rt&=")),
             expires_at: None,
+            life: None,
             scopes: vec!["a".into(), "b".into()],
         };
         let client = Client {

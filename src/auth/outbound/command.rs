@@ -8,6 +8,8 @@ use crate::config::model::outbound::HeaderCommand;
 use crate::name::ServerName;
 use http::HeaderName;
 use http::HeaderValue;
+#[cfg(unix)]
+use rustix::process::Pid;
 use serde_json::Value;
 use std::io;
 use std::process::Stdio;
@@ -43,22 +45,25 @@ pub struct Asks {
     pub caller: Option<Arc<str>>,
 }
 
-/// Runs `command`, and reads what it prints.
+/// A command and all that it started. Dropping it ends them, but for those who left its process group.
+struct Running {
+    child: Child,
+    #[cfg(unix)]
+    group: Option<Pid>,
+}
+
+/// Runs `command`, and reads what it prints. Nothing of it lives on, however that ends and also when nobody waits any more.
 ///
 /// # Errors
 /// [`CredentialError::Command`]
 pub async fn run(command: &HeaderCommand, asks: &Asks) -> Result<Fresh, CredentialError> {
     let failed = |why: String| CredentialError::Command(why);
-    let mut child = start(command, asks).map_err(|error| failed(format!("cannot be started: {error}")))?;
-    let output = timeout(command.timeout, finish(&mut child)).await;
-    let ended = match output {
-        Ok(ended) => ended.map_err(|error| failed(format!("cannot be read: {error}")))?,
-        Err(_) => {
-            end(&mut child);
-            return Err(failed(format!("did not end within {} s", command.timeout.as_secs_f32())));
-        }
-    };
-    let (printed, code) = ended;
+    let mut running = start(command, asks).map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let ended = timeout(command.timeout, finish(&mut running.child))
+        .await
+        .map_err(|_| failed(format!("did not end within {} s", command.timeout.as_secs_f32())))?;
+    drop(running);
+    let (printed, code) = ended.map_err(|error| failed(format!("cannot be read: {error}")))?;
     if code != Some(0) {
         let how =
             code.map_or("was ended by a signal".to_owned(), |code| format!("failed with exit code {code}"));
@@ -67,7 +72,7 @@ pub async fn run(command: &HeaderCommand, asks: &Asks) -> Result<Fresh, Credenti
     Ok((read(&printed).map_err(failed)?, command.ttl))
 }
 
-fn start(command: &HeaderCommand, asks: &Asks) -> io::Result<Child> {
+fn start(command: &HeaderCommand, asks: &Asks) -> io::Result<Running> {
     let Some((program, args)) = command.argv.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -84,7 +89,7 @@ fn start(command: &HeaderCommand, asks: &Asks) -> io::Result<Child> {
     run.current_dir(&command.cwd).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     #[cfg(unix)]
     run.process_group(0);
-    run.kill_on_drop(true).spawn()
+    Ok(Running::new(run.kill_on_drop(true).spawn()?))
 }
 
 /// What it printed, and its exit code.
@@ -105,15 +110,29 @@ async fn all(stream: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Ends it with all that it started.
-fn end(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) =
-        child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
-    {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+#[cfg(unix)]
+impl Running {
+    fn new(child: Child) -> Self {
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Self { child, group }
     }
-    let _ = child.start_kill();
+}
+
+#[cfg(not(unix))]
+impl Running {
+    fn new(child: Child) -> Self {
+        Self { child }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Running {
+    /// Its number is that of its group while anybody lives in it, and nobody else got it since it ended a moment ago.
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 fn read(printed: &[u8]) -> Result<Vec<(HeaderName, HeaderValue)>, String> {

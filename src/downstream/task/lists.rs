@@ -9,6 +9,7 @@ use crate::catalog::lock::judge::Change;
 use crate::catalog::lock::judge::Difference;
 use crate::catalog::lock::judge::Judgement;
 use crate::catalog::lock::judge::judge;
+use crate::catalog::lock::words::Detail;
 use crate::downstream::connect::Greeting;
 use crate::downstream::error::StartError;
 use crate::downstream::handle::Shared;
@@ -18,9 +19,11 @@ use crate::downstream::private::Own;
 use crate::downstream::survey::survey;
 use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::sweep;
+use crate::name::ServerName;
 use crate::telemetry::event;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
+use crate::wire::unauthorized::Unauthorized;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -88,7 +91,7 @@ impl Shared {
             () = sweeping => unreachable!("sweeping never ends"),
             _ = retired.wait_for(Option::is_some) => return Ok(None),
         };
-        let verified = Verified { judgement: judge(&server, Some(&lists)), lists };
+        let verified = Verified { judgement: judge(&server, Some(&lists), Detail::Brief), lists };
         match verified.fault().filter(|_| self.own.is_some()) {
             Some(fault) => Err(StartError::Held { server: server.name.clone(), why: fault.denial() }),
             None => Ok(Some(verified)),
@@ -103,7 +106,7 @@ impl Shared {
         greeting: &Greeting,
         began: Instant,
         verified: Option<Verified>,
-    ) -> Arc<str> {
+    ) -> Unauthorized {
         if let Some(own) = &self.own {
             event::private_connection(&self.around.metrics, &self.name, began.elapsed());
             return self.tell_again(link, own).await;
@@ -158,7 +161,7 @@ impl Shared {
     }
 
     /// A server that forgot the session is told once more what its client wants. Never ends.
-    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) -> Arc<str> {
+    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) -> Unauthorized {
         if let Some(mut renewals) = link.renewals() {
             while renewals.changed().await.is_ok() {
                 self.listener.private_ready(&self.name, &own.key, link);
@@ -168,7 +171,7 @@ impl Shared {
     }
 }
 
-/// Tells who made a call that it is not made.
-pub(super) fn refuse(call: ParkedCall, why: String) {
-    call.waiter.answer(Answer::Lost(Lost::NotSent(why.into())));
+/// Tells who made a call that it is not made, because it is held back.
+pub(super) fn refuse(call: ParkedCall, server: &ServerName, why: &str) {
+    call.waiter.answer(Answer::Lost(Lost::Held(format!("server `{server}`: {why}").into())));
 }

@@ -74,6 +74,7 @@ fn s17_only_the_digest_of_a_key_is_kept() {
     assert_eq!((&shown["keys"][0]["team"], &shown["keys"][0]["state"]), (&json!("data"), &json!("valid")));
     for (args, says) in [
         (&["key", "create", "--name", ""][..], "names"),
+        (&["key", "create", "--name", "local"][..], "of the gateway's own"),
         (&["key", "create", "--name", "x", "--expires", "soon"][..], "--expires"),
         (&["key", "create", "--name", "x", "--expires", "2001-01-01"][..], "past"),
         (&["key", "revoke", "nothing"][..], "no key `nothing`"),
@@ -188,4 +189,42 @@ fn s17_an_expired_key_is_refused() {
     assert_eq!(status(&gateway, &bearer(&key)), 401);
     let (_, shown, _) = run(&conf, &["key", "list"]);
     assert!(shown.contains(&id) && shown.contains("expired"), "{shown}");
+}
+
+/// Nobody can measure this reliably, so the source is read: what is shown is only compared in `Holders::find`, by `ct_eq`,
+/// which looks at every byte, and against every entry.
+#[test]
+fn s17_what_is_shown_is_compared_in_one_place_and_in_constant_time() {
+    fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+        for entry in std::fs::read_dir(folder).expect("the folder can be read").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else {
+                let text = std::fs::read_to_string(&path).expect("it is text");
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+                found.push((path.display().to_string(), code));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    let with = |what: &str| -> Vec<&str> {
+        let files = all.iter().filter(|(_, code)| code.contains(what));
+        files.map(|(path, _)| path.rsplit_once("/src/").expect("it is below").1).collect()
+    };
+    assert_eq!(with("ct_eq("), ["auth/holders.rs"]);
+    let (_, code) = all.iter().find(|(path, _)| path.ends_with("auth/holders.rs")).expect("it is there");
+    let (_, find) = code.split_once("pub fn find(").expect("it is there");
+    let find = find.split("\n    }\n").next().expect("it ends");
+    assert!(find.contains("entry.digest.ct_eq(&shown.digest)"), "{find}");
+    for early in ["return", "break", "?;", ".find(", ".any(", "&&", "=="] {
+        assert!(!find.contains(early), "`{early}` could end it early: {find}");
+    }
+    // Nothing else compares digests of what is shown, and who has it is found nowhere else.
+    for other in ["digest ==", "digest !=", "== shown", "== &shown"] {
+        let mut elsewhere = with(other);
+        elsewhere.retain(|path| path.starts_with("auth/") || path.starts_with("front/"));
+        assert!(elsewhere.is_empty(), "`{other}` in {elsewhere:?}");
+    }
 }

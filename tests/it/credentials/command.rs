@@ -4,7 +4,9 @@ use super::call;
 use super::caller;
 use super::config;
 use super::peer::Peer;
+use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
+use crate::support::processes;
 use crate::support::tempconf::TempConf;
 use serde_json::Value;
 use serde_json::json;
@@ -29,7 +31,7 @@ fn tell(conf: &Arc<TempConf>, entry: Value) -> String {
     conf.write(&json!({ "mcpServers": { "web": entry } }));
     let client = Gateway::on(conf).stdio().legacy();
     client.request("tools/list", json!({})).result();
-    crate::support::eventually::eventually("it is told", || client.stderr().contains("was not asked"));
+    eventually("it is told", || client.stderr().contains("was not asked"));
     client.stderr()
 }
 
@@ -59,9 +61,7 @@ fn refused_headers_are_printed_anew() {
     let entry = json!({ "type": "http", "url": peer.url("/mcp"), "headersHelper": "./get", "era": "legacy" });
     conf.write(&json!({ "mcpServers": { "web": entry } }));
     let client = Gateway::on(&conf).stdio().legacy();
-    crate::support::eventually::eventually("the second one is shown", || {
-        client.request("tools/list", json!({})).raw.contains("whoami")
-    });
+    eventually("the second one is shown", || client.request("tools/list", json!({})).raw.contains("whoami"));
     assert!(client.call("web__whoami", json!({})).text().contains("Bearer n-2"));
 }
 
@@ -79,6 +79,39 @@ fn a_command_is_told_who_calls_and_kept_apart_by_that() {
         assert!(call(&bob, "web__whoami", &[]).text().contains("Bearer for-token:2 "));
     }
     assert_eq!(runs(&conf), 3, "once for each, and once for the lists");
+}
+
+#[test]
+fn nothing_of_a_command_lives_on_however_it_ends() {
+    let peer = Peer::mcp(|_| true);
+    let idle = "sleep 600 </dev/null >/dev/null 2>&1 &\nsleep 600 >/dev/null &";
+    for (what, end) in [
+        ("it prints too much", "head -c 70000 /dev/zero | tr '\\0' x; sleep 600"),
+        ("it fails", "exit 3"),
+        ("it is ended by a signal", "kill -9 $$"),
+        ("it closes its output and goes on", "exec >&-; sleep 600"),
+        ("it ends well", "echo '{}'"),
+        ("the gateway is told to end", "touch waits; sleep 600"),
+    ] {
+        let conf = folder(&format!("{idle}\n{end}"));
+        let auth = json!({ "type": "headersHelper", "command": "./get", "timeout": "3s" });
+        let env = json!({ processes::MARK: conf.mark() });
+        let entry = json!({ "type": "http", "url": peer.url("/mcp"), "auth": auth, "env": env });
+        conf.write(&json!({ "mcpServers": { "web": entry } }));
+        let client = Gateway::on(&conf).stdio().legacy();
+        client.begin("tools/list", json!({}));
+        eventually(&format!("{what}: it runs"), || runs(&conf) == 1);
+        if end.starts_with("touch") {
+            eventually("it waits", || conf.dir().join("waits").exists());
+            processes::signal(client.pid(), rustix::process::Signal::TERM);
+            client.exit();
+        } else {
+            eventually(&format!("{what}: it was asked"), || {
+                client.stderr().contains("was not asked") || !peer.seen().is_empty()
+            });
+        }
+        eventually(&format!("{what}: nothing is left"), || conf.processes().is_empty());
+    }
 }
 
 #[test]

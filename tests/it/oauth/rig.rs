@@ -32,6 +32,8 @@ pub struct Ways {
     /// How long the first token and those that follow are valid, in seconds.
     pub lifetimes: (u64, u64),
     pub gives_refresh_token: bool,
+    /// What access and refresh tokens end with.
+    pub ends: (String, String),
     pub withdraws: bool,
     /// No token is good enough.
     pub refuses_all: bool,
@@ -57,6 +59,7 @@ impl Default for Ways {
             client_secret: None,
             lifetimes: (3600, 3600),
             gives_refresh_token: true,
+            ends: (String::new(), String::new()),
             withdraws: false,
             refuses_all: false,
             open: false,
@@ -246,8 +249,9 @@ fn token(state: &mut State, ways: &Ways, request: &Request) -> Response {
         _ => return refused("unsupported_grant_type"),
     };
     state.issued += 1;
+    let (number, (access, refresh)) = (state.issued, &ways.ends);
     let (access, refresh) =
-        (format!("at-{:04}-secret", state.issued), format!("rt-{:04}-secret", state.issued));
+        (format!("at-{number:04}-secret{access}"), format!("rt-{number:04}-secret{refresh}"));
     state.access.insert(access.clone(), scope.clone());
     let mut given =
         json!({ "access_token": access, "token_type": "Bearer", "expires_in": lifetime, "scope": scope });
@@ -295,6 +299,12 @@ fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketA
     if request.method != "POST" {
         return Response::empty(405);
     }
+    run(state, &ways, &said, &scope, &document)
+}
+
+/// What those get who have a token with `scope`.
+fn run(state: &mut State, ways: &Ways, said: &Value, scope: &str, document: &str) -> Response {
+    let method = said["method"].as_str().unwrap_or_default();
     let insufficient = |scope: &str| {
         let challenge =
             format!(r#"Bearer error="insufficient_scope", scope="{scope}", resource_metadata="{document}""#);

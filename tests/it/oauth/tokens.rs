@@ -19,8 +19,8 @@ fn shown_last(rig: &Rig) -> String {
 }
 
 #[test]
-fn a_token_that_ends_soon_is_renewed_once_for_all_processes() {
-    let rig = Rig::with(|ways| ways.lifetimes = (5, 3600));
+fn a_token_that_ends_is_renewed_once_for_all_processes() {
+    let rig = Rig::with(|ways| ways.lifetimes = (0, 3600));
     let conf = conf_of(&rig);
     log_in(&conf, "x");
     let gateways = [Gateway::on(&conf).http(), Gateway::on(&conf).http()];
@@ -39,6 +39,18 @@ fn a_token_that_ends_soon_is_renewed_once_for_all_processes() {
     // The newest token is the one on disk: a third process uses it as it is.
     assert_eq!(run(&conf, &["call", "x__echo"]).code, 0);
     assert_eq!(rig.grants("refresh_token").len(), 1);
+}
+
+#[test]
+fn a_token_that_lives_shortly_is_used_while_it_lives() {
+    let rig = Rig::with(|ways| ways.lifetimes = (29, 29));
+    let conf = conf_of(&rig);
+    log_in(&conf, "x");
+    let gateway = Gateway::on(&conf).http();
+    for _ in 0..10 {
+        assert!(gateway.legacy().call("x__echo", json!({})).raw_result().contains("ran echo"));
+    }
+    assert_eq!((rig.calls(), rig.grants("refresh_token").len()), (10, 0), "not renewed for each request");
 }
 
 #[test]
@@ -73,7 +85,7 @@ fn a_server_that_refuses_every_token_is_not_asked_for_ever() {
 
 #[test]
 fn a_login_that_was_withdrawn_is_one_no_more() {
-    let rig = Rig::with(|ways| ways.lifetimes = (5, 5));
+    let rig = Rig::with(|ways| ways.lifetimes = (0, 0));
     let conf = conf_of(&rig);
     log_in(&conf, "x");
     rig.change(|ways| ways.withdraws = true);
@@ -116,7 +128,7 @@ fn who_logs_in_again_after_a_withdrawal_is_a_new_client_with_all_it_needs() {
 fn the_secret_of_a_registration_is_known_after_a_restart() {
     let rig = Rig::with(|ways| {
         ways.client_secret = Some("registered-secret".into());
-        ways.lifetimes = (5, 3600);
+        ways.lifetimes = (0, 3600);
     });
     let conf = conf_of(&rig);
     log_in(&conf, "x");
@@ -130,7 +142,7 @@ fn the_secret_of_a_registration_is_known_after_a_restart() {
 fn a_client_of_the_entry_keeps_its_secret_in_the_file_and_is_registered_nowhere() {
     let rig = Rig::with(|ways| {
         ways.client_secret = Some("entry-secret".into());
-        ways.lifetimes = (5, 3600);
+        ways.lifetimes = (0, 3600);
     });
     let entry = |issuer: Option<String>| {
         let mut entry = rig.entry();

@@ -5,37 +5,86 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-const NAMES: [&str; 12] = [
-    "env", "header", "bearer", "argument", "cookie", "query", "file", "inline", "userinfo", "sent", "key",
+/// What is planted, by where it is: those of the file and of servers first, then those of clients.
+const NAMES: [&str; 23] = [
+    // The entries of the file: variables, arguments, headers, addresses, files.
+    "env",
+    "argument",
+    "header",
+    "cookie",
+    "query",
+    "userinfo",
+    "inline",
+    "file",
+    "kept",
+    // What is shown at servers: `auth` of each type, and what token endpoints and commands give.
+    "apikey",
+    "basic",
     "client",
+    "granted",
+    "helper",
+    "registered",
+    "access",
+    "refresh",
+    // What callers show, and what goes through: arguments and results.
+    "bearer",
+    "phrase",
+    "key",
+    "jwt",
+    "sent",
+    "result",
 ];
+/// How a secret can be spelt.
+pub const SPELLINGS: [&str; 7] = ["plain", "JSON", "Debug", "hex", "URL", "base64", "base64url"];
 
 /// Secrets by name.
-pub struct Canaries(BTreeMap<&'static str, String>);
+pub struct Canaries {
+    all: BTreeMap<&'static str, String>,
+    planted: RefCell<BTreeSet<&'static str>>,
+}
 
 impl Default for Canaries {
     fn default() -> Self {
-        Self(NAMES.iter().map(|name| (*name, secret(name))).collect())
+        let all = NAMES.iter().map(|name| (*name, secret(name))).collect();
+        Self { all, planted: RefCell::default() }
     }
 }
 
-/// Looks different in each encoding, but where it stands in a URL.
+/// Looks different in each encoding, but where it stands in a URL or in a form.
 fn secret(name: &str) -> String {
-    let mark = if matches!(name, "userinfo" | "query") { "-" } else { "\"+%/" };
+    let mark = if matches!(name, "userinfo" | "query" | "registered") { "-" } else { "\"+%/" };
     format!("CANARY{mark}{name}{mark}0f9e8d7c6b5a")
 }
 
 impl Canaries {
-    /// One secret.
+    /// One secret, to be planted somewhere.
     pub fn of(&self, name: &str) -> &str {
-        self.0.get(name).unwrap_or_else(|| panic!("there is no canary {name}"))
+        let (name, secret) =
+            self.all.get_key_value(name).unwrap_or_else(|| panic!("there is no canary {name}"));
+        self.planted.borrow_mut().insert(*name);
+        secret
+    }
+
+    /// A secret that somebody else made.
+    pub fn learn(&mut self, name: &str, secret: String) {
+        *self.all.get_mut(name).unwrap_or_else(|| panic!("there is no canary {name}")) = secret;
+        self.of(name);
+    }
+
+    /// How many there are. Each of them was planted.
+    pub fn planted(&self) -> usize {
+        let missing: Vec<_> = NAMES.iter().filter(|name| !self.planted.borrow().contains(*name)).collect();
+        assert!(missing.is_empty(), "never planted: {missing:?}");
+        NAMES.len()
     }
 
     /// What of them stands in `text`.
     pub fn in_text(&self, text: &str) -> impl Iterator<Item = String> {
-        let hits = self.0.iter().flat_map(|(name, secret)| {
+        let hits = self.all.iter().flat_map(|(name, secret)| {
             let hits = spellings(secret).into_iter().filter(|(_, spelling)| text.contains(spelling));
             hits.map(|(how, spelling)| format!("{name} ({how}): {}", around(text, &spelling)))
                 .collect::<Vec<_>>()
@@ -80,11 +129,13 @@ fn around(text: &str, found: &str) -> String {
 #[test]
 fn a_secret_is_found_in_every_spelling() {
     let canaries = Canaries::default();
+    let known: BTreeSet<&str> = spellings(canaries.of("env")).iter().map(|(how, _)| *how).collect();
+    assert_eq!(known, BTreeSet::from(SPELLINGS));
     for (how, spelling) in spellings(canaries.of("env")) {
         let text = format!("some text {spelling} and more");
         assert!(canaries.in_text(&text).next().is_some(), "{how}");
     }
-    let basic = STANDARD_NO_PAD.encode(format!("user:{}", canaries.of("key")));
-    assert!(canaries.in_text(&basic).any(|hit| hit.starts_with("key (base64)")));
+    let basic = STANDARD_NO_PAD.encode(format!("user:{}", canaries.of("basic")));
+    assert!(canaries.in_text(&basic).any(|hit| hit.starts_with("basic (base64)")));
     assert_eq!(canaries.in_text("CANARY").count(), 0);
 }

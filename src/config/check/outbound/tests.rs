@@ -204,6 +204,38 @@ fn only_harmless_headers_are_passed_on() {
     }
 }
 
+/// Headers under which services take credentials, besides `Authorization` and `Cookie`, which never are passed on.
+const NAMED: [&str; 13] = [
+    "X-Auth",
+    "X-Functions-Key",
+    "Ocp-Apim-Subscription-Key",
+    "X-Access-Key",
+    "X-Session",
+    "X-JWT",
+    "X-Api-Key",
+    "X-Goog-Iam-Credentials",
+    "X-Hub-Signature-256",
+    "X-Passphrase",
+    "X-Vault-Token",
+    "X-Amz-Secret",
+    "X-Pat",
+];
+
+/// The same in addresses.
+const ASKED: [&str; 11] = [
+    "sig",
+    "code",
+    "auth",
+    "key",
+    "k",
+    "sid",
+    "jwt",
+    "X-Amz-Signature",
+    "Password",
+    "client_secret",
+    "user_pw",
+];
+
 #[test]
 fn credentials_do_not_travel_in_the_clear() {
     let bearer = r#""auth": {"type": "bearer", "token": "t"}"#;
@@ -221,7 +253,20 @@ fn credentials_do_not_travel_in_the_clear() {
         r#"{"url": "http://user:word@h/"}"#.into(),
         r#"{"url": "http://h/?api_key=k"}"#.into(),
         r#"{"url": "http://h/?access_token=k"}"#.into(),
-    ] {
+        r#"{"url": "http://h", "auth": {"type": "oauth", "clientId": "c", "clientSecret": "s"}}"#.into(),
+        r#"{"url": "http://h", "auth": {"type": "oauth"}}"#.into(),
+        r#"{"url": "http://h", "headers": {"X-Tenant": "${KEY}"}}"#.into(),
+        r#"{"url": "http://h", "headers": {"X-Tenant": "a-${KEY:-b}"}}"#.into(),
+        r#"{"url": "http://h", "headers": ["X-Tenant: ${KEY}"]}"#.into(),
+        r#"{"url": "http://h", "env_http_headers": {"X-Tenant": "KEY"}}"#.into(),
+        r#"{"url": "http://h?x=${KEY}"}"#.into(),
+        r#"{"url": "http://h/${KEY}/mcp"}"#.into(),
+    ]
+    .into_iter()
+    .chain(NAMED.map(|name| format!(r#"{{"url": "http://h", "headers": {{"{name}": "v"}}}}"#)))
+    .chain(NAMED.map(|name| format!(r#"{{"url": "http://h", "passHeaders": ["{name}"]}}"#)))
+    .chain(ASKED.map(|name| format!(r#"{{"url": "http://h/mcp?a=b&{name}=v"}}"#)))
+    {
         let told = read(&text).unwrap_err();
         assert!(told.contains("would travel in the clear"), "{text}: {told}");
         let allowed = text.replacen('{', r#"{"allowPlainHttp": true, "#, 1);
@@ -232,8 +277,15 @@ fn credentials_do_not_travel_in_the_clear() {
         format!(r#"{{"url": "http://127.0.0.1:1/mcp", {bearer}}}"#),
         format!(r#"{{"url": "http://[::1]/mcp", {bearer}}}"#),
         format!(r#"{{"url": "http://a.localhost/mcp", {bearer}}}"#),
-        r#"{"url": "http://h/mcp?project=x", "headers": {"X-Tenant": "a"}}"#.into(),
+        r#"{"url": "http://h/mcp?project=x", "headers": {"X-Tenant": "a", "X-Assigned-Path": "b"}}"#.into(),
+        r#"{"url": "http://${OTHER}/${OTHER}", "headers": {"X-Tenant": "$${KEY}"}, "passHeaders": ["X-Region"]}"#
+            .into(),
     ] {
         assert!(read(&text).is_ok(), "{text}");
     }
+    let offered = |url: &str| read(&format!(r#"{{"url": "{url}"}}"#)).unwrap().oauth.is_some();
+    assert!(
+        offered("https://h") && offered("http://127.0.0.1:1") && !offered("http://h"),
+        "no login in the clear"
+    );
 }

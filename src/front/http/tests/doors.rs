@@ -4,6 +4,8 @@ use crate::config::model::HttpSettings;
 use crate::front::http::bind;
 use crate::front::http::options::HttpError;
 use crate::front::http::options::TlsFiles;
+use crate::front::http::site::MCP;
+use crate::front::http::route::PATHS;
 use crate::front::http::tests::client::Client;
 use crate::front::http::tests::client::POST;
 use crate::front::http::tests::fake::Front;
@@ -25,27 +27,43 @@ async fn no_page_in_a_browser_gets_in() {
         ["localhost", "127.0.0.1:1", "[::1]", "evil.example", "127.0.0.1.nip.io", "localhost.", "10.0.0.1"];
     let origins =
         ["", &own, "origin: null\r\n", "origin: https://evil.example\r\n", "origin: http://localhost:1\r\n"];
+    // All but the first are those that a page may send without asking first.
+    let kinds = [
+        "application/json",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+    ];
+    let methods = ["POST", "GET", "DELETE", "OPTIONS", "PUT"];
+    let (mut refused, mut all) = (0, 0);
     for (place, host) in hosts.iter().enumerate() {
         for (other, origin) in origins.iter().enumerate() {
-            for method in ["POST", "GET", "DELETE", "OPTIONS", "PUT"] {
-                for path in ["/mcp", "/status", "/healthz", "/readyz", "/"] {
+            let passes = place < 3 && other < 2;
+            for (method, path) in methods.iter().flat_map(|method| PATHS.map(|(path, _)| (*method, path))) {
+                for kind in kinds {
                     let mut client = front.client().await;
                     client
                         .send(&format!(
-                            "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{origin}{POST}\
-                             content-length: {}\r\n\r\n{INITIALIZE}",
+                            "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{origin}content-type: {kind}\r\n\
+                             accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n{INITIALIZE}",
                             INITIALIZE.len()
                         ))
                         .await;
                     let response = client.response().await;
-                    let passes = place < 3 && other < 2;
-                    assert_eq!(response.status == 403, !passes, "{method} {path} {host} {origin}");
+                    let what = format!("{method} {path} {kind} {host} {origin}");
+                    assert_eq!(response.status == 403, !passes, "{what}");
                     assert_eq!(response.header("access-control-allow-origin"), None);
                     assert!(passes || response.header("mcp-session-id").is_none());
+                    if passes && method == "POST" && path == MCP {
+                        assert_eq!(response.status == 415, kind != kinds[0], "{what}");
+                    }
+                    (refused, all) = (refused + u32::from(!passes), all + 1);
                 }
             }
         }
     }
+    // What `docs/security.md` says.
+    assert_eq!((all, refused), (4900, 4060));
     assert!(front.is_quiet());
 }
 
@@ -163,12 +181,13 @@ async fn paths_methods_and_media_types_have_their_status() {
 async fn the_pages_are_for_this_machine_only() {
     let behind = bind(crate::front::http::options::HttpOptions {
         behind_proxy: true,
+        auth: tokens(&["a-long-token"]),
         ..options(HttpSettings::default())
     });
     let front = Front::run(behind.await.unwrap());
     let mut client = front.client().await;
     for path in ["/status", "/healthz", "/readyz"] {
-        client.request("GET", path, "", "").await;
+        client.request("GET", path, "authorization: Bearer a-long-token\r\n", "").await;
         assert_eq!(client.response().await.status, 404, "a proxy's clients look local: {path}");
     }
     let front = Front::plain().await;
