@@ -287,7 +287,8 @@ fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketA
     let scope = shown.and_then(|token| state.access.get(token)).filter(|_| !ways.refuses_all).cloned();
     let said: Value = serde_json::from_str(&request.body).unwrap_or_default();
     let method = said["method"].as_str().unwrap_or_default();
-    let greeting = ways.greets && matches!(method, "initialize" | "notifications/initialized");
+    let greeting =
+        ways.greets && matches!(method, "server/discover" | "initialize" | "notifications/initialized");
     let Some(scope) = scope.or((ways.open || greeting).then(String::new)) else {
         let challenge = match ways.alone {
             true => r#"Bearer scope="base""#.to_owned(),
