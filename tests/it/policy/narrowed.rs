@@ -32,6 +32,7 @@ fn a_reload_narrows_what_the_next_request_may_do() {
     assert!(!client.call("s__pid", json!({})).is_error());
     assert!(!client.request("resources/subscribe", json!({ "uri": "fake-s://item/0" })).is_error());
     conf.write(&config(&conf, &json!([{ "server": "s", "level": "deny" }])));
+    eventually("the rules are in force", || client.request("tools/list", json!({})).tools() == ["t__echo"]);
     client.wait("word of the change", |message| message.method() == CHANGED);
     assert_eq!(client.call("s__pid", json!({})).error_text(), "unknown tool `s__pid`");
     assert_eq!(client.request("tools/list", json!({})).tools(), ["t__echo"]);

@@ -73,16 +73,20 @@ fn what_they_are_given_is_checked() {
         all
     });
     let client = Gateway::on(&conf).stdio().legacy();
-    for (arguments, expected) in [
+    for (id, (arguments, expected)) in [
         (r#"{"sever":"s"}"#, "unknown field `sever`"),
         (r#"{"server":"s","server":"t"}"#, "duplicate field `server`"),
         (r#"{"server":1}"#, "invalid type"),
         (r#"{"server":"s","agent_id":"x"}"#, "`agent_id`: this credential may not name an agent"),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("given-{id}");
         let line = format!(
-            r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{{"name":"manifold__status","arguments":{arguments}}}}}"#
+            r#"{{"jsonrpc":"2.0","id":"{id}","method":"tools/call","params":{{"name":"manifold__status","arguments":{arguments}}}}}"#
         );
-        let text = client.exchange(&line, &json!("x")).error_text().to_owned();
+        let text = client.exchange(&line, &json!(id)).error_text().to_owned();
         assert!(text.contains(expected), "{arguments}: {text}");
     }
     for arguments in [json!({}), json!({ "server": "t" })] {

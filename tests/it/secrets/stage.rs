@@ -200,6 +200,8 @@ fn entries(conf: &Arc<TempConf>, web: &HttpFake, canaries: &Canaries) -> Value {
     put("garbled.json", format!("{helper}\n"));
     let secret = json!({ "S16": "${S16_env}", "INLINE_TOKEN": canaries.of("inline") });
     let mut faulty = conf.fake("faulty").set("callTimeout", "400ms").json();
+    // It fails in every way there is, one after the other.
+    faulty["breaker"] = json!({ "failures": 0 });
     faulty["env"]
         .as_object_mut()
         .expect("it is an object")
