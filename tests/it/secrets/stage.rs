@@ -51,7 +51,7 @@ pub struct Stage {
 impl Stage {
     pub fn open() -> Self {
         let (mut canaries, conf) = (Canaries::default(), TempConf::new());
-        let web = conf.http_fake("web", &["--bearer", &format!("Bearer {}", canaries.of("header"))]);
+        let web = conf.http_fake("web", &["--bearer", canaries.of("header")]);
         let ends = (canaries.of("access").to_owned(), canaries.of("refresh").to_owned());
         let registered = canaries.of("registered").to_owned();
         let rig = Rig::with(|ways| {
