@@ -1,5 +1,6 @@
 //! Who asks, and with what we ask: callers in front, credentials behind.
 
+pub mod called;
 pub mod caller;
 pub mod challenge;
 pub mod egress;
@@ -14,6 +15,7 @@ pub mod local;
 pub mod oauth;
 pub mod outbound;
 pub mod roots;
+pub mod roster;
 pub mod signature;
 pub mod signing;
 pub mod stamp;

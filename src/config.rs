@@ -3,6 +3,7 @@
 //! It watches nothing and asks the process for nothing: surroundings come in as an [`Environment`].
 
 use crate::config::check::check;
+use crate::config::check::exposure;
 use crate::config::check::lock;
 use crate::config::dialect::Found;
 use crate::config::dialect::entry::Raw;
@@ -26,6 +27,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub mod canon;
 pub mod check;
 pub mod date;
 pub mod dialect;
@@ -42,6 +44,7 @@ pub mod lockfile;
 pub mod model;
 pub mod private_file;
 pub mod problem;
+pub mod secretive;
 pub mod suggest;
 pub mod syntax;
 
@@ -244,7 +247,8 @@ fn checked(
     let inputs = Inputs::read(found.inputs, findings);
     let (folder, own) = (path.parent().unwrap_or(path), Vec::new());
     let mut scope = Scope { environment, inputs: &inputs, folder, files, braces: found.braces, own };
-    check(found, &mut scope, findings)
+    let config = check(found, &mut scope, findings)?;
+    exposure::check_file(path, found.gateway, &config.settings, environment, findings).then_some(config)
 }
 
 /// Findings on their way to problems.

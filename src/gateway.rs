@@ -16,12 +16,15 @@ mod greeting;
 mod held;
 pub mod incoming;
 pub mod isolation;
+mod later;
 mod leaving;
 pub mod lists;
 pub mod load;
 pub mod logging;
+mod login;
 pub mod memory;
 pub mod notify;
+mod own;
 mod pages;
 pub mod parking;
 mod permission;
@@ -53,9 +56,9 @@ use crate::downstream::handle::ServerHandle;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::login::Back;
 use crate::gateway::memory::Memory;
 use crate::gateway::pool::Pool;
-use crate::gateway::relayed::NotRelayed;
 use crate::gateway::reply::Failure;
 use crate::gateway::session::Session;
 use crate::gateway::snapshot::Snapshot;
@@ -283,7 +286,10 @@ impl Gateway {
             presence.asks(incoming.modern.is_some().then_some(|| incoming.client()));
         }
         self.core.around.metrics.calls.up();
-        self.dispatch(&incoming, exchange, false);
+        match login::back(&incoming) {
+            Some(back) => self.after_login(method, back, exchange),
+            None => self.dispatch(&incoming, exchange, false),
+        }
     }
 
     /// From method to family. `waited` says that missing lists were waited for already.
@@ -294,7 +300,7 @@ impl Gateway {
         }
         let Some(exchange) = audit::begin(&snapshot, incoming, exchange) else { return };
         let relayed = match (incoming.method, incoming.era()) {
-            ("tools/call", _) => tools::call(&snapshot, incoming, exchange),
+            ("tools/call", _) => tools::call(&self.core, &snapshot, incoming, exchange),
             ("prompts/get", _) => prompts::get(&snapshot, incoming, exchange),
             ("resources/read", _) => resources::read(&snapshot, incoming, exchange),
             ("completion/complete", _) => complete::complete(&snapshot, incoming, exchange),
@@ -320,16 +326,12 @@ impl Gateway {
                 None => return exchange.fail(&Failure::unknown_method(method)),
             },
         };
-        if let Err(not_relayed) = relayed {
-            let NotRelayed { failure, exchange, may_come } = *not_relayed;
-            if may_come && !waited && lists::is_worth_waiting(&snapshot, false) {
-                return self.wait_and_retry(incoming, exchange, None);
+        match relayed {
+            Err(lost) if lost.may_come && !waited && lists::is_worth_waiting(&snapshot, false) => {
+                self.wait_and_retry(incoming, lost.exchange, None);
             }
-            let caller = exchange.session().caller();
-            let failure =
-                if may_come { lists::explain(&snapshot, caller, incoming, failure) } else { failure };
-            event::call_refused(self.metrics(), incoming.method, &failure.message);
-            exchange.fail(&failure);
+            Err(lost) => login::refuse(&snapshot, self.metrics(), incoming, *lost),
+            Ok(()) => {}
         }
     }
 
@@ -347,30 +349,35 @@ impl Gateway {
         lists::answer(snapshot, kind, incoming, exchange);
     }
 
-    /// Lists are missing that this request needs: they are read first, in a task of their own. `listed` is what it lists.
+    /// Lists are missing that this request needs: they are read first. `listed` is what it lists.
     fn wait_and_retry(&self, incoming: &Incoming<'_>, exchange: Exchange, listed: Option<ListKind>) {
         let (gateway, snapshot) = (self.clone(), self.core.current());
-        // It was parsed once already, so this cannot fail; without params it would be refused.
-        let params = RawValue::from_string(incoming.params.raw().to_owned()).ok();
-        let method = incoming.method.to_owned();
-        self.core.tasks.spawn(async move {
+        let (core, params) = (Arc::clone(&self.core), incoming.params.raw().to_owned());
+        let wait = async move {
             lists::wait(&snapshot, listed.is_some()).await;
-            gateway.core.rebuild();
-            if exchange.session().is_closed() {
-                return exchange.fail(&Failure::session_ended());
-            }
-            if exchange.session().has_given_up(exchange.id()) {
-                return exchange.forget();
-            }
+            core.rebuild();
+        };
+        let request = (incoming.method, params);
+        later::take_up(&self.core.tasks, request, exchange, wait, move |incoming, exchange| {
             if let Some(kind) = listed {
                 // What was waited for is in this answer: nobody needs to be told of it once more.
                 let now = gateway.core.current().generations_of(exchange.session().caller());
                 exchange.session().note_list(kind, now);
             }
-            match Incoming::read(&method, params.as_deref()) {
-                Ok(incoming) => gateway.dispatch(&incoming, exchange, true),
-                Err(failure) => exchange.fail(&failure),
-            }
+            gateway.dispatch(incoming, exchange, true);
+        });
+    }
+
+    /// A client that was sent to log in makes its request again.
+    fn after_login(&self, method: &str, back: Back, exchange: Exchange) {
+        let page = self.core.connector().offered_login(&back.id, exchange.session().caller());
+        if let Some(failure) = back.refusal(page.as_ref()) {
+            return exchange.fail(&failure);
+        }
+        let (session, id) = (Arc::clone(exchange.session()), exchange.id().into());
+        let (gateway, wait) = (self.clone(), login::wait(Arc::clone(&self.core), session, id, page));
+        later::take_up(&self.core.tasks, (method, back.params), exchange, wait, move |incoming, exchange| {
+            gateway.dispatch(incoming, exchange, false);
         });
     }
 

@@ -81,7 +81,14 @@ impl Policy {
     /// False when `caller` can see nothing of `server`, whatever that has.
     #[must_use]
     pub fn may_show(&self, caller: &Caller, server: &str) -> bool {
-        self.access.as_ref().is_none_or(|access| access.may_show(caller, server))
+        self.access.as_ref().is_none_or(|access| access.may_show(caller, server, None))
+    }
+
+    /// False when `caller` can see no resource of `server`, whatever that has.
+    #[must_use]
+    pub fn may_show_resources(&self, caller: &Caller, server: &str) -> bool {
+        let kind = Some(ObjectKind::Resource);
+        self.access.as_ref().is_none_or(|access| access.may_show(caller, server, kind))
     }
 
     /// True when `caller` may see the state of the gateway. Without rules everybody may who gets that far.

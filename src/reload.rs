@@ -11,6 +11,7 @@ use crate::config;
 use crate::config::LoadError;
 use crate::config::Loaded;
 use crate::config::environment::Environment;
+use crate::config::problem::Problem;
 use crate::config::problem::Severity;
 use crate::gateway::Gateway;
 use crate::gateway::standing::Reload;
@@ -31,6 +32,8 @@ pub struct Follower {
     environment: Environment,
     watch: Watch,
     views: Views,
+    /// The problems of the file that is in use.
+    told: Vec<Problem>,
 }
 
 impl Follower {
@@ -53,7 +56,7 @@ impl Follower {
         apply::apply(gateway, config);
         watch.acknowledge(&digest);
         let views = Views::new(path, text, gateway.clone(), environment.clone());
-        Self { path: path.to_owned(), environment, watch, views }
+        Self { path: path.to_owned(), environment, watch, views, told: first.problems.clone() }
     }
 
     /// A way to have the file read again at once (SIGHUP).
@@ -96,9 +99,7 @@ impl Follower {
     async fn reload(&mut self, gateway: &Gateway) {
         match load_again(&self.path, &self.environment) {
             Ok((text, loaded)) => {
-                for problem in loaded.problems.iter().filter(|problem| problem.severity == Severity::Error) {
-                    tracing::warn!(problem = %problem, "problem in the configuration");
-                }
+                self.tell(loaded.problems);
                 let outcome = self.views.follow(text, loaded.config).await;
                 self.watch.set_extra_files(self.views.extra_files());
                 let Some(Outcome { counts, changes }) = outcome else { return };
@@ -122,6 +123,21 @@ impl Follower {
                 gateway.core().standing().reloaded(Reload::Refused(problems));
             }
         }
+    }
+
+    /// Logs errors whenever the file is read, and warnings when they are new.
+    fn tell(&mut self, problems: Vec<Problem>) {
+        let is_worth_it = |problem: &&Problem| match problem.severity {
+            Severity::Error => true,
+            Severity::Warning => {
+                !self.told.iter().any(|told| (&told.place, &told.text) == (&problem.place, &problem.text))
+            }
+            Severity::Note => false,
+        };
+        for problem in problems.iter().filter(is_worth_it) {
+            tracing::warn!(problem = %problem, "problem in the configuration");
+        }
+        self.told = problems;
     }
 
     fn absent(&self, gateway: &Gateway, seen: &'static str) {

@@ -16,3 +16,4 @@ pub mod pipe;
 pub mod scan;
 pub mod sink;
 pub mod tasks;
+pub mod unauthorized;

@@ -1,6 +1,6 @@
 //! Wrong credentials, counted by the address they come from.
 //!
-//! Who shows many waits; what it shows meanwhile is not even looked at. Nothing is kept of addresses that showed none.
+//! Who shows many waits, unless it shows what nobody guesses. Nothing is kept of addresses that showed none.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -52,18 +52,24 @@ impl Failures {
             *count = Count { since: now, failures: 0 };
         }
         count.failures += 1;
+        self.tell(peer, why);
+    }
+
+    /// Has the log say that one of `peer` was refused for `why`, without counting it.
+    pub fn tell(&mut self, peer: IpAddr, why: &str) {
         if self.told.is_some_and(|told| told.elapsed() < LOG) {
             self.untold += 1;
         } else {
             let more = std::mem::take(&mut self.untold);
             tracing::warn!(%peer, %why, more, "a credential was refused");
-            self.told = Some(now);
+            self.told = Some(Instant::now());
         }
     }
 }
 
-/// Who has one address of IPv6 has 2⁶⁴ of them.
-fn network(peer: IpAddr) -> IpAddr {
+/// Who has one address of IPv6 has 2⁶⁴ of them: the network stands for all.
+#[must_use]
+pub fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             let bits = u128::from(address) >> 64 << 64;

@@ -10,6 +10,7 @@ use crate::config::model::auth::AuthSettings;
 use crate::config::model::auth::Holder;
 use sha2::Digest;
 use sha2::Sha256;
+use std::collections::HashSet;
 use subtle::Choice;
 use subtle::ConstantTimeEq;
 
@@ -97,6 +98,17 @@ impl Holders {
             }
         }
         found.map(|entry| Found { caller: entry.caller.clone(), expires: entry.expires })
+    }
+
+    /// Everybody with a secret.
+    pub fn callers(&self) -> impl Iterator<Item = &Caller> {
+        self.0.iter().map(|entry| &entry.caller)
+    }
+
+    /// Takes out of `shown`, which were right before, what is not any more.
+    pub fn keep_held(&self, shown: &mut HashSet<Shown>) {
+        let held: HashSet<_> = self.0.iter().map(|entry| (entry.user.as_ref(), &entry.digest)).collect();
+        shown.retain(|one| held.contains(&(one.user.as_ref(), &one.digest)));
     }
 
     /// True when nobody is known.

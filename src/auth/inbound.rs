@@ -13,6 +13,8 @@ use crate::auth::jwt::Believed;
 use crate::auth::jwt::Issuer;
 use crate::auth::jwt::Refused;
 use crate::auth::key_store::KeyStore;
+use crate::auth::keys;
+use crate::auth::signature::PublicKey;
 use crate::config::model::auth::AuthSettings;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,7 +48,7 @@ struct Inner {
     issuers: Vec<Arc<Issuer>>,
     /// Tokens that were checked, by the digest of the whole of each.
     remembered: HashMap<Shown, (Arc<Issuer>, Believed, Caller)>,
-    /// Secrets that let somebody in before: they need not wait for what others at their address do.
+    /// Secrets that let somebody in before, and still do.
     proven: HashSet<Shown>,
     failures: Failures,
     /// Credentials are needed, even when none is known any more.
@@ -69,7 +71,7 @@ pub struct Proof(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     Secret(Shown, Caller),
-    Token(Arc<Issuer>, u64),
+    Token(Arc<Issuer>, u64, Arc<PublicKey>),
 }
 
 /// Why somebody is not let in.
@@ -79,8 +81,13 @@ pub enum Denied {
     Missing,
     /// What it showed is wrong, or is no more.
     Wrong,
-    /// A token without these scopes.
-    Scope(Vec<String>),
+    /// A token that is good, without these scopes.
+    Scope {
+        /// The scopes.
+        needed: Vec<String>,
+        /// Whose it is.
+        caller: Caller,
+    },
     /// Too much that was wrong came from there.
     TooMany(Duration),
     /// A token that cannot be checked now.
@@ -136,7 +143,7 @@ impl Inbound {
             if let Some(pass) = digest.as_ref().and_then(|digest| inner.remembered(digest)) {
                 return Ok(pass);
             }
-            let is_proven = digest.as_ref().is_some_and(|digest| inner.proven.contains(digest));
+            let is_proven = credential.as_ref().is_some_and(|credential| inner.is_proven(credential));
             let wait = inner.failures.wait(peer, inner.settings.failures_per_minute);
             if let Some(wait) = wait.filter(|_| !is_proven) {
                 return Err(Denied::TooMany(wait));
@@ -149,7 +156,7 @@ impl Inbound {
                     inner.proven.insert(digest);
                     return Ok(pass);
                 }
-                Some(Err(())) => return Err(Denied::Wrong),
+                Some(Err(())) => return Err(inner.expired(peer)),
                 None => {}
             }
             match credential {
@@ -168,8 +175,10 @@ impl Inbound {
             Kind::Secret(shown, caller) => {
                 matches!(inner.known(shown), Some(Ok(pass)) if pass.caller == *caller)
             }
-            Kind::Token(issuer, until) => {
-                *until > now() && inner.issuers.iter().any(|known| Arc::ptr_eq(known, issuer))
+            Kind::Token(issuer, until, key) => {
+                *until > now()
+                    && inner.issuers.iter().any(|known| Arc::ptr_eq(known, issuer))
+                    && issuer.trusts(key)
             }
         }
     }
@@ -185,17 +194,20 @@ impl Inbound {
         let mut refused = Refused::Wrong("its issuer is not accepted");
         for issuer in issuers {
             match issuer.check(token, now()).await {
-                Ok(believed) => return Ok(self.current().remember(shown, issuer, believed)),
+                Ok(believed) => return Ok(self.current().remember(&shown, issuer, believed)),
                 // Of two reasons the one that says more is told.
                 Err(Refused::Wrong(_)) if !matches!(refused, Refused::Wrong(_)) => {}
                 Err(why) => refused = why,
             }
         }
+        if !matches!(refused, Refused::NoKeys(_)) {
+            self.current().remembered.remove(&shown);
+        }
         match refused {
             Refused::Wrong(why) => Err(self.current().wrong(peer, why)),
             // It was right: its holder is to renew it, not to wait.
-            Refused::Expired => Err(Denied::Wrong),
-            Refused::Scope(scopes) => Err(Denied::Scope(scopes)),
+            Refused::Expired => Err(self.current().expired(peer)),
+            Refused::Scope(needed, whose) => Err(Denied::Scope { needed, caller: Caller::from(*whose) }),
             Refused::NoKeys(_) => Err(Denied::Unknown),
         }
     }
@@ -235,8 +247,8 @@ impl Inner {
 
     fn rebuild(&mut self) {
         let of_file = self.store.as_ref().map(KeyStore::keys).unwrap_or_default();
-        self.proven.clear();
         self.holders = Holders::new(&self.settings, of_file);
+        self.holders.keep_held(&mut self.proven);
         let issuers = &self.issuers;
         self.remembered.retain(|_, (issuer, ..)| issuers.iter().any(|known| Arc::ptr_eq(known, issuer)));
         let asks = !self.holders.is_empty()
@@ -253,6 +265,16 @@ impl Inner {
         !self.closed
     }
 
+    /// True for what was right before and for keys, which nobody guesses: they need not wait for what others at their
+    /// address do.
+    fn is_proven(&self, credential: &Credential<'_>) -> bool {
+        let shown = credential.digest();
+        let is_key = matches!(credential, Credential::Bearer(text) if keys::is_whole(text));
+        self.proven.contains(&shown)
+            || self.remembered.contains_key(&shown)
+            || (is_key && self.holders.find(&shown).is_some())
+    }
+
     /// The one with this secret; an error for one that has expired.
     fn known(&self, shown: &Shown) -> Option<Result<Pass, ()>> {
         let Found { caller, expires } = self.holders.find(shown)?;
@@ -266,10 +288,10 @@ impl Inner {
     fn remembered(&self, shown: &Shown) -> Option<Pass> {
         let (issuer, believed, caller) = self.remembered.get(shown)?;
         let pass = || Pass::token(issuer, believed, caller.clone());
-        (believed.until > now()).then(pass)
+        (believed.until > now() && issuer.trusts(&believed.key)).then(pass)
     }
 
-    fn remember(&mut self, shown: Shown, issuer: Arc<Issuer>, believed: Believed) -> Pass {
+    fn remember(&mut self, shown: &Shown, issuer: Arc<Issuer>, believed: Believed) -> Pass {
         if self.remembered.len() >= MOST {
             let now = now();
             self.remembered.retain(|_, (_, believed, _)| believed.until > now);
@@ -281,9 +303,14 @@ impl Inner {
         let pass = Pass::token(&issuer, &believed, caller.clone());
         // An issuer that is not accepted any more leaves nothing behind.
         if self.issuers.iter().any(|known| Arc::ptr_eq(known, &issuer)) {
-            self.remembered.insert(shown, (issuer, believed, caller));
+            self.remembered.insert(shown.clone(), (issuer, believed, caller));
         }
         pass
+    }
+
+    fn expired(&mut self, peer: IpAddr) -> Denied {
+        self.failures.tell(peer, "it has expired");
+        Denied::Wrong
     }
 
     fn wrong(&mut self, peer: IpAddr, why: &str) -> Denied {
@@ -298,7 +325,10 @@ impl Pass {
     }
 
     fn token(issuer: &Arc<Issuer>, believed: &Believed, caller: Caller) -> Self {
-        Self { caller, proof: Some(Proof(Kind::Token(Arc::clone(issuer), believed.until))) }
+        Self {
+            caller,
+            proof: Some(Proof(Kind::Token(Arc::clone(issuer), believed.until, Arc::clone(&believed.key)))),
+        }
     }
 }
 

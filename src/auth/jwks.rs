@@ -77,7 +77,7 @@ pub struct Keys(Vec<Key>);
 #[derive(Debug)]
 struct Key {
     id: Option<String>,
-    public: PublicKey,
+    public: Arc<PublicKey>,
     algorithm: Option<Algorithm>,
 }
 
@@ -87,7 +87,7 @@ impl Keys {
         &'a self,
         id: Option<&'a str>,
         algorithm: Algorithm,
-    ) -> impl Iterator<Item = &'a PublicKey> {
+    ) -> impl Iterator<Item = &'a Arc<PublicKey>> {
         let fits = move |key: &&Key| {
             (id.is_none() || key.id.as_deref() == id) && key.algorithm.is_none_or(|own| own == algorithm)
         };
@@ -113,7 +113,7 @@ impl Keys {
         let key = |value| {
             let jwk: Jwk = serde_json::from_value(value).ok()?;
             let (public, algorithm) = jwk.key()?;
-            Some(Key { id: jwk.kid, public, algorithm })
+            Some(Key { id: jwk.kid, public: Arc::new(public), algorithm })
         };
         let keys: Vec<_> = set.keys.into_iter().filter_map(key).collect();
         if keys.is_empty() { Err("it has no key for signatures".into()) } else { Ok(Self(keys)) }
@@ -158,6 +158,22 @@ impl KeySet {
                 self.shared.current().or(known).map(|(keys, _)| keys).ok_or(NoKeys)
             }
         }
+    }
+
+    /// Whether `key` is still one of them: a token that was believed is believed no longer than its key, nor longer than
+    /// keys that cannot be read again are used.
+    #[must_use]
+    pub fn trusts(&self, key: &PublicKey) -> bool {
+        let known = match &self.shared.source {
+            KeySource::File(path) => self.shared.of_file(path).ok(),
+            KeySource::Url(_) | KeySource::Metadata => self.shared.current().map(|(keys, age)| {
+                if age > FRESH {
+                    self.read_again();
+                }
+                keys
+            }),
+        };
+        known.is_some_and(|keys| keys.0.iter().any(|one| *one.public == *key))
     }
 
     /// Has the keys read, unless that was done a moment ago. What to wait for.
@@ -327,17 +343,24 @@ mod tests {
         };
         let set = KeySet::new(&terms);
         let ask = || set.for_token(Some("k"), Algorithm::EdDsa);
+        let key = PublicKey::Ed25519(vec![0; 32]);
         assert_eq!(ask().await.err(), Some(NoKeys));
+        assert!(!set.trusts(&key));
         let text = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
         set.shared.note(Keys::parse(text.as_bytes()));
         for _ in 0..5 {
-            assert!(ask().await.is_ok());
+            assert!(ask().await.is_ok() && set.trusts(&key));
             tokio::time::advance(Duration::from_secs(3600)).await;
         }
         tokio::time::advance(Duration::from_secs(3601)).await;
+        // What was believed with it is believed no longer, either.
+        assert!(!set.trusts(&key));
         assert_eq!(ask().await.err(), Some(NoKeys));
         set.shared.note(Keys::parse(text.as_bytes()));
-        assert!(ask().await.is_ok());
+        assert!(ask().await.is_ok() && set.trusts(&key));
+        let other = text.replace("AAAAAAA\"", "AAAAAAE\"");
+        set.shared.note(Keys::parse(other.as_bytes()));
+        assert!(!set.trusts(&key), "its key is gone");
     }
 
     #[test]

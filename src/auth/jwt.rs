@@ -15,6 +15,7 @@ use crate::wire::message::read_text;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Longest token, in bytes.
 pub const LONGEST: usize = 16 << 10;
@@ -36,6 +37,8 @@ pub struct Believed {
     pub identity: Identity,
     /// From then on it is refused, in seconds since 1970.
     pub until: u64,
+    /// What it is signed with.
+    pub key: Arc<PublicKey>,
 }
 
 /// Why a token is not believed. Which check failed is for the log.
@@ -47,9 +50,9 @@ pub enum Refused {
     /// It was right once.
     #[error("it has expired")]
     Expired,
-    /// It may not do this.
+    /// It may not do this: what it would need, and whose it is.
     #[error("it lacks a scope that is required")]
-    Scope(Vec<String>),
+    Scope(Vec<String>, Box<Identity>),
     /// It cannot be checked now.
     #[error(transparent)]
     NoKeys(#[from] NoKeys),
@@ -95,15 +98,20 @@ impl Issuer {
             return Err(Refused::Wrong("its algorithm is not accepted"));
         }
         let keys = self.keys.for_token(parts.key.as_deref(), parts.algorithm).await?;
-        let verifies = |key: &PublicKey| key.verifies(parts.algorithm, parts.message, &parts.signature);
-        if !keys.that_fit(parts.key.as_deref(), parts.algorithm).any(verifies) {
-            return Err(Refused::Wrong("its signature is not one of this issuer"));
-        }
-        self.believe(&parts.payload, now)
+        let verifies = |key: &&Arc<PublicKey>| key.verifies(parts.algorithm, parts.message, &parts.signature);
+        let key = keys.that_fit(parts.key.as_deref(), parts.algorithm).find(verifies);
+        let key = key.ok_or(Refused::Wrong("its signature is not one of this issuer"))?;
+        self.believe(&parts.payload, key, now)
+    }
+
+    /// Whether a token that is signed with `key` may still be believed.
+    #[must_use]
+    pub fn trusts(&self, key: &PublicKey) -> bool {
+        self.keys.trusts(key)
     }
 
     /// What a payload says whose signature is right.
-    fn believe(&self, payload: &str, now: u64) -> Result<Believed, Refused> {
+    fn believe(&self, payload: &str, key: &Arc<PublicKey>, now: u64) -> Result<Believed, Refused> {
         let claims = Members::parse(payload).map_err(|_| Refused::Wrong("its payload is no plain object"))?;
         let terms = &self.terms;
         if text(&claims, "iss").as_deref() != Some(&terms.issuer) {
@@ -129,9 +137,9 @@ impl Issuer {
         let identity = self.identity(&claims, payload)?;
         let lacks = |scope: &String| !identity.scopes.contains(scope);
         if terms.required_scopes.iter().any(lacks) {
-            return Err(Refused::Scope(terms.required_scopes.clone()));
+            return Err(Refused::Scope(terms.required_scopes.clone(), Box::new(identity)));
         }
-        Ok(Believed { identity, until })
+        Ok(Believed { identity, until, key: Arc::clone(key) })
     }
 
     fn identity(&self, claims: &Members<'_>, payload: &str) -> Result<Identity, Refused> {
@@ -143,22 +151,27 @@ impl Issuer {
             serde_json::from_str(payload).map_err(|_| Refused::Wrong("its payload is nested too deep"))?;
         let values =
             |name: &str| values(if name.starts_with('/') { whole.pointer(name) } else { whole.get(name) });
+        // RFC 8693, section 4.2: a list in one text.
+        let scopes_of = |name: &str| {
+            let said = values(name)?;
+            let each = said.iter().flat_map(|value| value.split(' ')).filter(|scope| !scope.is_empty());
+            Ok::<_, Refused>(each.map(str::to_owned).collect::<Vec<_>>())
+        };
         let one = |name: &Option<String>| {
             let Some(name) = name else { return Ok(None) };
-            let mut found = values(name);
+            let mut found = values(name)?;
             match found.len() {
                 0 | 1 => Ok(found.pop().filter(|value| !value.is_empty())),
                 _ => Err(Refused::Wrong("a claim that must have one value has several")),
             }
         };
-        let mut scopes: Vec<String> = ["scope", "scp"].into_iter().flat_map(values).collect();
-        scopes = scopes.iter().flat_map(|value| value.split(' ')).map(str::to_owned).collect();
-        scopes.retain(|scope| !scope.is_empty());
+        let mut scopes = [scopes_of("scope")?, scopes_of("scp")?].concat();
         scopes.sort();
         scopes.dedup();
         let mut kept = BTreeMap::new();
         for name in &terms.claims.keep {
-            let mut found = values(name);
+            let is_scope = matches!(name.strip_prefix('/').unwrap_or(name), "scope" | "scp");
+            let mut found = if is_scope { scopes_of(name)? } else { values(name)? };
             found.sort();
             found.dedup();
             if !found.is_empty() {
@@ -237,8 +250,9 @@ fn moment(claims: &Members<'_>, name: &str) -> Result<Option<u64>, Refused> {
     moment.map(Some).ok_or(Refused::Wrong("a time in it is no number"))
 }
 
-/// The texts, numbers and booleans of a claim: one or a list.
-fn values(value: Option<&Value>) -> Vec<String> {
+/// The texts, numbers and booleans of a claim: one or a list. One that is too long is not read in part: what is left out
+/// could be what takes a right away.
+fn values(value: Option<&Value>) -> Result<Vec<String>, Refused> {
     let one = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -246,8 +260,11 @@ fn values(value: Option<&Value>) -> Vec<String> {
         _ => None,
     };
     match value {
-        Some(Value::Array(list)) => list.iter().take(MOST).filter_map(one).collect(),
-        Some(value) => one(value).into_iter().collect(),
-        None => Vec::new(),
+        Some(Value::Array(list)) if list.len() > MOST => {
+            Err(Refused::Wrong("one of its claims has too many values"))
+        }
+        Some(Value::Array(list)) => Ok(list.iter().filter_map(one).collect()),
+        Some(value) => Ok(one(value).into_iter().collect()),
+        None => Ok(Vec::new()),
     }
 }

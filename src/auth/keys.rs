@@ -169,11 +169,11 @@ impl NewKey {
 /// True for a text that has the form of a key and its check digits. It says nothing about whether there is such a key.
 #[must_use]
 pub fn is_whole(text: &str) -> bool {
-    let Some(at) = text.len().checked_sub(CHECK).filter(|_| text.is_ascii() && text.starts_with(PREFIX))
-    else {
+    let length = PREFIX.len() + 2 + 2 * (ID + SECRET) + CHECK;
+    if text.len() != length || !text.is_ascii() || !text.starts_with(PREFIX) {
         return false;
-    };
-    let (body, check) = text.split_at(at);
+    }
+    let (body, check) = text.split_at(length - CHECK);
     check_of(body) == check
 }
 

@@ -65,7 +65,7 @@ impl Credentials {
                     headers.retain(|(name, _)| !own.iter().any(|(theirs, _)| theirs == name));
                     headers.extend(own.iter().cloned());
                 }
-                (None, Source::Command(_)) => {}
+                (None, Source::Command(_) | Source::Login) => {}
                 (None, _) => return Err(CredentialError::Gone),
             }
         }
@@ -87,7 +87,7 @@ impl Credentials {
     ) -> Result<Option<Arc<Changing>>, CredentialError> {
         let source = &http.outbound.source;
         let is_kept = match source {
-            Source::Fixed => return Ok(None),
+            Source::Fixed | Source::Login => return Ok(None),
             Source::Token(_) => true,
             Source::Command(command) => command.ttl.is_some(),
         };

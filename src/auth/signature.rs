@@ -28,7 +28,7 @@ pub enum Algorithm {
 }
 
 /// A public key that belongs to one family of algorithms.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PublicKey {
     /// Modulus and exponent, big-endian.
     Rsa {

@@ -13,6 +13,7 @@ use crate::wire::members::Members;
 use crate::wire::message::read_text;
 use crate::wire::meta;
 use memchr::memmem;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
@@ -28,8 +29,8 @@ pub struct Apps {
     rivals: HashMap<String, Vec<usize>>,
     /// Views that only tools name.
     views: HashMap<String, ServerName>,
-    /// A view is claimed by two servers.
-    views_collide: bool,
+    /// Views that more than one server claims, with all of them.
+    rival_views: BTreeMap<String, Vec<ServerName>>,
 }
 
 /// What `_meta.ui` of a tool says.
@@ -85,7 +86,18 @@ impl Apps {
     /// True when every view works: each name it may call, and each view, belongs to one server.
     #[must_use]
     pub fn are_clear(&self) -> bool {
-        self.rivals.is_empty() && !self.views_collide
+        self.rivals.is_empty() && self.rival_views.is_empty()
+    }
+
+    /// The same for somebody who sees tools by their places, and views by server and URI, as these say.
+    pub fn are_clear_among(
+        &self,
+        tools: impl Fn(usize) -> bool,
+        views: impl Fn(&ServerName, &str) -> bool,
+    ) -> bool {
+        let names = self.rivals.values().all(|places| places.iter().filter(|at| tools(**at)).count() < 2);
+        let sees = |uri: &str, servers: &[ServerName]| servers.iter().filter(|one| views(one, uri)).count();
+        names && self.rival_views.iter().all(|(uri, servers)| sees(uri, servers) < 2)
     }
 
     /// `exposed` is the tool that clients see under this very name.
@@ -120,7 +132,11 @@ impl Apps {
             for view in named.remove(server).unwrap_or_default() {
                 let owner = listed.get(view).copied().or_else(|| self.views.get(view));
                 match owner {
-                    Some(owner) => self.views_collide |= owner != server,
+                    Some(owner) if owner != server => {
+                        let owner = owner.clone();
+                        self.add_rivals(view, [&owner, server]);
+                    }
+                    Some(_) => {}
                     None => {
                         self.views.insert(view.to_owned(), server.clone());
                     }
@@ -128,7 +144,18 @@ impl Apps {
             }
         }
         let resources = merged.collisions.iter().filter(|collision| collision.kind == ListKind::Resources);
-        self.views_collide |= resources.into_iter().any(|collision| collision.name.starts_with(SCHEME));
+        for collision in resources.filter(|collision| collision.name.starts_with(SCHEME)) {
+            self.add_rivals(&collision.name, [&collision.kept.server, &collision.left_out.server]);
+        }
+    }
+
+    fn add_rivals(&mut self, view: &str, servers: [&ServerName; 2]) {
+        let rivals = self.rival_views.entry(view.to_owned()).or_default();
+        for server in servers {
+            if !rivals.contains(server) {
+                rivals.push(server.clone());
+            }
+        }
     }
 }
 

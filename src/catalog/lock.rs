@@ -3,7 +3,6 @@
 //! Names stay with those who have them while they are held, so that nobody else comes to stand under one. Nothing is
 //! asked per call: what is held has no route.
 
-pub mod canon;
 pub mod judge;
 pub mod words;
 
@@ -13,6 +12,7 @@ use crate::catalog::lock::judge::Change;
 use crate::catalog::lock::judge::Difference;
 use crate::catalog::lock::judge::Judgement;
 use crate::catalog::lock::judge::judge;
+use crate::catalog::lock::words::Detail;
 use crate::catalog::merge::Merged;
 use crate::catalog::merge::Part;
 use crate::catalog::route::Route;
@@ -174,7 +174,7 @@ impl Lock {
 
 impl Judged {
     fn of(part: &Part<'_>) -> Self {
-        let judgement = Arc::new(judge(part.server, part.lists.as_deref()));
+        let judgement = Arc::new(judge(part.server, part.lists.as_deref(), Detail::Brief));
         Self { lists: part.lists.clone(), pins: part.server.pins.clone(), judgement }
     }
 

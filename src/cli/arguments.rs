@@ -70,7 +70,7 @@ pub struct Global {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Serve {
     /// Serve Streamable HTTP on this address, endpoint /mcp; port 0 takes a free one
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub http: Option<SocketAddr>,
     /// With --http: serve a client on stdin and stdout too
     #[arg(long)]
@@ -81,7 +81,7 @@ pub struct Serve {
     /// Private key for HTTPS, PEM
     #[arg(long, value_name = "FILE", requires = "http", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Listen on a public address without TLS: a proxy in front does it
+    /// A proxy in front does TLS, so that public addresses are served without; clients need credentials
     #[arg(long, requires = "http")]
     pub behind_proxy: bool,
     /// Share no gateway with other clients of this user
@@ -93,6 +93,14 @@ pub struct Serve {
     /// Only attach to a gateway that runs; start none
     #[arg(long, conflicts_with_all = ["standalone", "http"])]
     pub attach_only: bool,
+}
+
+/// An address to listen on: names are not looked up.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok()).unwrap_or("8808");
+    text.parse().map_err(|_| {
+        format!("write an IP address and a port: 127.0.0.1:{port} for this machine alone, 0.0.0.0:{port} for others too")
+    })
 }
 
 /// The commands.
@@ -184,7 +192,7 @@ pub struct Explain {
     #[arg(long, value_name = "NAME")]
     pub team: Option<String>,
     /// Its organisation
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, alias = "org", value_name = "NAME")]
     pub organisation: Option<String>,
     /// Its agent
     #[arg(long, value_name = "NAME")]
@@ -300,6 +308,10 @@ browser is sent to into this terminal."
     Logout {
         /// The server, as it is named in the file
         server: String,
+        /// Whose login, where each caller has one: a principal such as `key:3f9a1c2b7d10`, or a name that the file knows
+        /// [default: that of the gateway]
+        #[arg(long, value_name = "CALLER")]
+        caller: Option<String>,
     },
     /// Show which logins there are; tokens are never shown
     Status {
@@ -325,6 +337,10 @@ pub struct Login {
     /// The port of this machine that the browser is sent back to [default: `redirectPort` of the entry, or a free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// Whose login it is to be, where each caller has one (`identity: caller`): a principal such as `key:3f9a1c2b7d10` or
+    /// `local`, or a name that the file knows [default: that of the gateway]
+    #[arg(long, value_name = "CALLER")]
+    pub caller: Option<String>,
     /// How long to wait for the browser to come back, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub timeout: u64,

@@ -4,6 +4,7 @@
 
 mod kept;
 mod login;
+mod whose;
 
 use crate::cli::arguments::Auth;
 use crate::cli::arguments::Global;
@@ -17,7 +18,7 @@ pub async fn run(global: &Global, auth: &Auth) -> Exit {
     }
     match auth {
         Auth::Login(login) => login::run(global, login).await,
-        Auth::Logout { server } => kept::log_out(global, server).await,
+        Auth::Logout { server, caller } => kept::log_out(global, server, caller.as_deref()).await,
         Auth::Status { server, json } => kept::show(global, server.as_deref(), *json),
     }
 }

@@ -82,8 +82,8 @@ fn refused(error: &RequestError) -> Exit {
 fn print(result: &RawValue, json: bool) -> Exit {
     let parsed: Value = serde_json::from_str(result.get()).unwrap_or_default();
     if json {
-        // The bytes of the server, not a copy that went through a model.
-        output::result(result.get());
+        // The text of the server, not a copy that went through a model.
+        output::json(result.get());
     } else {
         print_content(&parsed);
     }

@@ -101,5 +101,5 @@ fn print_json(
     if let Some(found) = found {
         document["deep"] = found.json();
     }
-    output::result(&format!("{document:#}"));
+    output::json(&format!("{document:#}"));
 }

@@ -24,6 +24,7 @@ use crate::config::file_lock;
 use crate::config::file_lock::Lock;
 use crate::config::locate::locate;
 use crate::config::model::auth::KeysFile;
+use crate::config::model::auth::is_free_name;
 use crate::config::private_file;
 use crate::config::private_file::Others;
 use serde_json::json;
@@ -52,6 +53,11 @@ fn made(global: &Global, create: &Create) -> Result<(), Exit> {
     if !names.into_iter().flatten().all(|name| is_plain(name)) {
         return Err(usage("names must have 1 to 200 characters, and none that cannot be shown"));
     }
+    if !is_free_name(&create.name) {
+        return Err(usage(
+            "`--name` must have no `:`, and be no name of the gateway's own (`local`, `anonymous`, `token-1`)",
+        ));
+    }
     let expires = match &create.expires {
         Some(text) => Some(end(text).map_err(usage)?),
         None => None,
@@ -76,7 +82,7 @@ fn made(global: &Global, create: &Create) -> Result<(), Exit> {
     })?;
     let key = new.text.expose();
     if create.json {
-        output::result(&json!({"id": new.id, "key": key, "file": path}).to_string());
+        output::json(&json!({"id": new.id, "key": key, "file": path}).to_string());
     } else {
         output::note(&format!(
             "key {} for {}, in {}; it is shown only now: clients send it as `Authorization: Bearer`",
@@ -99,7 +105,7 @@ fn listed(global: &Global, list: &List) -> Result<(), Exit> {
             shown
         };
         let keys: Vec<_> = keys.iter().map(state).collect();
-        output::result(&json!({"file": path, "keys": keys}).to_string());
+        output::json(&json!({"file": path, "keys": keys}).to_string());
         return Ok(());
     }
     if keys.is_empty() {

@@ -9,6 +9,7 @@ use crate::catalog::lock::judge::Change;
 use crate::catalog::lock::judge::Difference;
 use crate::catalog::lock::judge::approve;
 use crate::catalog::lock::judge::judge;
+use crate::catalog::lock::words::Detail;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Lock;
 use crate::cli::exit::Exit;
@@ -17,20 +18,28 @@ use crate::cli::progress;
 use crate::cli::startup;
 use crate::cli::surroundings;
 use crate::config;
+use crate::config::file_lock;
 use crate::config::lockfile;
 use crate::config::lockfile::LockFile;
 use crate::config::lockfile::LockMode;
 use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::telemetry::clean::clean;
+use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
+use tokio::time::sleep;
 
-/// Longest line about one difference, in bytes.
-const LINE: usize = 4000;
+/// Longest reason shown, in bytes.
+const REASON: usize = 4000;
+/// Longest wait for somebody else who writes the lock file, and how often it is tried.
+const TURN: Duration = Duration::from_secs(20);
+const AGAIN: Duration = Duration::from_millis(20);
 /// How long servers may take to start and tell what they have: packages may have to be fetched first.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -38,6 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 enum Wish {
     /// To be told.
     Compare,
+    /// To write down what there is, because nothing is yet.
+    First,
     /// To approve everything.
     All,
     /// To approve what this server offers.
@@ -69,7 +80,7 @@ async fn compare_or_write(global: &Global, lock: &Lock) -> Result<Exit, Exit> {
     let wish = match (&lock.update, &file) {
         (Some(Some(one)), _) => Wish::One(one.clone()),
         (Some(None), _) => Wish::All,
-        (None, None) if !lock.check => Wish::All,
+        (None, None) if !lock.check => Wish::First,
         (None, _) => Wish::Compare,
     };
     let is_used = loaded.config.settings.lock != LockMode::Off;
@@ -83,7 +94,7 @@ async fn compare_or_write(global: &Global, lock: &Lock) -> Result<Exit, Exit> {
     match wish {
         Wish::Compare => Ok(compare(&place, &config, &offered, file.as_ref())),
         _ => {
-            let exit = write(&place, &config, &offered, file, &wish)?;
+            let exit = write(&place, &config, &offered, &wish).await?;
             if !is_used {
                 output::note(
                     "hint: it takes effect with `\"gateway\": {\"lock\": \"warn\"}` or `\"enforce\"`",
@@ -111,7 +122,7 @@ fn narrowed(mut config: Config, wish: &Wish, file: Option<&LockFile>) -> Result<
     config.settings.list_timeout = PATIENCE;
     match wish {
         Wish::Compare => config.pin(LockMode::Enforce, file),
-        Wish::All => config.pin(LockMode::Off, None),
+        Wish::First | Wish::All => config.pin(LockMode::Off, None),
         Wish::One(one) => {
             config.pin(LockMode::Off, None);
             config.servers.retain(|name, _| name.as_str() == one.as_str());
@@ -138,7 +149,7 @@ async fn ask(app: &App) -> Vec<Offered> {
 fn compare(place: &Path, config: &Config, offered: &[Offered], file: Option<&LockFile>) -> Exit {
     let (mut differences, mut unreachable): (Vec<Difference>, usize) = (Vec::new(), 0);
     for (server, lists, why) in offered {
-        let judgement = judge(server, lists.as_deref());
+        let judgement = judge(server, lists.as_deref(), Detail::Whole);
         differences.extend(judgement.differences().iter().cloned());
         if lists.is_none() && !server.pins.hold_all() {
             unreachable += 1;
@@ -149,7 +160,7 @@ fn compare(place: &Path, config: &Config, offered: &[Offered], file: Option<&Loc
     for name in left.filter(|name| !config.servers.keys().any(|known| known.as_str() == **name)) {
         output::note(&format!("note: `{}` is locked and not in use", clean(name, 100)));
     }
-    differences.iter().for_each(|difference| output::result(&clean(&difference.to_string(), LINE)));
+    differences.iter().for_each(tell);
     if differences.iter().any(|difference| difference.change != Change::Gone) || file.is_none() {
         output::note(
             "look at what changed, then run `mcp-manifold lock --update SERVER`, or `--update` for all servers",
@@ -163,18 +174,33 @@ fn compare(place: &Path, config: &Config, offered: &[Offered], file: Option<&Loc
     Exit::Ok
 }
 
-/// Approves what was offered; what could not be asked keeps what was approved before.
-fn write(
-    place: &Path,
-    config: &Config,
-    offered: &[Offered],
-    before: Option<LockFile>,
-    wish: &Wish,
-) -> Result<Exit, Exit> {
+/// Says what differs about one thing: on one line, or with each of several changes on a line of its own.
+fn tell(difference: &Difference) {
+    if difference.words.len() < 2 {
+        return output::result(&clean(&difference.to_string(), usize::MAX));
+    }
+    let head = Difference { words: Vec::new(), ..difference.clone() };
+    output::result(&format!("{}:", clean(&head.to_string(), usize::MAX)));
+    difference.words.iter().for_each(|words| output::result(&format!("  {}", clean(words, usize::MAX))));
+}
+
+/// Approves what was offered; everything else stays as it is in the file by now, which others may have written meanwhile.
+async fn write(place: &Path, config: &Config, offered: &[Offered], wish: &Wish) -> Result<Exit, Exit> {
+    let failed = |why: &dyn Display| {
+        output::fail(Exit::Configuration, &format!("`{}` cannot be written: {why}", place.display()))
+    };
+    let _held = turn(place).await.map_err(|why| failed(&why))?;
+    let before = read(place)?;
+    if matches!(wish, Wish::First) && before.is_some() {
+        return Err(failed(&"somebody else wrote it just now; run `mcp-manifold lock` again to compare"));
+    }
     let mut unreachable = false;
     let mut pinned = config.clone();
     pinned.pin(LockMode::Warn, before.as_ref());
-    let mut servers = before.map(|file| file.servers).unwrap_or_default();
+    let mut file = match before {
+        Some(file) => file,
+        None => LockFile::new().map_err(|error| failed(&error))?,
+    };
     for (server, lists, why) in offered {
         let Some(lists) = lists else {
             unreachable = true;
@@ -182,27 +208,39 @@ fn write(
             continue;
         };
         if let Some(known) = pinned.servers.get(&server.name) {
-            let judgement = judge(known, Some(lists));
-            let differences = judgement.differences().iter();
-            differences.for_each(|difference| output::result(&clean(&difference.to_string(), LINE)));
+            judge(known, Some(lists), Detail::Whole).differences().iter().for_each(tell);
         }
-        servers.insert(server.name.to_string(), Arc::new(approve(server, lists)));
+        file.servers.insert(server.name.to_string(), Arc::new(approve(server, lists, &file.salt)));
     }
     if matches!(wish, Wish::All) {
         // What left the file is approved no longer.
-        servers.retain(|name, _| config.servers.keys().any(|known| known.as_str() == name.as_str()));
+        file.servers.retain(|name, _| config.servers.keys().any(|known| known.as_str() == name.as_str()));
     }
-    let count = servers.len();
-    LockFile::new(servers).write(place).map_err(|error| {
-        let text = format!("`{}` cannot be written: {error}", place.display());
-        output::fail(Exit::Configuration, &text)
-    })?;
+    let count = file.servers.len();
+    file.write(place).map_err(|error| failed(&error))?;
     let word = if count == 1 { "server" } else { "servers" };
     output::result(&format!("{}: {count} {word} locked", place.display()));
     Ok(if unreachable { Exit::Unreachable } else { Exit::Ok })
 }
 
+/// Waits until nobody else writes the lock file at `place`.
+async fn turn(place: &Path) -> Result<file_lock::Lock, String> {
+    let mut name = place.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let end = Instant::now() + TURN;
+    while Instant::now() < end {
+        match file_lock::take(&name, &format!("pid {}", std::process::id())) {
+            Ok(Some(held)) => return Ok(held),
+            Ok(None) => sleep(AGAIN).await,
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    let owner = file_lock::owner(&name).unwrap_or_else(|| "somebody".into());
+    Err(format!("{owner} holds `{}`", name.display()))
+}
+
 fn say_unreachable(server: &Server, why: Option<&str>) {
     let why = why.unwrap_or("its lists did not come in time");
-    output::note(&format!("warning: server `{}` was not asked: {}", server.name, clean(why, LINE)));
+    output::note(&format!("warning: server `{}` was not asked: {}", server.name, clean(why, REASON)));
 }

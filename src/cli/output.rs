@@ -5,6 +5,7 @@
 
 use crate::cli::exit::Exit;
 use crate::telemetry::clean::clean_block;
+use crate::telemetry::clean::seen_json;
 use std::io::Write;
 
 /// Writes a result and a line break. A reader that is gone is no error: `| head` is common.
@@ -12,6 +13,12 @@ pub fn result(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{text}");
     let _ = out.flush();
+}
+
+/// Writes a JSON text as a result, with every hidden character as an escape: a program reads the same, and a terminal is
+/// told nothing.
+pub fn json(text: &str) {
+    result(&seen_json(text));
 }
 
 /// Writes a line for the eye, without anything a terminal would obey: it may quote what a server said.

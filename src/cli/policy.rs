@@ -4,6 +4,7 @@
 
 use crate::app::App;
 use crate::auth::local;
+use crate::auth::roster;
 use crate::catalog::route::Route;
 use crate::cli::arguments::Explain;
 use crate::cli::arguments::Global;
@@ -11,19 +12,33 @@ use crate::cli::arguments::Policy;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::startup;
+use crate::config::model::Settings;
 use crate::config::model::access::ObjectKind;
-use crate::config::model::auth::Callers;
 use crate::name::ServerName;
 use crate::policy::explain::Explained;
 use crate::policy::explain::explain;
 use crate::policy::object::Object;
 use crate::policy::subject::Subject;
 use crate::telemetry::clean::clean;
+use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Longest name shown, in bytes.
 const SHOWN: usize = 200;
+
+/// Somebody who is asked about.
+struct Who {
+    subject: Subject,
+    /// Whether the file says who it is.
+    is_known: bool,
+}
+
+/// What the rules say of one.
+struct Told {
+    who: Who,
+    explained: Explained,
+}
 
 /// Explains.
 pub async fn run(global: &Global, policy: &Policy) -> Exit {
@@ -35,13 +50,17 @@ pub async fn run(global: &Global, policy: &Policy) -> Exit {
         Ok(app) => app,
         Err(exit) => return exit,
     };
-    let asked_about = subject(asked, &app.gateway().config().settings.callers)
-        .and_then(|subject| Ok((subject, object(&app, asked)?)));
+    let asked_about = asked_of(asked, &app.gateway().config().settings)
+        .and_then(|callers| Ok((callers, object(&app, asked)?)));
     let exit = match asked_about {
-        Ok((subject, (kind, route))) => {
+        Ok((callers, (kind, route))) => {
             let object = Object { kind, server: route.server.as_str(), name: &route.own_name };
-            let explained = explain(&app.gateway().config().settings, &subject, &object);
-            show(asked, &subject, &object, &explained);
+            let settings = &app.gateway().config().settings;
+            let told: Vec<Told> = callers
+                .into_iter()
+                .map(|who| Told { explained: explain(settings, &who.subject, &object), who })
+                .collect();
+            show(asked, &told, &object);
             Exit::Ok
         }
         Err(why) => output::fail(Exit::Usage, &why),
@@ -50,15 +69,8 @@ pub async fn run(global: &Global, policy: &Policy) -> Exit {
     exit
 }
 
-/// The caller that is asked about; of one that the file knows, what it says and the command line does not.
-fn subject(asked: &Explain, callers: &Callers) -> Result<Subject, String> {
-    let known = match &asked.caller {
-        None => Subject::of(&local::usual(callers)),
-        Some(name) => match local::caller(callers, Some(name)) {
-            Ok(caller) => Subject::of(&caller),
-            Err(_) => Subject { name: name.clone(), principal: name.clone(), ..Subject::default() },
-        },
-    };
+/// Who is asked about: everybody who is called so; of each, what the file says and the command line does not.
+fn asked_of(asked: &Explain, settings: &Settings) -> Result<Vec<Who>, String> {
     let mut claims: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for claim in &asked.claim {
         let Some((name, value)) = claim.split_once('=') else {
@@ -66,13 +78,24 @@ fn subject(asked: &Explain, callers: &Callers) -> Result<Subject, String> {
         };
         claims.entry(name.to_owned()).or_default().push(value.to_owned());
     }
-    Ok(Subject {
-        team: asked.team.clone().or(known.team),
-        organisation: asked.organisation.clone().or(known.organisation),
-        agent: asked.agent.clone().or(known.agent),
-        claims,
-        ..known
-    })
+    let callers = match &asked.caller {
+        None => vec![local::usual(&settings.callers)],
+        Some(name) => roster::called(settings, name),
+    };
+    let mut all: Vec<Who> =
+        callers.iter().map(|caller| Who { subject: Subject::of(caller), is_known: true }).collect();
+    if let (Some(name), true) = (&asked.caller, all.is_empty()) {
+        let subject = Subject { name: name.clone(), principal: name.clone(), ..Subject::default() };
+        all.push(Who { subject, is_known: false });
+    }
+    for Who { subject, .. } in &mut all {
+        let said = |said: &Option<String>, known: &mut Option<String>| *known = said.clone().or(known.take());
+        said(&asked.team, &mut subject.team);
+        said(&asked.organisation, &mut subject.organisation);
+        said(&asked.agent, &mut subject.agent);
+        subject.claims.clone_from(&claims);
+    }
+    Ok(all)
 }
 
 /// What is asked about, by its server's own name.
@@ -109,24 +132,77 @@ fn object(app: &App, asked: &Explain) -> Result<(ObjectKind, Route), String> {
     Ok((kind, found?))
 }
 
-fn show(asked: &Explain, subject: &Subject, object: &Object<'_>, explained: &Explained) {
-    let Explained { level, decided_by, rulings } = explained;
+fn show(asked: &Explain, told: &[Told], object: &Object<'_>) {
     if asked.json {
-        let document = json!({
+        let mut document = json!({
             "schemaVersion": 1,
-            "caller": subject.name,
             "object": { "kind": object.kind.name(), "server": object.server, "name": object.name },
-            "level": level,
-            "decidedBy": decided_by,
-            "rulings": rulings,
         });
-        return output::result(&format!("{document:#}"));
+        match told {
+            [one] => {
+                let mut members = one.json();
+                if let (Some(members), Some(document)) = (members.as_object_mut(), document.as_object_mut()) {
+                    document.append(members);
+                }
+            }
+            several => document["callers"] = several.iter().map(Told::json).collect(),
+        }
+        return output::json(&format!("{document:#}"));
     }
-    let (caller, name) = (clean(&subject.name, SHOWN), clean(object.name, SHOWN));
-    let (kind, server) = (object.kind.name(), clean(object.server, SHOWN));
-    output::result(&format!("{level}: caller `{caller}`, {kind} `{name}` of server `{server}`"));
-    output::result(&format!("decided by {decided_by}"));
-    for said in rulings {
-        output::result(&format!("  {:8} {}", said.level, said.by));
+    let (kind, name, server) = (object.kind.name(), clean(object.name, SHOWN), clean(object.server, SHOWN));
+    for one in told {
+        let Explained { level, decided_by, rulings } = &one.explained;
+        output::result(&format!("{level}: {}, {kind} `{name}` of server `{server}`", one.who.words()));
+        output::result(&format!("decided by {decided_by}"));
+        for said in rulings {
+            output::result(&format!("  {:8} {}", said.level, said.by));
+        }
+        if !one.who.is_known {
+            output::note(
+                "nobody in the file is called so, and its team, organisation, agent and claims are not known: \
+                 only what the command line says of them counts here",
+            );
+        }
+    }
+}
+
+impl Told {
+    fn json(&self) -> Value {
+        let Self { who: Who { subject, is_known }, explained } = self;
+        json!({
+            "caller": subject.name,
+            "principal": subject.principal,
+            "known": is_known,
+            "team": subject.team,
+            "organisation": subject.organisation,
+            "agent": subject.agent,
+            "level": explained.level,
+            "decidedBy": explained.decided_by,
+            "rulings": explained.rulings,
+        })
+    }
+}
+
+impl Who {
+    /// It as people read it.
+    fn words(&self) -> String {
+        let subject = &self.subject;
+        let principal = (subject.principal != subject.name).then_some(&subject.principal);
+        let more = [
+            ("", principal),
+            ("team ", subject.team.as_ref()),
+            ("organisation ", subject.organisation.as_ref()),
+            ("agent ", subject.agent.as_ref()),
+        ];
+        let more: Vec<String> = more
+            .iter()
+            .filter_map(|(what, said)| Some(format!("{what}`{}`", clean(said.as_ref()?, SHOWN))))
+            .collect();
+        let name = clean(&subject.name, SHOWN);
+        if more.is_empty() {
+            format!("caller `{name}`")
+        } else {
+            format!("caller `{name}` ({})", more.join(", "))
+        }
     }
 }

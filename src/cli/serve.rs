@@ -12,6 +12,8 @@ use crate::cli::output;
 use crate::cli::shared::Hearing;
 use crate::cli::startup;
 use crate::cli::surroundings;
+use crate::config::check::exposure;
+use crate::config::check::exposure::Exposure;
 use crate::front::attached;
 use crate::front::attached::Hosts;
 use crate::front::attached::Meeting;
@@ -45,7 +47,7 @@ pub async fn run(global: &Global, serve: Serve, hearing: Option<Hearing>) -> Exi
         Err(exit) => return exit,
     };
     let started = match caller(&app, &serve) {
-        Ok(caller) => bind(&app, &serve).await.map(|http| (http, caller)),
+        Ok(caller) => bind(global, &app, &serve).await.map(|http| (http, caller)),
         Err(exit) => Err(exit),
     };
     let (http, caller) = match started {
@@ -127,8 +129,14 @@ fn caller(app: &App, serve: &Serve) -> Result<Option<Caller>, Exit> {
         .map_err(|error| output::fail(Exit::Usage, &error.to_string()))
 }
 
-async fn bind(app: &App, serve: &Serve) -> Result<Option<Bound>, Exit> {
+async fn bind(global: &Global, app: &App, serve: &Serve) -> Result<Option<Bound>, Exit> {
     let Some(addr) = serve.http else { return Ok(None) };
+    let environment = surroundings::environment();
+    let file = environment.current_folder().join(startup::find(global, &environment)?);
+    if let Some(exposure @ Exposure::Everybody(_)) = exposure::of(&file, environment.user_id()) {
+        let text = format!("`{}` says what clients over HTTP get, and {exposure}", file.display());
+        return Err(output::fail(Exit::Configuration, &text));
+    }
     let config = app.gateway().config();
     let tls = serve.tls_cert.clone().zip(serve.tls_key.clone()).map(|(cert, key)| TlsFiles { cert, key });
     let options = HttpOptions {
@@ -161,7 +169,9 @@ async fn describe(gateway: Gateway) {
         output::note(&format!("  {name}: not in use ({reason})"));
     }
     let tools = if status.tools == 1 { "tool" } else { "tools" };
-    output::note(&format!("{} {tools} from {} servers", status.tools, status.servers.len()));
+    let count = status.servers.len();
+    let servers = if count == 1 { "server" } else { "servers" };
+    output::note(&format!("{} {tools} from {count} {servers}", status.tools));
 }
 
 /// The signals of the system: what they say is kept from the beginning.

@@ -186,7 +186,10 @@ fn alone(serve: &Serve, why: &str, hearing: Option<Hearing>) -> Served {
     if serve.attach_only {
         return Served::Done(output::fail(Exit::Unreachable, why));
     }
-    output::note(&format!("not shared with other clients: {why}"));
+    // A caller that is not there is told by whoever serves it then.
+    if serve.caller.is_none() || !why.contains("`gateway.callers` has no") {
+        output::note(&format!("not shared with other clients: {why}"));
+    }
     Served::Alone(hearing)
 }
 

@@ -60,7 +60,7 @@ pub async fn run(global: &Global, status: &Status) -> Exit {
 
 fn show(answer: &Value, json: bool) -> Exit {
     match json {
-        true => output::result(&format!("{answer:#}")),
+        true => output::json(&format!("{answer:#}")),
         false => output::result(&table::lines(answer).join("\n")),
     }
     Exit::Ok

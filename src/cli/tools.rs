@@ -33,7 +33,7 @@ pub async fn run(global: &Global, tools: &Tools) -> Exit {
     let missing = missing(&snapshot);
     if tools.json {
         let listing = Listing { schema_version: 1, tools: &rows, missing: &missing };
-        output::result(&serde_json::to_string_pretty(&listing).unwrap_or_default());
+        output::json(&serde_json::to_string_pretty(&listing).unwrap_or_default());
     } else {
         print_table(&rows);
     }

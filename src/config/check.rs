@@ -10,6 +10,7 @@ use crate::config::finding::Findings;
 use crate::config::model::Config;
 use crate::config::model::LeftOut;
 use crate::config::model::Transport;
+use crate::config::model::access::GATEWAY;
 use crate::config::syntax::is_commented_out;
 use crate::name::ServerName;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub mod command;
 pub mod duration;
 pub mod egress;
 pub mod entry;
+pub mod exposure;
 pub mod filter;
 pub mod headers;
 pub mod issuer;
@@ -44,6 +46,7 @@ pub mod token;
 pub mod tool_terms;
 pub mod variables;
 pub mod weak;
+pub mod written;
 
 /// Checks all of the file; `None` when the `gateway` section cannot be used.
 pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Config> {
@@ -66,7 +69,7 @@ pub fn check(found: &Found<'_>, scope: &mut Scope<'_>, findings: &mut Findings) 
         }
     }
     config.passed = passed(&config);
-    let named = |name: &str| found.entries.iter().any(|raw| raw.name == name);
+    let named = |name: &str| name == GATEWAY || found.entries.iter().any(|raw| raw.name == name);
     access::warn_of_unknown(&config.settings, &named, found.gateway, findings);
     usable.then_some(config)
 }
@@ -105,6 +108,11 @@ fn admitted(
         findings.error(raw.at, error.to_string());
         error.to_string()
     })?;
+    if name.as_str() == GATEWAY && (config.settings.access.is_some() || config.settings.rules.is_some()) {
+        let text = "with `gateway.access` or `gateway.rules` this is the name of the gateway's own tools";
+        findings.error(raw.at, text).hint("give the entry another name");
+        return Err(text.to_owned());
+    }
     if config.servers.contains_key(&name) {
         let text = "an entry of this name is there already";
         findings.error(raw.at, text);

@@ -5,6 +5,7 @@
 use crate::config::dialect::entry::Raw;
 use crate::config::finding::Findings;
 use crate::config::suggest::did_you_mean;
+use crate::config::suggest::suggest;
 use crate::config::syntax::Member;
 use crate::config::syntax::Node;
 use crate::config::syntax::Value;
@@ -68,8 +69,7 @@ pub fn find<'a>(root: &'a Node, findings: &mut Findings) -> Option<Found<'a>> {
         found.allowed = mcp.get("allowed").and_then(|member| texts(&member.node));
         found.excluded = mcp.get("excluded").and_then(|member| texts(&member.node)).unwrap_or_default();
     }
-    look_at_other_keys(root, findings);
-    Some(found)
+    look_at_other_keys(root, findings).then_some(found)
 }
 
 fn places(root: &Node) -> Vec<Place<'_>> {
@@ -161,7 +161,9 @@ fn is_entry(node: &Node) -> bool {
         || node.get("command").is_some_and(|command| command.node.get("path").is_some())
 }
 
-fn look_at_other_keys(root: &Node, findings: &mut Findings) {
+/// False when the section that says who may do what seems to be there under a wrong name.
+fn look_at_other_keys(root: &Node, findings: &mut Findings) -> bool {
+    let mut usable = true;
     for member in root.members() {
         let key = member.key.as_str();
         if key == "imports" && member.node.value != Value::List(Vec::new()) {
@@ -171,10 +173,16 @@ fn look_at_other_keys(root: &Node, findings: &mut Findings) {
         if known || is_remark(key) {
             continue;
         }
-        if let Some(hint) = did_you_mean(key, SECTIONS.into_iter().chain(ROOTS)) {
-            findings.warn(member.at, format!("unknown key `{key}`")).hint(hint);
+        let Some(meant) = suggest(key, SECTIONS.into_iter().chain(ROOTS)) else { continue };
+        let (hint, text) = (format!("did you mean `{meant}`?"), format!("unknown key `{key}`"));
+        if meant == "gateway" {
+            usable = false;
+            findings.error(member.at, text).hint(hint);
+        } else {
+            findings.warn(member.at, text).hint(hint);
         }
     }
+    usable
 }
 
 fn texts(node: &Node) -> Option<Vec<&str>> {

@@ -6,7 +6,9 @@ use crate::config::model::Server;
 use crate::config::model::Stdio;
 use crate::config::model::Transport;
 use crate::config::model::Wire;
+use crate::config::model::oauth::OAuth;
 use crate::config::model::outbound::Outbound;
+use crate::config::secretive::without_password;
 use sha2::Digest;
 use sha2::Sha256;
 use std::path::Path;
@@ -41,10 +43,14 @@ pub fn entry_digest(server: &Server) -> String {
                 Wire::Sse => "sse",
                 Wire::WebSocket => "ws",
             });
-            parts.text(&remote.url.written);
+            parts.text(&without_password(&remote.url.written));
             parts.list(remote.headers.iter().map(|(name, _)| name.as_bytes()));
             if remote.outbound != Outbound::default() {
                 parts.list(remote.outbound.written().iter().map(String::as_bytes));
+            }
+            // Who is logged in as whom may be shown other tools.
+            if let Some(login) = remote.oauth.as_ref().filter(|login| **login != OAuth::default()) {
+                parts.list(login.written().iter().map(String::as_bytes));
             }
         }
     }
@@ -110,18 +116,36 @@ fn declared(child: &Stdio) -> impl Iterator<Item = (&[u8], &[u8])> {
     declared.map(|(name, variable)| (name.as_bytes(), variable.value.expose().as_bytes()))
 }
 
+/// The digest of an entry in a lock file: of everything that it says but what is left out as secret, and salted, so that it
+/// tells nobody whether two entries say the same: 64 hex digits.
+#[must_use]
+pub fn pin_digest(server: &Server, salt: &str) -> String {
+    let mut parts = Parts::default();
+    parts.text("mcp-manifold pin 1");
+    parts.text(salt);
+    parts.text(server.name.as_str());
+    parts.text(&server.pins.written);
+    parts.digest()
+}
+
+/// Parts of something, for a digest.
 #[derive(Default)]
-struct Parts {
+pub(super) struct Parts {
     bytes: Vec<u8>,
 }
 
 impl Parts {
+    /// The digest of all parts: 64 hex digits.
+    pub(super) fn digest(&self) -> String {
+        hex(&Sha256::digest(&self.bytes))
+    }
+
     fn part(&mut self, part: &[u8]) {
         self.number(part.len());
         self.bytes.extend_from_slice(part);
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.part(text.as_bytes());
     }
 
@@ -131,7 +155,7 @@ impl Parts {
         items.into_iter().for_each(|item| self.part(item));
     }
 
-    fn number(&mut self, number: usize) {
+    pub(super) fn number(&mut self, number: usize) {
         self.bytes.extend_from_slice(&(number as u64).to_be_bytes());
     }
 }
@@ -190,6 +214,10 @@ mod tests {
             r#"{"command": "x", "era": "legacy"}"#,
             r#"{"url": "http://h/"}"#,
             r#"{"url": "http://h/", "headers": {"a": "1"}}"#,
+            r#"{"url": "http://h/", "auth": {"type": "oauth", "scopes": ["a"]}}"#,
+            r#"{"url": "http://h/", "auth": {"type": "oauth", "clientId": "c"}}"#,
+            r#"{"url": "http://localhost/", "auth": {"type": "oauth"}}"#,
+            r#"{"url": "http://localhost/", "auth": {"type": "oauth", "identity": "caller"}}"#,
         ];
         let digests: std::collections::HashSet<_> =
             entries.iter().map(|entry| entry_digest(&server(entry, "t"))).collect();

@@ -3,9 +3,12 @@
 //! It is read and written here; whether a definition is the approved one is `catalog/lock.rs`. No value that could be
 //! secret goes into it.
 
-use crate::config::digest::entry_digest;
+use crate::config::canon;
+use crate::config::digest::hex;
+use crate::config::digest::pin_digest;
 use crate::config::model::Config;
 use crate::config::model::Server;
+use crate::telemetry::clean::clean;
 use crate::telemetry::clean::seen_json;
 use serde::Deserialize;
 use serde::Serialize;
@@ -13,6 +16,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +25,8 @@ use std::sync::Arc;
 pub const FORMAT: u32 = 1;
 /// The end of the name of a lock file.
 pub const ENDING: &str = ".lock.json";
+/// Longest name shown, in bytes.
+const NAME: usize = 120;
 
 /// What happens to what is new or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +45,9 @@ pub enum LockMode {
 #[serde(rename_all = "camelCase")]
 pub struct LockFile {
     lockfile_version: u32,
+    /// Goes into the digests of entries.
+    #[serde(default)]
+    pub salt: String,
     /// By the name of the entry.
     pub servers: BTreeMap<String, Arc<LockedServer>>,
 }
@@ -47,7 +56,7 @@ pub struct LockFile {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LockedServer {
-    /// [`entry_digest`] of its entry.
+    /// [`pin_digest`] of its entry.
     pub entry: String,
     /// Its instructions, when it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +105,8 @@ pub struct Pins {
     pub mode: LockMode,
     /// How its entry stands.
     pub entry: EntryState,
+    /// A digest of its entry as it stands in the file, without secrets; it is not to be stored unsalted.
+    pub written: String,
     /// Its definitions.
     pub locked: Option<Arc<LockedServer>>,
 }
@@ -109,13 +120,25 @@ pub enum LockFileError {
     /// A newer release wrote it.
     #[error("it has format {0}, and this release reads format {FORMAT}")]
     OtherFormat(u32),
+    /// What somebody reads there is not what was approved.
+    #[error("the digest of {what} of server `{server}` is not that of the definition beside it")]
+    Mismatch {
+        /// Whose it is.
+        server: String,
+        /// Which definition, safe to show.
+        what: String,
+    },
 }
 
 impl LockFile {
-    /// One with these servers.
-    #[must_use]
-    pub fn new(servers: BTreeMap<String, Arc<LockedServer>>) -> Self {
-        Self { lockfile_version: FORMAT, servers }
+    /// One without servers.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn new() -> io::Result<Self> {
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).map_err(io::Error::other)?;
+        Ok(Self { lockfile_version: FORMAT, salt: hex(&salt), servers: BTreeMap::new() })
     }
 
     /// Reads the text of a file.
@@ -124,10 +147,11 @@ impl LockFile {
     /// [`LockFileError`]
     pub fn parse(text: &str) -> Result<Self, LockFileError> {
         let file: Self = serde_json::from_str(text)?;
-        match file.lockfile_version {
-            FORMAT => Ok(file),
-            other => Err(LockFileError::OtherFormat(other)),
+        if file.lockfile_version != FORMAT {
+            return Err(LockFileError::OtherFormat(file.lockfile_version));
         }
+        file.servers.iter().try_for_each(|(name, server)| server.verify(name))?;
+        Ok(file)
     }
 
     /// Its text: a definition to a line, with every hidden character to be seen.
@@ -138,17 +162,44 @@ impl LockFile {
         text
     }
 
-    /// Puts it in place of the file at `path`, in one step.
+    /// Puts it in place of the file at `path`, in one step, and on the disk. A link stays one.
     ///
     /// # Errors
     /// When the folder cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let number = getrandom::u64().map_err(io::Error::other)?;
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".new-{number:016x}"));
         let temporary = path.with_file_name(name);
-        let written = fs::write(&temporary, self.to_text()).and_then(|()| fs::rename(&temporary, path));
+        let written = fs::File::create_new(&temporary).and_then(|mut file| {
+            file.write_all(self.to_text().as_bytes())?;
+            file.sync_all()?;
+            drop(file);
+            fs::rename(&temporary, path)
+        });
         written.inspect_err(|_| _ = fs::remove_file(&temporary))
+    }
+}
+
+impl LockedServer {
+    /// Every definition is the one that its digest is of: what people read there is what counts.
+    fn verify(&self, name: &str) -> Result<(), LockFileError> {
+        let kinds = [
+            ("tool", &self.tools),
+            ("prompt", &self.prompts),
+            ("resource", &self.resources),
+            ("template", &self.resource_templates),
+        ];
+        let items = kinds.into_iter().flat_map(|(kind, items)| {
+            items.iter().map(move |(key, item)| (format!("{kind} `{}`", clean(key, NAME)), item))
+        });
+        let instructions = self.instructions.iter().map(|item| ("the instructions".to_owned(), item));
+        match items.chain(instructions).find(|(_, item)| item.digest != canon::digest(item.definition.get()))
+        {
+            None => Ok(()),
+            Some((what, _)) => Err(LockFileError::Mismatch { server: clean(name, NAME), what }),
+        }
     }
 }
 
@@ -167,16 +218,18 @@ impl Pins {
     /// What `file` says of `server`; no file is one without servers.
     #[must_use]
     pub fn of(server: &Server, mode: LockMode, file: Option<&LockFile>) -> Self {
+        let written = server.pins.written.clone();
         if mode == LockMode::Off {
-            return Self::default();
+            return Self { written, ..Self::default() };
         }
+        let salt = file.map_or("", |file| &file.salt);
         let locked = file.and_then(|file| file.servers.get(server.name.as_str())).cloned();
         let entry = match &locked {
             None => EntryState::New,
-            Some(locked) if locked.entry == entry_digest(server) => EntryState::Same,
+            Some(locked) if locked.entry == pin_digest(server, salt) => EntryState::Same,
             Some(_) => EntryState::Changed,
         };
-        Self { mode, entry, locked }
+        Self { mode, entry, written, locked }
     }
 
     /// True when nothing of the server may be shown, called or started.
@@ -219,9 +272,11 @@ mod tests {
     #[test]
     fn hidden_characters_are_written_so_that_they_are_seen_and_come_back() {
         let definition = serde_json::to_string("a\u{200b}b\u{e0041}\u{7f}").unwrap();
-        let item = LockedItem { digest: "d".into(), definition: RawValue::from_string(definition).unwrap() };
+        let (digest, definition) = (canon::digest(&definition), RawValue::from_string(definition).unwrap());
+        let item = LockedItem { digest, definition };
         let server = LockedServer { instructions: Some(item), ..LockedServer::default() };
-        let file = LockFile::new([("s".to_owned(), Arc::new(server))].into());
+        let mut file = LockFile::new().unwrap();
+        file.servers.insert("s".to_owned(), Arc::new(server));
         let text = file.to_text();
         assert!(text.contains(r"a\u200bb\udb40\udc41\u007f"), "{text}");
         let back = LockFile::parse(&text).unwrap();
@@ -232,5 +287,9 @@ mod tests {
             Err(LockFileError::OtherFormat(9))
         ));
         assert!(LockFile::parse("{").is_err());
+        let harmless = text.replace("a\\u200bb", "harmless");
+        assert_ne!(harmless, text);
+        let refused = LockFile::parse(&harmless).unwrap_err().to_string();
+        assert!(refused.contains("the instructions of server `s`"), "{refused}");
     }
 }

@@ -157,6 +157,18 @@ impl Server {
         matches!(&self.transport, Transport::Http(http) if http.outbound.is_personal())
     }
 
+    /// True when somebody can log in there. Part of every call: nothing is copied.
+    #[must_use]
+    pub fn has_login(&self) -> bool {
+        matches!(&self.transport, Transport::Http(http) if http.oauth.is_some())
+    }
+
+    /// True when that is each caller, and not the gateway.
+    #[must_use]
+    pub fn logs_callers_in(&self) -> bool {
+        matches!(&self.transport, Transport::Http(Http { oauth: Some(login), .. }) if login.of_caller)
+    }
+
     /// The name that people see in questions of this server; none when its tools are shown under their own names, so that
     /// clients see nothing but this server.
     #[must_use]

@@ -198,7 +198,9 @@ impl Verdict {
         match answer {
             Answer::Outcome(_) | Answer::Lost(Lost::Unreadable(_) | Lost::Endless(_)) => Self::Well,
             Answer::Lost(Lost::Closed(_) | Lost::Silent(_) | Lost::NotStarted(_)) => Self::Failed,
-            Answer::Lost(Lost::NotSent(_) | Lost::Unauthorized(_) | Lost::Cancelled) => Self::Unknown,
+            Answer::Lost(Lost::NotSent(_) | Lost::Unauthorized(_) | Lost::Held(_) | Lost::Cancelled) => {
+                Self::Unknown
+            }
         }
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! The transport is an argument: programs and tests can bring their own [`Connect`].
 
+use crate::auth::caller::Caller;
 use crate::auth::oauth::folder::Stamp;
+use crate::auth::oauth::offer::Asked;
+use crate::auth::oauth::offer::Offer;
 use crate::auth::outbound::personal::Personal;
 use crate::config::model::Config;
 use crate::config::model::Server;
@@ -26,10 +29,27 @@ pub trait Connect: Send + Sync {
     /// Connects to `server` and completes the handshake. The caller bounds the time.
     fn connect(&self, order: Order) -> BoxFuture<'static, Result<Connection, StartError>>;
 
-    /// What changes when somebody logs in at `server`, or out; `None` where nobody can.
-    fn login_stamp(&self, server: &Server) -> Option<Stamp> {
-        let _ = server;
+    /// What changes when the principal `whose`, or else the gateway, logs in at `server`, or out; `None` where nobody can.
+    fn login_stamp(&self, server: &Server, whose: Option<&str>) -> Option<Stamp> {
+        let _ = (server, whose);
         None
+    }
+
+    /// A page on which a caller can log in; `None` where nobody can, or too many do.
+    fn offer_login(&self, asked: Asked) -> Option<Offer> {
+        let _ = asked;
+        None
+    }
+
+    /// The page that was offered to `caller` under this name, while it is there.
+    fn offered_login(&self, id: &str, caller: &Caller) -> Option<Offer> {
+        let _ = (id, caller);
+        None
+    }
+
+    /// Takes the pages away for which `keeps` is false.
+    fn keep_offers(&self, keeps: &dyn Fn(&Asked) -> bool) {
+        let _ = keeps;
     }
 
     /// This configuration holds from now on.

@@ -1,8 +1,11 @@
 //! The connector of the binary: a child for a command, HTTP or a WebSocket for a URL.
 
+use crate::auth::caller::Caller;
 use crate::auth::egress::EgressError;
 use crate::auth::oauth::folder::Stamp;
 use crate::auth::oauth::logins::Logins;
+use crate::auth::oauth::offer::Asked;
+use crate::auth::oauth::offer::Offer;
 use crate::auth::outbound::Credentials;
 use crate::auth::outbound::Shows;
 use crate::config::model::Config;
@@ -57,16 +60,18 @@ impl Connector {
     }
 }
 
-/// The login of `server`, if somebody can log in there.
-async fn login(logins: Option<&Arc<Logins>>, server: &Server) -> Result<Option<Login>, StartError> {
-    let Some(logins) = logins else { return Ok(None) };
+/// The login that the connection of `order` shows, if somebody can log in there: that of its caller where the entry says so,
+/// and nothing else then. The shared connection has that of the gateway.
+async fn login(logins: Option<&Arc<Logins>>, order: &Order) -> Result<Option<Login>, StartError> {
+    let (Some(logins), server) = (logins, &order.server) else { return Ok(None) };
+    let whose = order.personal.as_deref().and_then(|personal| personal.login(server));
     let unusable =
         |error: EgressError| StartError::Unreachable { server: server.name.clone(), why: error.to_string() };
-    let Some(bearer) = logins.bearer(server).map_err(unusable)? else { return Ok(None) };
+    let Some(bearer) = logins.bearer(server, whose.as_deref()).map_err(unusable)? else { return Ok(None) };
     if let Err(error) = bearer.adopt().await {
         tracing::warn!(server = %server.name, %error, "its login cannot be used");
     }
-    Ok(Some(Login::new(bearer)))
+    Ok(Some(Login::new(bearer, whose)))
 }
 
 /// What the connection of `order` shows. A credential that changes is there before anything is sent.
@@ -112,7 +117,7 @@ impl Connect for Connector {
                     match remote.wire {
                         Wire::WebSocket => ws::connect(order, client, &shows).await,
                         _ => {
-                            let login = login(logins.as_ref(), &server).await?;
+                            let login = login(logins.as_ref(), &order).await?;
                             http::connect(order, client, &found, shows, login).await
                         }
                     }
@@ -120,8 +125,23 @@ impl Connect for Connector {
             }
         })
     }
-    fn login_stamp(&self, server: &Server) -> Option<Stamp> {
-        self.logins.as_ref()?.stamp(server)
+
+    fn login_stamp(&self, server: &Server, whose: Option<&str>) -> Option<Stamp> {
+        self.logins.as_ref()?.stamp(server, whose)
+    }
+
+    fn offer_login(&self, asked: Asked) -> Option<Offer> {
+        self.logins.as_ref()?.offer(asked)
+    }
+
+    fn offered_login(&self, id: &str, caller: &Caller) -> Option<Offer> {
+        self.logins.as_ref()?.offered(id, caller)
+    }
+
+    fn keep_offers(&self, keeps: &dyn Fn(&Asked) -> bool) {
+        if let Some(logins) = &self.logins {
+            logins.keep_offers(keeps);
+        }
     }
 
     fn configured(&self, config: &Config) {

@@ -7,6 +7,7 @@ use crate::downstream::lack::Lack;
 use crate::downstream::process::SpawnError;
 use crate::name::ServerName;
 use crate::wire::pending::Lost;
+use crate::wire::unauthorized::Unauthorized;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +81,9 @@ pub enum StartError {
     /// Somebody has to log in there first.
     #[error("{0}")]
     NeedsLogin(Lack),
+    /// It answered, and shows nothing before somebody has logged in. The text of a [`Lack`].
+    #[error("{0}")]
+    ShowsNothing(Unauthorized),
     /// It shows something else than what was approved.
     #[error("server `{server}` is held back: {why}")]
     Held {
@@ -103,9 +107,16 @@ impl StartError {
     #[must_use]
     pub fn lost(&self, reason: Arc<str>) -> Lost {
         match self {
-            Self::Unauthorized { .. } | Self::NoCredential { .. } | Self::NeedsLogin(_) => {
-                Lost::Unauthorized(reason)
+            Self::Unauthorized { .. } | Self::NoCredential { .. } => {
+                Lost::Unauthorized(Unauthorized { why: reason, login: None })
             }
+            Self::NeedsLogin(lack) => {
+                Lost::Unauthorized(Unauthorized { why: reason, login: Some(lack.wanted()) })
+            }
+            Self::ShowsNothing(wanted) => {
+                Lost::Unauthorized(Unauthorized { why: reason, login: wanted.login.clone() })
+            }
+            Self::Held { .. } => Lost::Held(reason),
             _ => Lost::NotStarted(reason),
         }
     }
@@ -121,6 +132,7 @@ impl StartError {
             | Self::Unauthorized { .. }
             | Self::NoCredential { .. }
             | Self::NeedsLogin(_)
+            | Self::ShowsNothing(_)
             | Self::Held { .. }
             | Self::Unreachable { .. } => &[],
         }

@@ -220,7 +220,7 @@ impl ServerHandle {
 
     /// Starts the server if it is not running and may be tried: for its lists. Since when it is starting.
     pub fn want(&self) -> Option<Instant> {
-        let mut state = self.lock();
+        let mut state = self.shared.lock_with_login();
         let start = match &*state {
             State::Idle => true,
             State::Failed { until, .. } => *until <= Instant::now(),
@@ -291,10 +291,7 @@ impl ServerHandle {
 
     /// Lets a call wait for the start, or refuses it at once when there will be none soon.
     fn park(&self, parked: ParkedCall) {
-        let mut state = self.lock();
-        if self.shared.has_login_for(&state) {
-            *state = State::Idle;
-        }
+        let mut state = self.shared.lock_with_login();
         let refusal = match &mut *state {
             State::Starting { waiting, .. }
                 if has_room(waiting, &self.server, &self.shared.around.limits) =>
@@ -312,8 +309,10 @@ impl ServerHandle {
                 drop(state);
                 return release(parked, &*link);
             }
-            State::Failed { lost: Lost::Unauthorized(why), until, .. } if *until > Instant::now() => {
-                Lost::Unauthorized(Arc::clone(why))
+            State::Failed { lost: lost @ (Lost::Unauthorized(_) | Lost::Held(_)), until, .. }
+                if *until > Instant::now() =>
+            {
+                lost.clone()
             }
             State::Failed { reason, until, .. } if *until > Instant::now() => {
                 let left = until.duration_since(Instant::now()).as_secs_f32().max(0.1);

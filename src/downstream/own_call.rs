@@ -34,9 +34,10 @@ impl std::fmt::Display for NoResult {
             }
             Self::Lost(Lost::Unreadable(why)) => write!(f, "its answer cannot be read: {why}"),
             Self::Lost(Lost::Closed(how)) => write!(f, "it {how}"),
-            Self::Lost(Lost::NotSent(why) | Lost::NotStarted(why) | Lost::Unauthorized(why)) => {
+            Self::Lost(Lost::NotSent(why) | Lost::NotStarted(why) | Lost::Held(why)) => {
                 write!(f, "it was not asked: {why}")
             }
+            Self::Lost(Lost::Unauthorized(why)) => write!(f, "it was not asked: {why}"),
             Self::Lost(Lost::Cancelled) => f.write_str("the gateway gave it up"),
             Self::Closed => f.write_str("it closed the connection"),
         }

@@ -18,7 +18,10 @@ use crate::wire::members::Members;
 use crate::wire::message::read_text;
 use crate::wire::pending::Lost;
 use crate::wire::scan::one_line;
+use crate::wire::unauthorized::Unauthorized;
 use serde_json::value::RawValue;
+use std::fmt;
+
 use tokio::time::Instant;
 
 /// Bounds of one list.
@@ -41,13 +44,16 @@ impl ListLimits {
 }
 
 /// Reads all lists that the server declared. `before` is what was known; a list that cannot be read keeps it.
+///
+/// # Errors
+/// What a person has to do, when the server shows nothing before somebody has logged in.
 pub async fn survey(
     link: &dyn Link,
     server: &Server,
     greeting: &Greeting,
     limits: ListLimits,
     before: Option<&ServerLists>,
-) -> ServerLists {
+) -> Result<ServerLists, Unauthorized> {
     let mut lists = ServerLists {
         era: greeting.era,
         version: greeting.version.clone(),
@@ -61,6 +67,7 @@ pub async fn survey(
         asks: false,
         incomplete: false,
     };
+    let (mut shown, mut barred) = (false, None);
     for kind in ListKind::ALL {
         if !declared(&greeting.capabilities, kind) {
             continue;
@@ -69,18 +76,48 @@ pub async fn survey(
         let items = match read_list(link, server, kind, limits).await {
             // A list that was not empty must be empty twice before it is believed.
             Ok(items) if items.is_empty() && !known.is_empty() => {
+                shown = true;
                 read_list(link, server, kind, limits).await.unwrap_or_else(|_| known.to_vec())
             }
-            Ok(items) => items,
+            Ok(items) => {
+                shown = true;
+                items
+            }
             Err(why) => {
                 tracing::warn!(server = %server.name, list = kind.method(), error = %why, "list cannot be read");
+                if let Unread::Barred(why) = why {
+                    barred = Some(why);
+                }
                 lists.incomplete |= known.is_empty();
                 known.to_vec()
             }
         };
         *of_mut(&mut lists, kind) = items;
     }
-    lists
+    barred.filter(|_| !shown).map_or(Ok(lists), Err)
+}
+
+/// Why a list was not read.
+enum Unread {
+    /// Somebody has to log in first.
+    Barred(Unauthorized),
+    /// Anything else.
+    Otherwise(String),
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Barred(why) => why.fmt(out),
+            Self::Otherwise(why) => out.write_str(why),
+        }
+    }
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        Self::Otherwise(why)
+    }
 }
 
 /// Whether the capabilities say that there is such a list.
@@ -107,7 +144,7 @@ async fn read_list(
     server: &Server,
     kind: ListKind,
     limits: ListLimits,
-) -> Result<Vec<Item>, String> {
+) -> Result<Vec<Item>, Unread> {
     let (mut items, mut cursor) = (Vec::new(), None::<String>);
     let (time, mut bytes) = (server.list_timeout, 0);
     let end = Instant::now() + time;
@@ -121,31 +158,36 @@ async fn read_list(
         let request = Request::own(kind.method(), &members, capability::FULL);
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(late());
+            return Err(late().into());
         }
         let page = match ask(link, &request, left).await {
             Ok(page) => page,
-            Err(NoResult::Lost(Lost::Silent(_))) if cursor.is_some() => return Err(late()),
+            Err(NoResult::Lost(Lost::Silent(_))) if cursor.is_some() => return Err(late().into()),
+            Err(NoResult::Lost(Lost::Unauthorized(why))) => return Err(Unread::Barred(why)),
             // Declared as a family but without this list: common for templates.
             Err(NoResult::Error(error)) if is_unknown_method(&error) => return Ok(items),
-            Err(other) => return Err(other.to_string()),
+            Err(other) => return Err(other.to_string().into()),
         };
         let known = items.len();
         let next = read_page(&page, kind, &mut items)?;
         if items.len() > limits.items {
-            return Err(format!("it has more than {} items; raise `gateway.limits.listItems`", limits.items));
+            return Err(
+                format!("it has more than {} items; raise `gateway.limits.listItems`", limits.items).into()
+            );
         }
         bytes += items[known..].iter().map(|item| item.raw.get().len()).sum::<usize>();
         if bytes > limits.bytes {
-            return Err(format!("it has more than {} bytes; raise `gateway.limits.listBytes`", limits.bytes));
+            return Err(
+                format!("it has more than {} bytes; raise `gateway.limits.listBytes`", limits.bytes).into()
+            );
         }
         match next {
             None => return Ok(items),
-            next if next == cursor => return Err("it repeats the same cursor".into()),
+            next if next == cursor => return Err("it repeats the same cursor".to_owned().into()),
             next => cursor = next,
         }
     }
-    Err(format!("it has more than {} pages; raise `gateway.limits.listPages`", limits.pages))
+    Err(format!("it has more than {} pages; raise `gateway.limits.listPages`", limits.pages).into())
 }
 
 fn is_unknown_method(error: &str) -> bool {

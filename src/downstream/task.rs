@@ -46,6 +46,7 @@ use crate::telemetry::event;
 use crate::wire::guard::unharmed;
 use crate::wire::pending::Lost;
 use crate::wire::tasks::Tasks;
+use crate::wire::unauthorized::Unauthorized;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -99,6 +100,8 @@ enum Over {
     Ended(Arc<str>),
     /// Nobody used it.
     Unused,
+    /// It shows nothing before somebody has logged in: what a person has to do.
+    Barred(Unauthorized),
     /// The server is retired, with this time to drain.
     Retired(Duration),
 }
@@ -209,7 +212,7 @@ impl ServerTask {
         self.shared.history.ready(lifeline.stderr());
         let verified = match self.shared.verify(&link, &greeting).await {
             Ok(verified) => verified,
-            Err(why) => return self.refuse_connection(&why, lifeline).await,
+            Err(error) => return self.refuse_connection(&error, lifeline).await,
         };
         self.shared.tell_verified(verified.as_ref());
         self.become_ready(&link, lifeline.pid(), verified.as_ref());
@@ -221,7 +224,7 @@ impl ServerTask {
                 biased;
                 over = watching => over,
                 () = listening => unreachable!("listening never ends"),
-                () = listing => unreachable!("listing never ends"),
+                why = listing => Over::Barred(why),
             }
         };
         match over {
@@ -247,6 +250,15 @@ impl ServerTask {
                 self.unused = true;
                 event::server_stopped(&self.around.metrics, &self.shared.name, "idle", &"as asked");
             }
+            Over::Barred(why) => {
+                // From here on calls are told; those that waited for the start may still be under way.
+                self.failed(&StartError::ShowsNothing(why));
+                tokio::select! {
+                    _ = timeout(self.entry().start_timeout, finish(&*link, &self.shared.breaker)) => {}
+                    _ = lifeline.ended() => {}
+                }
+                lifeline.stop(self.entry().stop).await;
+            }
             Over::Retired(drain) => self.drain(link, lifeline, drain).await,
         }
     }
@@ -260,7 +272,7 @@ impl ServerTask {
         if let State::Starting { waiting, .. } = before {
             for parked in waiting {
                 match verified.and_then(|verified| verified.refusal(&parked)) {
-                    Some(why) => refuse(parked, why),
+                    Some(why) => refuse(parked, &self.shared.name, &why),
                     None => release(parked, &**link),
                 }
             }
@@ -271,10 +283,9 @@ impl ServerTask {
         }
     }
 
-    /// It shows something else than what was approved, on a connection whose lists nobody sees.
-    async fn refuse_connection(&mut self, why: &str, lifeline: Box<dyn Lifeline>) {
-        let error = StartError::Held { server: self.shared.name.clone(), why: why.to_owned() };
-        self.failed(&error);
+    /// It is not used: it shows nothing, or something else than what was approved where nobody sees its lists.
+    async fn refuse_connection(&mut self, error: &StartError, lifeline: Box<dyn Lifeline>) {
+        self.failed(error);
         lifeline.stop(self.entry().stop).await;
     }
 

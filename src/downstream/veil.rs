@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn env(name: &str, value: &str, declared: bool) -> (String, EnvValue) {
-        (name.to_owned(), EnvValue { value: Secret::new(value), declared })
+        (name.to_owned(), EnvValue { value: Secret::new(value), declared, from_file: false })
     }
 
     fn expanded(written: &str, value: &str) -> Expanded {

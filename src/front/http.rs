@@ -28,6 +28,7 @@ pub mod switch;
 pub mod tls;
 pub mod waiting;
 pub mod watch;
+pub mod watched;
 pub mod websocket;
 
 #[cfg(test)]
@@ -102,11 +103,12 @@ impl Bound {
         };
         let sessions = Sessions::new(Arc::clone(&gateway), bounds);
         let is_safe = tls.is_some() || options.behind_proxy;
-        let inbound = inbound(Arc::clone(&options.auth), Arc::clone(&gateway), !options.is_local());
+        let is_exposed = options.behind_proxy || !options.is_local();
+        let inbound = inbound(Arc::clone(&options.auth), Arc::clone(&gateway), is_exposed);
         let site = Site {
             backing: gateway,
             guard: Guard::new(settings, local),
-            door: Door::new(Arc::new(inbound), route::MCP, is_safe, options.behind_proxy),
+            door: Door::new(Arc::new(inbound), site::MCP, is_safe, options.behind_proxy),
             sessions: Arc::new(sessions),
             allowance: Allowance { bytes: options.max_body, time: settings.body_timeout },
             depth: options.depth,

@@ -56,6 +56,7 @@ impl Program {
         if let Some(presence) = session.presence() {
             presence.came_over("program", None);
         }
+        session.passed.comes_from_here();
         let config = gateway.config();
         let limits = &config.settings.limits;
         let (depth, queue_bytes) = (limits.depth, limits.client_queue_bytes);

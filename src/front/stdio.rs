@@ -92,6 +92,7 @@ impl Client {
         if let Some(presence) = session.presence() {
             presence.came_over(transport, None);
         }
+        session.passed.comes_from_here();
         let sink = Sink::Line(Arc::clone(&outbox));
         session.attach(sink.clone());
         Self { gateway, session, outbox, sink, bounds, course: None }

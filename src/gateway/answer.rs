@@ -4,9 +4,11 @@
 
 use crate::downstream::handle::ServerHandle;
 use crate::downstream::own_call::message_of;
-use crate::gateway::audit::Ending;
+use crate::gateway::audit::verdict::Decision;
+use crate::gateway::audit::verdict::Ending;
 use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
+use crate::gateway::login;
 use crate::gateway::reply::Failure;
 use crate::protocol::bridge;
 use crate::protocol::code;
@@ -39,6 +41,10 @@ pub(super) fn deliver(exchange: Exchange, handle: &ServerHandle, method: &'stati
         }
         // The protocol expects no answer to a request that the client cancelled, in either era.
         Answer::Lost(Lost::Cancelled) if !exchange.session().is_closed() => exchange.forget(),
+        Answer::Lost(Lost::Unauthorized(lacks)) => match login::offer(exchange, handle, method, &lacks) {
+            Ok(()) => {}
+            Err(exchange) => lost(exchange, handle, method, &Lost::Unauthorized(lacks)),
+        },
         Answer::Lost(why) => lost(exchange, handle, method, &why),
     }
 }
@@ -70,6 +76,8 @@ fn lost(mut exchange: Exchange, handle: &ServerHandle, method: &'static str, why
         match why {
             Lost::Silent(_) | Lost::Endless(_) => entry.ends(Ending::Timeout),
             Lost::Cancelled => entry.ends(Ending::Cancelled),
+            // Found only after the start of the server.
+            Lost::Held(_) => entry.decided(Decision::Held),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 //! Modern servers ask inside their results, which modern clients get as they are. Where the eras differ, `ask/held.rs` and
 //! `ask/round.rs` stand between. What a question says is not read here.
 
-mod anew;
+pub mod anew;
 pub mod held;
 pub mod pushed;
 pub mod round;

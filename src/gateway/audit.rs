@@ -3,12 +3,18 @@
 //! Only requests that lead somewhere are written down, not lists. Values of arguments are left out unless the file asks
 //! for them; results never come here.
 
+mod asked;
+pub mod refused;
 pub mod shape;
+pub mod verdict;
 
 use crate::auth::caller::Caller;
+use crate::catalog::Catalog;
 use crate::catalog::route::Route;
 use crate::config::model::audit::AuditSettings;
-use crate::gateway::audit::shape::shape;
+use crate::gateway::audit::refused::RefusedClient;
+use crate::gateway::audit::verdict::Decision;
+use crate::gateway::audit::verdict::Ending;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
@@ -17,22 +23,16 @@ use crate::gateway::snapshot::Snapshot;
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::audit::time::rfc3339;
 use crate::telemetry::clean::seen_json;
-use crate::telemetry::clean::start;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Members;
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 use tokio::time::Instant;
-
-/// Longest name written down, in bytes.
-const NAME: usize = 1024;
-/// Longest arguments written down with their values, in bytes.
-const VALUES: usize = 64 << 10;
 
 /// The audit log of a gateway.
 #[derive(Debug)]
@@ -42,36 +42,6 @@ pub struct Audit {
     /// Before the numbers of requests, so that those of two runs differ.
     run: String,
     last: AtomicU64,
-}
-
-/// What was decided before a server was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// It may be made.
-    Allowed,
-    /// It may not, there is no such thing, or the request is wrong.
-    Denied,
-    /// What is called is not as it was locked.
-    Held,
-    /// There were too many.
-    Limited,
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// With a result.
-    Result,
-    /// With an error of the gateway or the server.
-    Error,
-    /// With a result in which the tool reports a failure.
-    ToolError,
-    /// Its client no longer wanted it.
-    Cancelled,
-    /// The server took too long.
-    Timeout,
 }
 
 /// A request that is written down when it ends.
@@ -119,16 +89,6 @@ struct Line<'a> {
     arguments: Option<&'a RawValue>,
 }
 
-/// One line about a client that did not get in.
-#[derive(Serialize)]
-struct RefusedLine<'a> {
-    time: String,
-    event: &'a str,
-    decision: Decision,
-    front: &'a str,
-    reason: String,
-}
-
 /// Has a request written down when it ends. `None` when it was refused, because that cannot be done.
 pub(super) fn begin(
     snapshot: &Snapshot,
@@ -138,7 +98,9 @@ pub(super) fn begin(
     let Some(audit) = snapshot.audit.as_ref().filter(|_| exchange.entry().is_none()) else {
         return Some(exchange);
     };
-    let Some(entry) = Entry::of(audit, exchange.session().caller(), incoming) else { return Some(exchange) };
+    let Some(entry) = Entry::of(audit, &snapshot.catalog, exchange.session().caller(), incoming) else {
+        return Some(exchange);
+    };
     if !audit.admits() {
         exchange.fail(&Failure::no_audit());
         return None;
@@ -152,30 +114,39 @@ impl Core {
     pub(super) fn limited(&self, caller: &Caller, incoming: &Incoming<'_>, failure: &Failure) {
         let current = self.current();
         let audit = current.audit.as_ref();
-        if let Some(mut entry) = audit.and_then(|audit| Entry::of(audit, caller, incoming)) {
+        if let Some(mut entry) = audit.and_then(|audit| Entry::of(audit, &current.catalog, caller, incoming))
+        {
             entry.decided(Decision::Limited);
             entry.answered(Kind::Error(failure.code), b"");
         }
     }
 
-    /// Writes down that a client over `front` did not show who it is, where such things are written down. `reason` holds
-    /// nothing of what it showed.
-    pub fn refused_client(&self, front: &str, reason: &dyn Display) {
+    /// Writes down that the HTTP front refused a request, where such things are written down.
+    pub fn refused_client(&self, refused: &RefusedClient<'_>) {
         if let Some(audit) = &self.current().audit {
-            audit.refused(front, reason);
+            audit.refused(refused);
         }
     }
 }
 
 impl Audit {
-    /// Opens the log.
+    /// The HTTP front refused a request.
+    pub fn refused(&self, refused: &RefusedClient<'_>) {
+        self.log.count(&refused.kind(), || refused.say());
+    }
+
+    /// Opens the log, and writes a line there that says so.
     #[must_use]
     pub fn open(settings: AuditSettings) -> Self {
         let mut bytes = [0u8; 4];
         // Without randomness it is a poorer name, and still one.
         let _ = getrandom::fill(&mut bytes);
-        let run = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { log: AuditLog::open(settings.place.clone()), settings, run, last: AtomicU64::new(0) }
+        let run: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let time = rfc3339(SystemTime::now());
+        let version = env!("CARGO_PKG_VERSION");
+        let opening = json!({"time": time, "event": "opened", "run": run, "version": version}).to_string();
+        let log = AuditLog::open(settings.place.clone(), &opening);
+        Self { log, settings, run, last: AtomicU64::new(0) }
     }
 
     /// The settings it was opened with.
@@ -188,17 +159,6 @@ impl Audit {
     #[must_use]
     pub fn admits(&self) -> bool {
         !self.settings.refuse || self.log.is_writable()
-    }
-
-    /// A client over `front` did not show who it is.
-    pub fn refused(&self, front: &str, reason: &dyn Display) {
-        self.write(&RefusedLine {
-            time: rfc3339(SystemTime::now()),
-            event: "authentication",
-            decision: Decision::Denied,
-            front,
-            reason: reason.to_string(),
-        });
     }
 
     /// Waits until everything is written, not for ever. It blocks.
@@ -219,7 +179,12 @@ impl Audit {
 impl Entry {
     /// Of a request that was just taken; `None` for one that is not written down.
     #[must_use]
-    pub fn of(audit: &Arc<Audit>, caller: &Caller, incoming: &Incoming<'_>) -> Option<Box<Self>> {
+    pub fn of(
+        audit: &Arc<Audit>,
+        catalog: &Catalog,
+        caller: &Caller,
+        incoming: &Incoming<'_>,
+    ) -> Option<Box<Self>> {
         let is_call = matches!(
             incoming.method,
             "tools/call" | "prompts/get" | "resources/read" | "resources/subscribe" | "completion/complete"
@@ -227,20 +192,15 @@ impl Entry {
         if !is_call && !incoming.method.starts_with("tasks/") {
             return None;
         }
-        let name = ["name", "uri", "taskId"].iter().find_map(|member| incoming.text(member).ok());
-        let given = incoming.params.get("arguments");
-        let written = given.map(|raw| match audit.settings.values && raw.get().len() <= VALUES {
-            true => raw.to_owned(),
-            false => RawValue::from_string(shape(raw.get())).unwrap_or_default(),
-        });
+        let whole = audit.settings.values;
         Some(Box::new(Self {
             audit: Arc::clone(audit),
             began: Instant::now(),
             time: SystemTime::now(),
             caller: caller.clone(),
             method: incoming.method.to_owned(),
-            name: name.map(|name| start(&name, NAME).to_owned()),
-            arguments: written,
+            name: asked::name(incoming, whole),
+            arguments: asked::arguments(incoming, catalog, whole),
             route: None,
             decision: Decision::Denied,
             ending: None,
@@ -287,6 +247,8 @@ impl Entry {
     fn write(self, outcome: Ending, code: Option<i32>) {
         let ms = self.began.elapsed().as_millis();
         let identity = self.caller.identity();
+        let whole = self.audit.settings.values;
+        let tool = self.route.as_ref().map(|route| asked::shown(&route.own_name, whole));
         self.audit.write(&Line {
             time: rfc3339(self.time),
             request: self.audit.number(),
@@ -298,7 +260,7 @@ impl Entry {
             method: &self.method,
             name: self.name.as_deref(),
             server: self.route.as_ref().map(|route| route.server.as_str()),
-            tool: self.route.as_ref().map(|route| start(&route.own_name, NAME)),
+            tool: tool.as_deref(),
             decision: self.decision,
             outcome,
             code,

@@ -6,6 +6,7 @@ use crate::auth::caller::Caller;
 use crate::catalog::Catalog;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::lock::judge::judge;
+use crate::catalog::lock::words::Detail;
 use crate::catalog::merge::Part;
 use crate::catalog::owners::Owners;
 use crate::config::model::Config;
@@ -17,10 +18,12 @@ use crate::downstream::updates::of_task;
 use crate::downstream::usage::User;
 use crate::gateway::lists;
 use crate::gateway::load::Load;
+use crate::gateway::login;
 use crate::gateway::memory::Known;
 use crate::gateway::memory::Memory;
+use crate::gateway::own;
 use crate::gateway::pool::Pool;
-use crate::gateway::rates::of_caller;
+use crate::gateway::rates::in_flight_of;
 use crate::gateway::session::Session;
 use crate::gateway::sight::Sights;
 use crate::gateway::snapshot::Generations;
@@ -164,6 +167,24 @@ impl Core {
         is_last
     }
 
+    /// Ends the server `name`, which finishes its calls, and starts it anew. `false` when other gateways use it too.
+    pub(super) fn restart(&self, name: &ServerName) -> bool {
+        let _one_at_a_time = lock(&self.publishing);
+        let current = self.current();
+        let Some(old) = current.server(name).filter(|old| self.pool.users_of(old).len() <= 1) else {
+            return false;
+        };
+        if self.retire(old, current.config.settings.drain_timeout) {
+            self.standing.leaves(old.clone());
+        }
+        let new = self.launch(Arc::clone(old.server()), old.lists());
+        let mut servers = current.servers.clone();
+        servers.insert(name.clone(), new.clone());
+        self.replace(Arc::clone(&current.config), servers);
+        new.want();
+        true
+    }
+
     /// Makes `config` with `servers` the current snapshot, in one step. `true` for the first configuration ever.
     pub fn publish(&self, config: Arc<Config>, servers: IndexMap<ServerName, ServerHandle>) -> bool {
         let _one_at_a_time = lock(&self.publishing);
@@ -182,8 +203,10 @@ impl Core {
         let before = self.current();
         let entries: Vec<_> =
             servers.values().map(|handle| (Arc::clone(handle.server()), handle.lists())).collect();
-        let parts: Vec<_> =
-            entries.iter().map(|(server, lists)| Part { server, lists: lists.clone() }).collect();
+        let same_rules = Arc::ptr_eq(&config, &before.config);
+        let policy = if same_rules { before.policy.clone() } else { Policy::new(&config.settings) };
+        let parts = entries.iter().map(|(server, lists)| Part { server, lists: lists.clone() });
+        let parts: Vec<_> = parts.chain(own::part(&policy)).collect();
         let remembered = self.owners(&before.catalog);
         let catalog = Catalog::after(&parts, &config.settings, &remembered, Some(&before.catalog));
         self.report(&before.catalog, &catalog);
@@ -191,8 +214,6 @@ impl Core {
             memory.save_owners(catalog.owners());
         }
         let generations = Generations::of(catalog.prints(None));
-        let same_rules = Arc::ptr_eq(&config, &before.config);
-        let policy = if same_rules { before.policy.clone() } else { Policy::new(&config.settings) };
         let no_rules = policy.is_open() && before.policy.is_open();
         let changed = generations != before.generations || !(same_rules || no_rules);
         let (tasks, parking) = (Arc::clone(&before.tasks), Arc::clone(&before.parking));
@@ -203,7 +224,8 @@ impl Core {
         let rates = &config.settings.rates;
         let meter = (!rates.is_empty()).then(|| Arc::clone(&self.pool.meter));
         if !same_rules {
-            let own = |caller: &Caller| of_caller(&rates.callers, caller).and_then(|own| own.in_flight);
+            self.around.connector.keep_offers(&|asked| login::may(&policy, asked));
+            let own = |caller: &Caller| in_flight_of(&rates.callers, caller);
             self.pool.loads.limit(own);
         }
         let next = Snapshot {
@@ -272,7 +294,7 @@ impl Core {
         let current = self.current();
         let entry =
             current.server(server).map(ServerHandle::server).filter(|entry| entry.pins.are_enforced());
-        if entry.is_some_and(|entry| judge(entry, Some(lists)).holds_any()) {
+        if entry.is_some_and(|entry| judge(entry, Some(lists), Detail::Brief).holds_any()) {
             self.rebuild();
         }
     }
@@ -335,7 +357,7 @@ impl Core {
     /// What a session of `caller` counts towards, and how many requests it may have at once.
     fn bounds(&self, current: &Snapshot, caller: &Caller) -> (usize, Arc<Load>) {
         let settings = &current.config.settings;
-        let own = of_caller(&settings.rates.callers, caller).and_then(|own| own.in_flight);
+        let own = in_flight_of(&settings.rates.callers, caller);
         (settings.limits.in_flight_per_client, self.pool.loads.of(caller, own))
     }
 

@@ -10,6 +10,7 @@ use crate::gateway::severity::severity;
 use crate::gateway::tasks::tracked::Tracked;
 use crate::gateway::written::write_notification;
 use crate::gateway::written::write_request;
+use crate::policy::Present;
 use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
 use crate::telemetry::event;
@@ -32,6 +33,8 @@ pub struct Exchange {
     sink: Sink,
     progress_token: Option<Box<str>>,
     log_level: Option<Box<str>>,
+    /// Should its server want a login, a page for that may be offered, under these rules.
+    login: Option<Arc<Present>>,
     /// For a request that may begin a task or is about one.
     tracked: Option<Box<Tracked>>,
     /// What is written down of it when it ends.
@@ -53,6 +56,7 @@ impl Exchange {
             sink: sink.clone(),
             progress_token: None,
             log_level: None,
+            login: None,
             tracked: None,
             entry: None,
             settled: false,
@@ -63,6 +67,16 @@ impl Exchange {
     pub fn listens(&mut self, progress_token: Option<&str>, log_level: Option<&str>) {
         self.progress_token = progress_token.map(Into::into);
         self.log_level = log_level.map(Into::into);
+    }
+
+    /// A login may be offered because of it, to whom the rules of the moment allow it.
+    pub(super) fn may_log_in(&mut self, rules: &Arc<Present>) {
+        self.login = Some(Arc::clone(rules));
+    }
+
+    /// The rules under which that is so; `None` when it is not.
+    pub(super) fn login_terms(&self) -> Option<&Present> {
+        self.login.as_deref()
     }
 
     /// Has it written down when it ends.

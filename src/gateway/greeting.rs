@@ -25,7 +25,7 @@ pub(super) fn initialize(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'
     let version = version::negotiate_legacy(&said.protocol_version);
     let client = said.client_info.clone().unwrap_or_default();
     event::client_connected(&core.around.metrics, "legacy", &client.name, version);
-    let apps = snapshot.catalog.apps().are_clear();
+    let apps = snapshot.apps_are_clear(exchange.session().caller());
     let declared = said.capabilities.map_or("{}", RawValue::get);
     let relayable = capability::relayable(declared, Era::Legacy, apps);
     exchange.session().introduce(version, said.client_info, relayable);
@@ -38,7 +38,8 @@ pub(super) fn initialize(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'
 
 /// Answers `server/discover` of a modern client.
 pub(super) fn discover(snapshot: &Snapshot, exchange: Exchange) {
-    let capabilities = capability::offered(Era::Modern, snapshot.catalog.apps().are_clear());
+    let apps = snapshot.apps_are_clear(exchange.session().caller());
+    let capabilities = capability::offered(Era::Modern, apps);
     let offered = with_instructions(snapshot, &exchange, |instructions| {
         modern::discover_result(&capabilities, instructions)
     });

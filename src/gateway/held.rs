@@ -9,7 +9,7 @@ use crate::catalog::lock::HeldItem;
 use crate::catalog::name_budget::looks_like;
 use crate::catalog::route::Route;
 use crate::config::model::access::ObjectKind;
-use crate::gateway::audit::Decision;
+use crate::gateway::audit::verdict::Decision;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::relayed::Relayed;
 use crate::gateway::relayed::refuse;
@@ -17,8 +17,14 @@ use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
 use crate::policy::object::Object;
 
+/// Why something is not there, and where it would lead.
+pub(super) struct Denial {
+    failure: Failure,
+    route: Route,
+}
+
 /// Why the tool or prompt `name` is not there.
-pub(super) fn named(snapshot: &Snapshot, caller: &Caller, kind: ListKind, name: &str) -> Option<Failure> {
+pub(super) fn named(snapshot: &Snapshot, caller: &Caller, kind: ListKind, name: &str) -> Option<Denial> {
     if let Some(held) = snapshot.catalog.lock().named(kind, name) {
         return told(snapshot, caller, object_kind(kind), held);
     }
@@ -35,24 +41,26 @@ pub(super) fn named(snapshot: &Snapshot, caller: &Caller, kind: ListKind, name: 
 }
 
 /// Why the resource `uri` is not there.
-pub(super) fn resource(snapshot: &Snapshot, caller: &Caller, uri: &str) -> Option<Failure> {
+pub(super) fn resource(snapshot: &Snapshot, caller: &Caller, uri: &str) -> Option<Denial> {
     snapshot.catalog.lock().by_uri(uri).and_then(|held| told(snapshot, caller, ObjectKind::Resource, held))
 }
 
 /// Answers a request for it.
-pub(super) fn refuse_held(failure: Failure, mut exchange: Exchange) -> Relayed {
+pub(super) fn refuse_held(denial: Denial, mut exchange: Exchange) -> Relayed {
     if let Some(entry) = exchange.entry_mut() {
+        entry.leads_to(&denial.route);
         entry.decided(Decision::Held);
     }
-    refuse(failure, exchange)
+    refuse(denial.failure, exchange)
 }
 
 fn object_kind(kind: ListKind) -> ObjectKind {
     if kind == ListKind::Prompts { ObjectKind::Prompt } else { ObjectKind::Tool }
 }
 
-fn told(snapshot: &Snapshot, caller: &Caller, kind: ObjectKind, held: &HeldItem) -> Option<Failure> {
+fn told(snapshot: &Snapshot, caller: &Caller, kind: ObjectKind, held: &HeldItem) -> Option<Denial> {
     let object = Object { kind, server: held.route.server.as_str(), name: &held.route.own_name };
     let is_shown = snapshot.policy.shows(caller, &object);
-    is_shown.then(|| Failure::held(&held.route.server, &held.denial))
+    let failure = || Failure::held(&held.route.server, &held.denial);
+    is_shown.then(|| Denial { failure: failure(), route: held.route.clone() })
 }

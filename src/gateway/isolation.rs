@@ -56,7 +56,7 @@ fn personal(shared: &ServerHandle, session: &Session) -> Result<Option<Arc<Perso
         return Ok(None);
     }
     let found = Personal::of(shared.server(), session.caller(), session.passed.headers());
-    found.map_err(|Missing| Failure::no_credential(&shared.server().name, session.caller()))
+    found.map_err(|Missing| Failure::no_credential(shared.server(), session.caller()))
 }
 
 fn key(

@@ -59,24 +59,30 @@ pub(super) fn explain(
     incoming: &Incoming<'_>,
     failure: Failure,
 ) -> Failure {
-    // Of a server of which the caller sees nothing it hears nothing.
-    let missing = snapshot.catalog.missing().iter();
-    let missing = missing.filter(|server| snapshot.policy.may_show(caller, server.as_str()));
-    let missing: Vec<&ServerName> = missing.collect();
-    let owner = incoming.text("name").ok().and_then(|name| reason_unlisted(snapshot, &missing, &name));
-    owner.unwrap_or_else(|| say_what_is_missing(snapshot, &missing, failure))
+    match unlisted(snapshot, caller, incoming) {
+        Some((handle, lost)) => Failure::lost(&handle.server().name, "tools/list", &lost),
+        None => say_what_is_missing(snapshot, &missing(snapshot, caller), failure),
+    }
 }
 
-/// Why `name` may be unknown: the server it looks like has no lists, because it cannot be started.
-fn reason_unlisted(snapshot: &Snapshot, missing: &[&ServerName], name: &str) -> Option<Failure> {
-    let naming = &snapshot.config.settings.naming;
-    let handles = missing.iter().filter_map(|missing| snapshot.server(missing));
-    let (server, lost) = handles.into_iter().find_map(|handle| {
+/// The servers without lists of which the caller may see something.
+fn missing<'s>(snapshot: &'s Snapshot, caller: &Caller) -> Vec<&'s ServerName> {
+    let missing = snapshot.catalog.missing().iter();
+    missing.filter(|server| snapshot.policy.may_show(caller, server.as_str())).collect()
+}
+
+/// Whose the unknown name of a request may be: that of a server without lists, and why it could not be started.
+pub(super) fn unlisted<'s>(
+    snapshot: &'s Snapshot,
+    caller: &Caller,
+    incoming: &Incoming<'_>,
+) -> Option<(&'s ServerHandle, Lost)> {
+    let (name, naming) = (incoming.text("name").ok()?, &snapshot.config.settings.naming);
+    missing(snapshot, caller).into_iter().filter_map(|missing| snapshot.server(missing)).find_map(|handle| {
         let server = handle.server();
-        let its = looks_like(&server.name, server.prefix.as_deref(), name, naming);
-        its.then(|| Some((&server.name, handle.failure()?)))?
-    })?;
-    Some(Failure::lost(server, "tools/list", &lost))
+        let its = looks_like(&server.name, server.prefix.as_deref(), &name, naming);
+        its.then(|| Some((handle, handle.failure()?)))?
+    })
 }
 
 /// Waits for the lists that are on their way, and starts nothing. What comes first must not take a name before the

@@ -21,7 +21,41 @@ pub struct Loads {
     metrics: Arc<Metrics>,
     everybody: Arc<Load>,
     per_caller: usize,
-    callers: Mutex<HashMap<Caller, Weak<Load>>>,
+    /// By principal: whichever agent it names, a caller has one count.
+    callers: Mutex<Callers>,
+}
+
+type Callers = HashMap<Box<str>, (Caller, Weak<Load>)>;
+
+/// How many requests at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// So many.
+    pub most: usize,
+    /// What of the file says so.
+    pub by: BoundKey,
+}
+
+/// Keys of the file that bound requests at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoundKey {
+    /// Of everybody.
+    Total,
+    /// Of each caller.
+    Caller,
+    /// Of each caller, among the rates.
+    CallerRate,
+    /// Of one caller, among the rates.
+    NamedRate,
+}
+
+impl BoundKey {
+    const NAMES: [&str; 4] = [
+        "gateway.limits.inFlightTotal",
+        "gateway.limits.inFlightPerCaller",
+        "gateway.rates.perCaller.inFlight",
+        "gateway.rates.callers",
+    ];
 }
 
 /// What the requests of one caller count towards.
@@ -36,11 +70,23 @@ pub struct Load {
 struct Gauge {
     now: AtomicUsize,
     limit: AtomicUsize,
+    by: AtomicUsize,
 }
 
 impl Gauge {
-    fn new(limit: usize) -> Self {
-        Self { now: AtomicUsize::new(0), limit: AtomicUsize::new(limit) }
+    fn new(bound: Bound) -> Self {
+        let [now, limit, by] = [0, bound.most, bound.by as usize].map(AtomicUsize::new);
+        Self { now, limit, by }
+    }
+
+    fn set(&self, bound: Bound) {
+        self.limit.store(bound.most, Ordering::Relaxed);
+        self.by.store(bound.by as usize, Ordering::Relaxed);
+    }
+
+    fn refuse(&self, whose: &str) -> Failure {
+        let by = self.by.load(Ordering::Relaxed);
+        Failure::too_busy(self.limit(), whose, BoundKey::NAMES.get(by).copied().unwrap_or_default())
     }
 
     fn enter(&self) -> bool {
@@ -64,34 +110,38 @@ impl Loads {
     /// At most `total` requests at once, and `per_caller` of each caller who is known.
     #[must_use]
     pub fn new(total: usize, per_caller: usize, metrics: Arc<Metrics>) -> Self {
-        let total = Arc::new(Gauge::new(total));
+        let total = Arc::new(Gauge::new(Bound { most: total, by: BoundKey::Total }));
         let everybody =
             Arc::new(Load { total: Arc::clone(&total), metrics: Arc::clone(&metrics), own: None });
         Self { total, metrics, everybody, per_caller, callers: Mutex::default() }
     }
 
     /// What requests of `caller` count towards; `own` is its limit when that is not the one of each.
-    pub fn of(&self, caller: &Caller, own: Option<usize>) -> Arc<Load> {
+    pub fn of(&self, caller: &Caller, own: Option<Bound>) -> Arc<Load> {
         if !caller.is_known() {
             return Arc::clone(&self.everybody);
         }
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(load) = callers.get(caller).and_then(Weak::upgrade) {
+        if let Some(load) = callers.get(caller.principal()).and_then(|(_, load)| load.upgrade()) {
             return load;
         }
-        callers.retain(|_, load| load.strong_count() > 0);
+        callers.retain(|_, (_, load)| load.strong_count() > 0);
         let (total, metrics) = (Arc::clone(&self.total), Arc::clone(&self.metrics));
-        let load = Arc::new(Load { total, metrics, own: Some(Gauge::new(own.unwrap_or(self.per_caller))) });
-        callers.insert(caller.clone(), Arc::downgrade(&load));
+        let load = Arc::new(Load { total, metrics, own: Some(Gauge::new(self.or_each(own))) });
+        callers.insert(caller.principal().into(), (caller.clone(), Arc::downgrade(&load)));
         load
     }
 
+    fn or_each(&self, own: Option<Bound>) -> Bound {
+        own.unwrap_or(Bound { most: self.per_caller, by: BoundKey::Caller })
+    }
+
     /// From now on `own` says the limits of the callers that are there.
-    pub fn limit(&self, own: impl Fn(&Caller) -> Option<usize>) {
+    pub fn limit(&self, own: impl Fn(&Caller) -> Option<Bound>) {
         let callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        for (caller, load) in callers.iter() {
+        for (caller, load) in callers.values() {
             if let Some(gauge) = load.upgrade().as_ref().and_then(|load| load.own.as_ref()) {
-                gauge.limit.store(own(caller).unwrap_or(self.per_caller), Ordering::Relaxed);
+                gauge.set(self.or_each(own(caller)));
             }
         }
     }
@@ -110,12 +160,12 @@ impl Load {
     /// The failure to send when there are too many.
     pub fn enter(&self) -> Result<(), Failure> {
         if !self.total.enter() {
-            return Err(Failure::too_busy(self.total.limit(), "all clients together", "inFlightTotal"));
+            return Err(self.total.refuse("all clients together have"));
         }
         match &self.own {
             Some(own) if !own.enter() => {
                 self.total.leave();
-                Err(Failure::too_busy(own.limit(), "this caller", "inFlightPerCaller"))
+                Err(own.refuse("this caller has"))
             }
             _ => Ok(()),
         }
@@ -143,6 +193,7 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::caller::Identity;
 
     #[test]
     fn a_known_caller_is_counted_over_all_sessions_and_everybody_in_all() {
@@ -162,12 +213,28 @@ mod tests {
     #[test]
     fn a_caller_may_have_a_limit_of_its_own_and_another_one_later() {
         let loads = Loads::new(9, 1, Arc::default());
-        let own = loads.of(&Caller::token(0), Some(2));
+        let bound = |most| Bound { most, by: BoundKey::NamedRate };
+        let own = loads.of(&Caller::token(0), Some(bound(2)));
         assert!(own.enter().is_ok() && own.enter().is_ok() && own.enter().is_err());
-        loads.limit(|caller| (*caller == Caller::token(0)).then_some(3));
-        assert!(own.enter().is_ok() && own.enter().is_err());
+        loads.limit(|caller| (*caller == Caller::token(0)).then_some(bound(3)));
+        assert!(own.enter().is_ok());
+        assert!(own.enter().is_err_and(|failure| failure.message.contains("`gateway.rates.callers`")));
         loads.limit(|_| None);
         own.leave();
-        assert!(own.enter().is_err(), "as for each");
+        assert!(
+            own.enter().is_err_and(|failure| failure.message.contains("inFlightPerCaller")),
+            "as for each"
+        );
+    }
+
+    #[test]
+    fn a_caller_is_one_whichever_agent_it_names() {
+        let loads = Loads::new(9, 1, Arc::default());
+        let free = Identity { may_name_agent: true, ..Identity::new("key:1", "ann") };
+        let [one, other] =
+            ["a", "b"].map(|agent| Caller::from(free.clone()).acting_as(agent).expect("it may"));
+        assert!(loads.of(&one, None).enter().is_ok());
+        let held = loads.of(&one, None);
+        assert!(held.enter().is_ok() && loads.of(&other, None).enter().is_err());
     }
 }

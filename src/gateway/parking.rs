@@ -85,7 +85,8 @@ impl Parking {
     ) -> Option<Box<str>> {
         let handle = random_handle()?;
         let mut table = self.lock();
-        let theirs = table.values().filter(|other| other.purpose.caller == purpose.caller).count();
+        let principal = purpose.caller.principal();
+        let theirs = table.values().filter(|other| other.purpose.caller.principal() == principal).count();
         if theirs >= terms.per_caller || table.len() >= terms.total {
             return None;
         }

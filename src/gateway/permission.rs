@@ -3,6 +3,7 @@
 //! What a caller may not see is answered like what does not exist, to the byte. Rules are `policy`.
 
 use crate::auth::caller::Caller;
+use crate::catalog::merge::Exposed;
 use crate::catalog::route::Route;
 use crate::catalog::uri_owner::UriError;
 use crate::config::model::access::ObjectKind;
@@ -47,7 +48,20 @@ pub(super) fn ask<'r>(
     }
 }
 
-/// The server that reads `uri`, as if those did not exist of which the caller may not see it.
+/// The tool that a client calls `name`, as if those did not exist that the caller may not see: what several have may be
+/// the name of one then.
+pub(super) fn tool_named<'s>(snapshot: &'s Snapshot, caller: &Caller, name: &str) -> Option<&'s Exposed> {
+    let sees = |tool: &&Exposed| shows_tool(snapshot, caller, &tool.route);
+    let rivals = || {
+        let mut seen = snapshot.catalog.rivals(name).filter(sees);
+        seen.next().filter(|_| seen.next().is_none())
+    };
+    let only = if snapshot.policy.is_open() { None } else { rivals() };
+    only.or_else(|| snapshot.catalog.tool(name))
+}
+
+/// The server that reads `uri`, as if those did not exist of which the caller can see no resource. Whether it may see this one
+/// is asked then: which server is chosen does not tell that it may not.
 ///
 /// # Errors
 /// [`UriError`], which names only servers that the caller may see.
@@ -59,10 +73,10 @@ pub(super) fn owner_of_uri<'s>(
     if snapshot.policy.is_open() {
         return snapshot.catalog.owner_of_uri(uri);
     }
-    snapshot.catalog.owner_of_uri_among(uri, &|server| shows_uri(snapshot, caller, server, uri))
+    snapshot.catalog.owner_of_uri_among(uri, &|server| has_any(snapshot, caller, server))
 }
 
-/// The server that has the template, word for word, if the caller may see it; else [`owner_of_uri`].
+/// The server that has the template, word for word, if the caller can see resources of it; else [`owner_of_uri`].
 ///
 /// # Errors
 /// As [`owner_of_uri`].
@@ -72,7 +86,7 @@ pub(super) fn owner_of_template<'s>(
     template: &str,
 ) -> Result<&'s ServerName, UriError> {
     let owner = snapshot.catalog.owner_of_template(template);
-    let owner = owner.filter(|server| shows_uri(snapshot, caller, server, template));
+    let owner = owner.filter(|server| has_any(snapshot, caller, server));
     owner.map_or_else(|| owner_of_uri(snapshot, caller, template), Ok)
 }
 
@@ -83,7 +97,6 @@ pub(super) fn shows_tool(snapshot: &Snapshot, caller: &Caller, route: &Route) ->
     snapshot.policy.shows(caller, &object)
 }
 
-fn shows_uri(snapshot: &Snapshot, caller: &Caller, server: &ServerName, uri: &str) -> bool {
-    let object = Object { kind: ObjectKind::Resource, server: server.as_str(), name: uri };
-    snapshot.policy.shows(caller, &object)
+fn has_any(snapshot: &Snapshot, caller: &Caller, server: &ServerName) -> bool {
+    snapshot.policy.may_show_resources(caller, server.as_str())
 }

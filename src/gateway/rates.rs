@@ -3,11 +3,14 @@
 //! It counts in memory: a restart counts anew. What may be called at all is `policy`; how many calls are in flight at once is
 //! `load.rs`.
 
+use crate::auth::called;
 use crate::auth::caller::Caller;
 use crate::config::model::rates::Rate;
 use crate::config::model::rates::RateTable;
 use crate::config::model::rates::RateTerms;
 use crate::config::model::rates::Rates;
+use crate::gateway::load::Bound;
+use crate::gateway::load::BoundKey;
 use crate::gateway::reply::Failure;
 use crate::name::ServerName;
 use governor::Quota;
@@ -114,13 +117,26 @@ impl Meter {
 }
 
 /// What holds for a caller: under its unique id, its name, or as for each.
-#[must_use]
-pub fn of_caller(table: &RateTable, caller: &Caller) -> Option<RateTerms> {
+fn of_caller(table: &RateTable, caller: &Caller) -> Option<RateTerms> {
     if table.is_empty() {
         return None;
     }
-    let own = table.named.iter().find(|(known, _)| known == caller.principal());
-    own.map_or_else(|| table.of(caller.name()), |(_, terms)| Some(*terms))
+    let named = |name| table.named.iter().find(|(known, _)| known == name);
+    let own = called::names(caller.principal(), caller.name()).find_map(named);
+    own.map(|(_, terms)| *terms).or(table.each)
+}
+
+/// How many requests of `caller` may be in flight at once, if the table says it.
+#[must_use]
+pub fn in_flight_of(table: &RateTable, caller: &Caller) -> Option<Bound> {
+    let most = of_caller(table, caller)?.in_flight?;
+    let is_named = called::names(caller.principal(), caller.name())
+        .any(|name| table.named.iter().any(|(known, _)| known == name));
+    Some(Bound { most, by: if is_named { BoundKey::NamedRate } else { BoundKey::CallerRate } })
+}
+
+fn calls(number: u64) -> String {
+    if number == 1 { "1 call".to_owned() } else { format!("{number} calls") }
 }
 
 impl Counts {
@@ -162,14 +178,14 @@ impl Count {
         }
         if let Some(most) = self.terms.per_day.filter(|most| day.calls >= *most) {
             let left = DAY.saturating_sub(age.unwrap_or_default());
-            return Err(Wait { what: format!("{most} calls a day"), left });
+            return Err(Wait { what: format!("{} a day", calls(most)), left });
         }
         if let (Some(limiter), Some(rate)) = (&self.limiter, self.terms.rate)
             && let Err(not_until) = limiter.check()
         {
             let left = not_until.wait_time_from(ticks.now());
             let within = rate.within.as_secs_f64();
-            return Err(Wait { what: format!("{} calls in {within} s", rate.calls), left });
+            return Err(Wait { what: format!("{} in {within} s", calls(rate.calls.get().into())), left });
         }
         day.calls += 1;
         Ok(())

@@ -11,7 +11,7 @@ use crate::downstream::handle::ServerHandle;
 use crate::downstream::request::Request;
 use crate::gateway::answer::Lacks;
 use crate::gateway::ask::held::HeldCall;
-use crate::gateway::audit::Decision;
+use crate::gateway::audit::verdict::Decision;
 use crate::gateway::awaited::Again;
 use crate::gateway::awaited::Next;
 use crate::gateway::awaited::Relay;
@@ -19,6 +19,7 @@ use crate::gateway::checks;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::isolation;
+use crate::gateway::login;
 use crate::gateway::parking::ComeBack;
 use crate::gateway::parking::Purpose;
 use crate::gateway::parking::Terms;
@@ -86,6 +87,7 @@ pub(super) fn send(
     let log_level = if incoming.modern.is_some() { with_this } else { once() };
     let session = Arc::clone(exchange.session());
     let capabilities = capabilities_of(snapshot, incoming, &session);
+    login::note(snapshot, incoming, handle.server(), &capabilities, &mut exchange);
     let way = Way { snapshot, route, permit, handle, passage, capabilities: &capabilities, log_level };
     let asks = *capabilities != *"{}" || comes_back(incoming);
     match (asks, exchange.era()) {
@@ -119,7 +121,11 @@ fn enter(
     }
     let name = passage.tool.filter(|_| passage.method == "tools/call");
     let wrong = name.and_then(|name| checks::arguments(snapshot, handle.server(), name, incoming, exchange));
-    wrong.map_or(Ok(()), |failure| Err(NotEntered::Wrong(failure)))
+    let Some(failure) = wrong else { return Ok(()) };
+    if let Some(entry) = exchange.entry_mut() {
+        entry.decided(Decision::Denied);
+    }
+    Err(NotEntered::Wrong(failure))
 }
 
 /// Why a request that is permitted is not sent.
@@ -147,7 +153,8 @@ pub(super) fn capabilities_of<'a>(
     match modern.capabilities {
         None | Some("{}") => Cow::Borrowed("{}"),
         Some(declared) => {
-            Cow::Owned(capability::relayable(declared, Era::Modern, snapshot.catalog.apps().are_clear()))
+            let apps = snapshot.apps_are_clear(session.caller());
+            Cow::Owned(capability::relayable(declared, Era::Modern, apps))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every error a client can see, in one place.
 
 use crate::auth::caller::Caller;
+use crate::config::model::Server;
 use crate::config::model::access::ObjectKind;
 use crate::downstream::private::NoConnection;
 use crate::name::ServerName;
@@ -179,17 +180,15 @@ impl Failure {
         let text = format!(
             "this client has {limit} requests in flight (`gateway.limits.inFlightPerClient`); wait for answers"
         );
-        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true}))
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true, "retryAfter": 1}))
     }
 
-    /// Too many requests in flight, counted over `whose`; `key` is the limit of the file.
+    /// Too many requests in flight, counted over those whom `whose` begins to tell of; `key` of the file says how many.
     #[must_use]
     pub fn too_busy(limit: usize, whose: &str, key: &str) -> Self {
-        let text = format!(
-            "{whose} have {limit} requests in flight (`gateway.limits.{key}`); try again in a moment"
-        );
-        Self::new(code::INTERNAL_ERROR, text.replacen("this caller have", "this caller has", 1))
-            .with(json!({"retryable": true}))
+        let requests = if limit == 1 { "request" } else { "requests" };
+        let text = format!("{whose} {limit} {requests} in flight (`{key}`); try again in a moment");
+        Self::new(code::INTERNAL_ERROR, text).with(json!({"retryable": true, "retryAfter": 1}))
     }
 
     /// A call more than the rate or quota of `whose` allows; `left` is how long it has to wait.
@@ -245,13 +244,17 @@ impl Failure {
 
     /// The entry shows the credential of the caller, and `caller` has none. The gateway's own is not shown instead.
     #[must_use]
-    pub fn no_credential(server: &ServerName, caller: &Caller) -> Self {
+    pub fn no_credential(server: &Server, caller: &Caller) -> Self {
+        let name = &server.name;
+        let (what, hint) = match server.logs_callers_in() {
+            true => ("login", "only callers who show who they are can have one"),
+            false => ("credential", "add one to `auth.callers` of its entry"),
+        };
         let text = format!(
-            "server `{server}` is asked with the credential of the caller, and there is none for `{caller}`: add one to \
-             `auth.callers` of its entry"
+            "server `{name}` is asked with the {what} of the caller, and there is none for `{caller}`: {hint}"
         );
         Self::new(code::INVALID_REQUEST, text)
-            .with(json!({"server": server.as_str(), "authorization": "needed"}))
+            .with(json!({"server": name.as_str(), "authorization": "needed"}))
     }
 
     /// A subscription that no connection could carry.
@@ -280,16 +283,19 @@ impl Failure {
             ),
             Lost::Unreadable(why) => format!("server `{server}` sent an answer that cannot be read: {why}"),
             Lost::NotSent(why) => format!("server `{server}`: {why}"),
-            Lost::NotStarted(why) | Lost::Unauthorized(why) => why.to_string(),
+            Lost::NotStarted(why) | Lost::Held(why) => why.to_string(),
+            Lost::Unauthorized(why) => why.to_string(),
             Lost::Cancelled => {
                 format!("the session ended before server `{server}` answered; the call was cancelled")
             }
         };
+        let code = if matches!(lost, Lost::Held(_)) { code::INVALID_PARAMS } else { code::INTERNAL_ERROR };
         let data = match lost {
+            Lost::Held(_) => json!({"server": server.as_str(), "held": true}),
             Lost::Unauthorized(_) => json!({"server": server.as_str(), "authorization": "needed"}),
             _ => json!({"server": server.as_str()}),
         };
-        Self::new(code::INTERNAL_ERROR, text).with(data)
+        Self::new(code, text).with(data)
     }
 }
 

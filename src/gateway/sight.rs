@@ -42,6 +42,8 @@ pub struct Sight {
     shown: Shown,
     generations: Generations,
     instructions: String,
+    /// Whether views of MCP Apps would work with what is seen.
+    apps: bool,
     /// First pages, by kind and era.
     pages: [[OnceLock<Page>; 2]; 4],
 }
@@ -71,7 +73,10 @@ impl Sight {
         let shown = snapshot.catalog.shown(shows, may_show);
         let generations = Generations::of(snapshot.catalog.prints(Some(&shown)));
         let instructions = instructions_of(snapshot, &shown, may_show);
-        Self { shown, generations, instructions, pages: Default::default() }
+        let tools = shown.of(ListKind::Tools);
+        let views = |server: &ServerName, uri: &str| shows(ListKind::Resources, server, uri);
+        let apps = snapshot.catalog.apps().are_clear_among(|at| tools[at], views);
+        Self { shown, generations, instructions, apps, pages: Default::default() }
     }
 
     /// Numbers that change with what this caller sees.
@@ -82,6 +87,11 @@ impl Sight {
     /// The merged instructions without servers of which nothing is seen.
     pub(super) fn instructions(&self) -> &str {
         &self.instructions
+    }
+
+    /// Whether views of MCP Apps would work with what this caller sees.
+    pub(super) fn apps(&self) -> bool {
+        self.apps
     }
 
     /// The result of a list request: first filtered, then cut into pages.

@@ -102,6 +102,12 @@ impl Snapshot {
         self.sight(caller, |sight| sight.map_or(self.generations, Sight::generations))
     }
 
+    /// Whether views of MCP Apps would work for `caller`: what it does not see is in nobody's way.
+    #[must_use]
+    pub fn apps_are_clear(&self, caller: &Caller) -> bool {
+        self.catalog.apps().are_clear() || self.sight(caller, |sight| sight.is_some_and(Sight::apps))
+    }
+
     /// A connection of the server `name`, if there is one: the one that all share, or that of `whose`.
     #[must_use]
     pub fn connection(&self, name: &ServerName, whose: Option<&Key>) -> Option<ServerHandle> {

@@ -4,9 +4,11 @@ use crate::auth::caller::Caller;
 use crate::catalog::lists::ListKind;
 use crate::catalog::route::Route;
 use crate::config::model::access::ObjectKind;
+use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::held;
 use crate::gateway::incoming::Incoming;
+use crate::gateway::own;
 use crate::gateway::permission;
 use crate::gateway::relay;
 use crate::gateway::relay::Passage;
@@ -19,21 +21,25 @@ use crate::gateway::snapshot::Snapshot;
 use crate::gateway::tasks;
 
 /// Resolves the name; the policy and the sending are `relay.rs`.
-pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
+pub(super) fn call(core: &Core, snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Exchange) -> Relayed {
     let name = match incoming.text("name") {
         Ok(name) => name,
         Err(failure) => return refuse(failure, exchange),
     };
     let failure = |exchange: &Exchange| unknown_tool(snapshot, exchange.session().caller(), &name);
-    let Some(route) = snapshot.catalog.resolve_tool(&name) else {
+    let Some(tool) = permission::tool_named(snapshot, exchange.session().caller(), &name) else {
         return match held::named(snapshot, exchange.session().caller(), ListKind::Tools, &name) {
             Some(held) => held::refuse_held(held, exchange),
             None => unknown(failure(&exchange), exchange),
         };
     };
+    let (route, exposed) = (&tool.route, tool.name.as_str());
     let (permit, mut exchange) =
         permission::ask(snapshot, exchange, ObjectKind::Tool, route, &name, failure)?;
-    if snapshot.catalog.is_hidden(&name, exchange.era()) {
+    if !snapshot.policy.is_open() && own::is_own(route) {
+        return own::call(core, snapshot, route, incoming, exchange, failure);
+    }
+    if snapshot.catalog.is_hidden(exposed, exchange.era()) {
         return refuse(Failure::only_as_task(&name), exchange);
     }
     let own_name = quoted(&route.own_name);
@@ -41,9 +47,9 @@ pub(super) fn call(snapshot: &Snapshot, incoming: &Incoming<'_>, exchange: Excha
         method: "tools/call",
         replace: Some(("name", &own_name)),
         target: Some(&route.own_name),
-        param_headers: snapshot.catalog.param_headers(&name),
+        param_headers: snapshot.catalog.param_headers(exposed),
         kind: ObjectKind::Tool,
-        tool: Some(&name),
+        tool: Some(exposed),
     };
     if let Err(failure) = tasks::begin(snapshot, incoming, &mut exchange, route) {
         return refuse(failure, exchange);

@@ -3,9 +3,11 @@
 //! Policies that apply to a caller are found once and remembered; so is what they say of tools and prompts, whose names
 //! are those of the servers. It is asked by `policy.rs` alone.
 
+use crate::auth::called;
 use crate::auth::caller::Caller;
 use crate::config::model::Settings;
 use crate::config::model::access::Attachment;
+use crate::config::model::access::GATEWAY;
 use crate::config::model::access::Level;
 use crate::config::model::access::ObjectKind;
 use crate::config::model::access::Whom;
@@ -83,6 +85,8 @@ pub enum Ruling {
     Policy(usize, usize, Level, Option<usize>),
     /// The rules of the caller's agent.
     Agent(AgentPlace, AgentReason),
+    /// A tool of the gateway itself, which is for admins alone.
+    OnlyAdmin,
 }
 
 impl Ruling {
@@ -92,7 +96,7 @@ impl Ruling {
         match self {
             Self::Default(level) | Self::Policy(_, _, level, _) => *level,
             Self::Agent(_, reason) if reason.allows() => Level::Admin,
-            Self::Agent(..) => Level::Deny,
+            Self::Agent(..) | Self::OnlyAdmin => Level::Deny,
         }
     }
 }
@@ -143,15 +147,15 @@ impl Access {
         level
     }
 
-    /// False when `caller` can see nothing of `server`, whatever that has.
+    /// False when `caller` can see nothing of this kind, or of any kind, of `server`, whatever that has.
     #[must_use]
-    pub fn may_show(&self, caller: &Caller, server: &str) -> bool {
-        self.may_show_to(&self.rights_of(caller), server)
+    pub fn may_show(&self, caller: &Caller, server: &str, kind: Option<ObjectKind>) -> bool {
+        self.may_show_to(&self.rights_of(caller), server, kind)
     }
 
     /// As [`Access::may_show`], by rights.
     #[must_use]
-    pub fn may_show_to(&self, rights: &Rights, server: &str) -> bool {
+    pub fn may_show_to(&self, rights: &Rights, server: &str, kind: Option<ObjectKind>) -> bool {
         if let (Some(agents), Some(place)) = (&self.agents, rights.agent)
             && !agents.may_show(place, server)
         {
@@ -159,7 +163,7 @@ impl Access {
         }
         match rights.policies.as_slice() {
             [] => self.default >= Level::Read,
-            policies => policies.iter().all(|(place, _)| self.policies[*place].may_show(server)),
+            policies => policies.iter().all(|(place, _)| self.policies[*place].may_show(server, kind)),
         }
     }
 
@@ -192,6 +196,16 @@ impl Access {
 
     /// Every ruling about `object`; the lowest counts.
     pub fn rulings<'a>(
+        &'a self,
+        rights: &'a Rights,
+        object: &'a Object<'a>,
+    ) -> impl Iterator<Item = Ruling> + 'a {
+        let is_closed = object.server == GATEWAY
+            && self.rulings_of_rules(rights, object).any(|ruling| ruling.level() < Level::Admin);
+        self.rulings_of_rules(rights, object).chain(is_closed.then_some(Ruling::OnlyAdmin))
+    }
+
+    fn rulings_of_rules<'a>(
         &'a self,
         rights: &'a Rights,
         object: &'a Object<'a>,
@@ -235,7 +249,9 @@ impl Attached {
     fn is_to(&self, subject: &Subject) -> bool {
         let fits = |text: &Option<String>| text.as_deref().is_some_and(|text| self.pattern.matches(text));
         match &self.whom {
-            Whom::Caller => self.pattern.matches(&subject.name) || self.pattern.matches(&subject.principal),
+            Whom::Caller => {
+                called::names(&subject.principal, &subject.name).any(|name| self.pattern.matches(name))
+            }
             Whom::Team => fits(&subject.team),
             Whom::Organisation => fits(&subject.organisation),
             Whom::Agent => fits(&subject.agent),

@@ -64,6 +64,7 @@ pub fn explain(settings: &Settings, subject: &Subject, object: &Object<'_>) -> E
 fn words(access: &Access, settings: &Settings, ruling: &Ruling) -> String {
     match ruling {
         Ruling::Default(_) => "`gateway.access.default`, because no policy applies to this caller".to_owned(),
+        Ruling::OnlyAdmin => "the gateway's own tools are for callers with the level `admin`".to_owned(),
         Ruling::Agent(place, reason) => match access.agent_name(*place) {
             Some(name) => format!("the rules of agent `{name}`: {}", reason.words()),
             None => format!("`gateway.rules`: {}", reason.words()),

@@ -25,17 +25,22 @@ pub fn canonical(uri: &str) -> Option<String> {
     let plain = decoded(uri);
     let plain = plain.replace('\\', "/");
     let (scheme, rest) = plain.split_once(':').unwrap_or(("", &plain));
-    let (authority, path) = match rest.strip_prefix("//") {
+    let (mut authority, path) = match rest.strip_prefix("//") {
         Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
         None => ("", rest),
     };
+    // RFC 8089: `file:/x` and `file://localhost/x` are `file:///x`.
+    let is_file = scheme.eq_ignore_ascii_case("file") && path.starts_with('/');
+    if is_file && authority.eq_ignore_ascii_case("localhost") {
+        authority = "";
+    }
     let (path, query) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
     let mut out = String::with_capacity(plain.len());
     if plain.contains(':') {
         out.push_str(&scheme.to_ascii_lowercase());
         out.push(':');
     }
-    if rest.starts_with("//") {
+    if is_file || rest.starts_with("//") {
         out.push_str("//");
         out.push_str(&authority.to_ascii_lowercase());
     }
@@ -109,12 +114,27 @@ mod tests {
             ("file:///../../etc/passwd", "file:///etc/passwd"),
             ("file:///a//b", "file:///a/b"),
             ("x:a%41", "x:aA"),
+            ("file://localhost/x", "file:///x"),
+            ("FILE://LocalHost/x/../y", "file:///y"),
+            ("file:/x", "file:///x"),
+            ("file:\\\\localhost\\x", "file:///x"),
+            ("file:%2Fx", "file:///x"),
         ] {
             assert_eq!(canonical(uri).as_deref(), Some(form), "{uri}");
         }
-        for uri in
-            ["file:///a/b", "ui://x/view", "memo:1", "test://t/1?q=1#f", "a", "", "file:///a/", "https://h"]
-        {
+        for uri in [
+            "file:///a/b",
+            "file:x",
+            "http://localhost/x",
+            "x:/y",
+            "ui://x/view",
+            "memo:1",
+            "test://t/1?q=1#f",
+            "a",
+            "",
+            "file:///a/",
+            "https://h",
+        ] {
             assert_eq!(canonical(uri), None, "{uri}");
         }
     }

@@ -60,12 +60,15 @@ impl Rules {
         best.map_or((self.default, None), |(at, rule)| (rule.level, Some(at)))
     }
 
-    /// False when it gives nothing of `server`, whatever that has.
+    /// False when it gives nothing of this kind, or of any kind, of `server`, whatever that has.
     #[must_use]
-    pub fn may_show(&self, server: &str) -> bool {
-        let mut about = self.rules.iter().filter(|rule| rule.server.matches(server));
-        if about.clone().any(|rule| rule.level == Level::Deny && rule.kind.is_none() && rule.object.is_all())
-        {
+    pub fn may_show(&self, server: &str, kind: Option<ObjectKind>) -> bool {
+        let is_about = |rule: &&Rule| {
+            rule.server.matches(server) && (kind.is_none() || rule.kind.is_none() || rule.kind == kind)
+        };
+        let mut about = self.rules.iter().filter(is_about);
+        let is_whole = |rule: &Rule| rule.object.is_all() && (rule.kind.is_none() || rule.kind == kind);
+        if about.clone().any(|rule| rule.level == Level::Deny && is_whole(rule)) {
             return false;
         }
         self.default >= Level::Read || about.any(|rule| rule.level >= Level::Read)
@@ -140,7 +143,7 @@ mod tests {
     #[test]
     fn a_server_of_which_nothing_can_be_seen() {
         let shows = |default, rules: Vec<RuleTerms>| {
-            Rules::new(&PolicyTerms { name: "p".into(), default, rules }).may_show("s")
+            Rules::new(&PolicyTerms { name: "p".into(), default, rules }).may_show("s", None)
         };
         assert!(!shows(Level::Deny, vec![]));
         assert!(!shows(Level::Deny, vec![rule("t", None, "*", Level::Admin)]));

@@ -186,11 +186,11 @@ impl<'a> InputRequired<'a> {
     }
 }
 
-/// A result that asks these questions (key, method, params as JSON text), to be sent back with `state`.
+/// A result that asks these questions (key, method, params as JSON text), to be sent back with `state` if there is one.
 #[must_use]
 pub fn input_required<'a>(
     questions: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
-    state: &str,
+    state: Option<&str>,
 ) -> String {
     let mut out = br#"{"resultType":"input_required","inputRequests":{"#.to_vec();
     for (at, (key, method, params)) in questions.enumerate() {
@@ -204,8 +204,11 @@ pub fn input_required<'a>(
         out.extend_from_slice(params.as_bytes());
         out.push(b'}');
     }
-    out.extend_from_slice(br#"},"requestState":"#);
-    write_string(&mut out, state);
+    out.push(b'}');
+    if let Some(state) = state {
+        out.extend_from_slice(br#","requestState":"#);
+        write_string(&mut out, state);
+    }
     out.push(b'}');
     String::from_utf8(out).unwrap_or_default()
 }
@@ -271,6 +274,21 @@ pub fn without_answers(params: &Members<'_>, added: &[(&str, &[u8])]) -> String 
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// The params without the answer `key`, which is one of `responses`: a server knows nothing of it.
+#[must_use]
+pub fn without_answer(params: &Members<'_>, responses: &Members<'_>, key: &str) -> String {
+    let others = responses.iter().any(|(other, _)| other != key);
+    let (mut rest, mut out) = (Vec::new(), Vec::with_capacity(params.raw().len()));
+    write_object(&mut rest, responses, |other| if other == key { Edit::Drop } else { Edit::Keep }, &[]);
+    let edit = |member: &str| match member {
+        RESPONSES if others => Edit::Replace(&rest),
+        RESPONSES => Edit::Drop,
+        _ => Edit::Keep,
+    };
+    write_object(&mut out, params, edit, &[]);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// The pages that an error -32042 wants opened first, each as params of a question in url mode; empty when it names none.
 #[must_use]
 pub fn pages_of(error: &str) -> Vec<&str> {
@@ -304,6 +322,27 @@ mod tests {
             r#"{"name":"x","n":1e2,"inputResponses":{"a":{"roots":[]}},"requestState":"s\"1"}"#
         );
         assert!(InputRequired::read(r#"{"resultType":"input_required"}"#).is_none());
+    }
+
+    #[test]
+    fn one_answer_is_taken_out() {
+        let taken = |raw: &str| {
+            let params = Members::parse(raw).unwrap();
+            let responses = Members::of(params.get(RESPONSES).unwrap()).unwrap();
+            without_answer(&params, &responses, "mine")
+        };
+        assert_eq!(taken(r#"{"n":1e2,"inputResponses":{"mine":{}}}"#), r#"{"n":1e2}"#);
+        let others = r#"{"inputResponses":{"mine":{},"other":{"x":1}},"requestState":"s"}"#;
+        assert_eq!(taken(others), r#"{"inputResponses":{"other":{"x":1}},"requestState":"s"}"#);
+    }
+
+    #[test]
+    fn a_question_needs_no_state() {
+        let asks = input_required([("k", "m", "{}")].into_iter(), None);
+        assert_eq!(
+            asks,
+            r#"{"resultType":"input_required","inputRequests":{"k":{"method":"m","params":{}}}}"#
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! warm call costs here: no task, no channel. It does not know how anything is written.
 
 use crate::wire::message::Outcome;
+use crate::wire::unauthorized::Unauthorized;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -79,8 +80,10 @@ pub enum Lost {
     NotSent(Arc<str>),
     /// The server could not be started; the whole sentence, which names it.
     NotStarted(Arc<str>),
-    /// The server wants credentials first; the whole sentence, which names it.
-    Unauthorized(Arc<str>),
+    /// The server wants credentials first.
+    Unauthorized(Unauthorized),
+    /// What is asked is not as it was approved; the whole sentence, which names the server.
+    Held(Arc<str>),
     /// The caller no longer wants it.
     Cancelled,
 }

@@ -5,6 +5,7 @@
 use crate::cell::Cell;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs::DirEntry;
 use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
@@ -13,6 +14,9 @@ use std::process::Stdio;
 
 /// The line above the table.
 pub const HEAD: &str = "cell                    scored   checks    unscored  checks    warnings";
+
+/// The folder of the scenarios in which a client logs in; it is part of their names.
+const LOGINS: &str = "auth";
 
 /// Run of clients and reported, but not scored.
 const UNSCORED_OF_CLIENTS: [&str; 1] = ["json-schema-2020-12-preservation"];
@@ -58,14 +62,13 @@ impl Suite {
         Report::read(cell.name(), &results, &required, "server-")
     }
 
-    /// Runs everything that the revision requires of clients, but for authorization, with `client` as the client.
+    /// Runs everything that the revision requires of clients, with `client` as the client.
     pub fn run_client(&self, cell: &str, revision: &str, client: &Path) -> Report {
         let results = self.folder.join("results").join(cell);
         let _ = std::fs::remove_dir_all(&results);
-        std::fs::create_dir_all(&results).expect("the folder of results can be made");
-        let mut required = self.scored(revision, "client");
-        required.retain(|scenario| !scenario.starts_with("auth/"));
-        assert!(required.len() >= 4, "not the requirements of clients: {required:?}");
+        std::fs::create_dir_all(results.join(LOGINS)).expect("the folder of results can be made");
+        let required = self.scored(revision, "client");
+        assert!(required.len() >= 18, "not the requirements of clients: {required:?}");
         for scenario in required.iter().map(String::as_str).chain(UNSCORED_OF_CLIENTS) {
             let log = File::create(results.join(format!("{scenario}.log"))).expect("the folder is writable");
             let mut command = self.node();
@@ -128,10 +131,9 @@ impl Report {
         let (scored, unscored) = Default::default();
         let mut report = Self { cell, flaws: Flaws::new(), scored, unscored, warnings: 0 };
         let mut seen = Vec::new();
-        for entry in std::fs::read_dir(results).expect("the suite made the folder").flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(scenario) = scenario(&name, prefix).filter(|_| entry.path().is_dir()) else { continue };
-            let checks = std::fs::read_to_string(entry.path().join("checks.json"));
+        for (name, folder) in folders(results) {
+            let Some(scenario) = scenario(&name, prefix) else { continue };
+            let checks = std::fs::read_to_string(folder.join("checks.json"));
             let checks = checks.ok().and_then(|text| serde_json::from_str::<Vec<Value>>(&text).ok());
             report.add(scenario, checks.as_deref(), required.iter().any(|name| name == scenario));
             seen.push(scenario.to_owned());
@@ -186,6 +188,16 @@ impl Report {
             self.warnings
         )
     }
+}
+
+/// The folders of scenarios, with their names.
+fn folders(results: &Path) -> Vec<(String, PathBuf)> {
+    let within = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let name = |entry: &DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let logins = results.join(LOGINS);
+    let logins = within(&logins).map(|entry| (format!("{LOGINS}/{}", name(&entry)), entry.path()));
+    let all = within(results).map(|entry| (name(&entry), entry.path())).chain(logins);
+    all.filter(|(_, path)| path.is_dir()).collect()
 }
 
 /// The scenario in the name of a folder: `server-NAME-2026-11-21T01-33-19-232Z`, for clients without the `server-`.

@@ -4,9 +4,10 @@
 
 mod callers;
 pub mod issuer;
-mod rig;
+pub mod rig;
 mod s10_owner;
 mod s17_keys;
 mod s1_fail_closed;
 mod s2_safe_start;
 mod s6_tokens;
+mod s6_withdrawn;

@@ -126,6 +126,34 @@ fn names_that_are_not_clear_take_the_extension_away() {
     }
 }
 
+/// What a caller does not see is in nobody's way: no capability, name or view depends on it.
+#[test]
+fn s4_names_of_hidden_servers_make_nothing_unclear() {
+    let conf = TempConf::with(|conf| {
+        let mut all = servers([
+            ("a", with_view(conf, "a", "legacy", &["refresh"])),
+            ("b", with_view(conf, "b", "modern", &["refresh", "params"])),
+        ]);
+        let policies =
+            json!({ "few": { "default": "execute", "rules": [{ "server": "a", "level": "deny" }] } });
+        let access = json!({ "policies": policies, "attach": { "callers": { "local": "few" } } });
+        all["gateway"] = json!({ "access": access });
+        all
+    });
+    assert_eq!((offered(&conf, Era::Modern), offered(&conf, Era::Legacy)), (json!({}), json!({})));
+    for client in CLIENTS {
+        // Over HTTP the caller is another one, who sees both.
+        let (driver, sees_both) = (driver(&conf, client), client.1 == Transport::Http);
+        let before = conf.ledger("call", "b").len();
+        let answer = driver.call("refresh", json!({}));
+        assert_eq!(answer.is_error(), sees_both, "{}", answer.short());
+        let told = driver.call("b__params", json!({}));
+        assert_eq!(told.text().contains(UI), !sees_both, "{}", told.raw);
+        assert_eq!(conf.ledger("call", "b").len() - before, if sees_both { 1 } else { 2 });
+        assert!(conf.ledger("call", "a").is_empty());
+    }
+}
+
 #[test]
 fn servers_hear_that_the_client_shows_views() {
     let conf = TempConf::with(|conf| {

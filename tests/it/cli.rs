@@ -273,3 +273,15 @@ fn a_server_that_wants_credentials_is_exit_code_3() {
     conf.write(&servers([("web", with_token)]));
     assert_eq!(code(&run(&conf, &["call", "web__echo"])), 0);
 }
+
+#[test]
+fn a_name_to_listen_on_is_answered_with_what_to_write() {
+    let conf = TempConf::with(|conf| servers([("a", conf.fake("a"))]));
+    for (address, port) in [("localhost:8809", "8809"), (":8809", "8809"), ("8809", "8809"), ("here", "8808")]
+    {
+        let output = run(&conf, &["serve", "--http", address]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("127.0.0.1:{port}")) && !said.contains("socket"), "{said}");
+    }
+}

@@ -106,7 +106,7 @@ fn a_page_in_a_browser_gets_nowhere() {
 
 /// Waits until the servers were listed once, as an HTTP gateway does at its start to say how many tools there are.
 fn listed(gateway: &HttpGateway) {
-    eventually("the servers are listed", || gateway.stderr().contains(" servers"));
+    eventually("the servers are listed", || gateway.stderr().contains("tools from "));
 }
 
 #[test]

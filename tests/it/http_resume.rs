@@ -21,7 +21,7 @@ fn gateway(http: Value) -> HttpGateway {
         config
     });
     let gateway = Gateway::on(&conf).http();
-    eventually("the servers are listed", || gateway.stderr().contains(" servers"));
+    eventually("the servers are listed", || gateway.stderr().contains("tools from "));
     gateway
 }
 

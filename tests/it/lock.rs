@@ -114,6 +114,39 @@ fn s13_a_change_while_the_gateway_was_off_is_denied_on_the_first_call() {
 }
 
 #[test]
+fn s13_what_is_held_is_written_down_as_held_whenever_it_is_found() {
+    let locked = Locked::new("enforce");
+    locked.lock();
+    assert_eq!(denial(&locked.client()), None);
+    locked.offer("Other", &["echo"]);
+    let text = std::fs::read_to_string(locked.conf.file()).expect("it is there");
+    let mut file: Value = serde_json::from_str(&text).expect("it is JSON");
+    file["gateway"]["audit"] = json!({ "file": "audit.log" });
+    locked.conf.write(&file);
+    let client = locked.client();
+    // The first is found after the start that it causes, the second in the lists.
+    for _ in 0..2 {
+        let answer = client.request("tools/call", json!({"name": "a__echo", "arguments": {}}));
+        assert_eq!(answer.json["error"]["data"], json!({"server": "a", "held": true}), "{}", answer.short());
+        assert_eq!(answer.json["error"]["code"], -32602, "{}", answer.short());
+    }
+    let lines = || {
+        let text = std::fs::read_to_string(locked.conf.dir().join("audit.log")).unwrap_or_default();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        lines.filter(|line| line["method"] == "tools/call").collect::<Vec<_>>()
+    };
+    eventually("both are written down", || lines().len() == 2);
+    for line in lines() {
+        assert_eq!(line["decision"], "held", "{line}");
+        assert_eq!(
+            (&line["outcome"], &line["server"], &line["tool"]),
+            (&json!("error"), &json!("a"), &json!("echo")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn s13_what_is_new_or_starts_something_else_is_not_even_started() {
     let locked = Locked::new("enforce");
     let (client, before) = (locked.client(), locked.conf.spawns("a"));

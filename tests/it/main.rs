@@ -38,6 +38,7 @@ mod orphans;
 mod panics;
 mod param_headers;
 mod patience;
+mod pinned;
 mod policy;
 mod progress;
 mod reload;

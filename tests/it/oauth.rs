@@ -1,6 +1,9 @@
 //! Logins at servers that want OAuth: a person with a browser, an authorization server, a server that it protects.
 
+mod callers;
 mod documents;
+mod later;
+mod page;
 pub mod person;
 pub mod rig;
 mod steered;

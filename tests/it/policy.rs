@@ -5,10 +5,13 @@
 mod agents;
 mod asked;
 mod explain;
+mod heard;
 mod hidden;
 mod levels;
 mod link;
+mod names;
 mod narrowed;
+mod own;
 mod rates;
 mod routes;
 mod sent;

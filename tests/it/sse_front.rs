@@ -25,7 +25,7 @@ fn folder(http: Value) -> Arc<TempConf> {
 
 fn gateway(http: Value) -> HttpGateway {
     let gateway = Gateway::on(&folder(http)).http();
-    eventually("the servers are listed", || gateway.stderr().contains(" servers"));
+    eventually("the servers are listed", || gateway.stderr().contains("tools from "));
     gateway
 }
 

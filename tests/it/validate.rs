@@ -103,6 +103,21 @@ fn s15_what_servers_say_is_clean_where_people_read_it_and_relayed_as_it_is() {
         let (code, said) = run(&conf, &args);
         assert!(code == Some(0) && !said.contains(is_odd), "{args:?}: {said:?}");
     }
+    for args in [
+        vec!["tools", "--json"],
+        vec!["call", "a__echo", message.as_str(), "--json"],
+        vec!["check", "--deep", "--json"],
+        vec!["check", "--json"],
+        vec!["policy", "explain", "--caller", evil, "--tool", "a__echo", "--json"],
+    ] {
+        let output = Gateway::on(&conf).run(&args);
+        let said = String::from_utf8(output.stdout).expect("it is UTF-8");
+        assert!(said.starts_with('{') && !said.contains(is_odd), "{args:?}: {said:?}");
+        let document: Value = serde_json::from_str(&said).expect("one JSON document");
+        if args[0] == "tools" {
+            assert_eq!(document["tools"][0]["definition"]["description"], evil, "it means the same");
+        }
+    }
     let client = conf.legacy();
     let listed = client.request("tools/list", json!({}));
     assert_eq!(listed.result()["tools"][0]["description"], evil, "clients get what the server said");
@@ -110,6 +125,31 @@ fn s15_what_servers_say_is_clean_where_people_read_it_and_relayed_as_it_is() {
     let text = unknown.json.pointer("/error/message").and_then(Value::as_str).expect("it is refused");
     assert!(!text.contains(is_odd), "{text:?}");
     assert!(!client.stderr().contains(is_odd), "{:?}", client.stderr());
+}
+
+#[cfg(unix)]
+#[test]
+fn s15_what_is_kept_of_a_login_is_clean_where_it_is_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let conf = folder(&echo(), &[]);
+    let evil = "https://as\u{202e}\u{200b}\u{e0041}\u{9b}2J";
+    let login = json!({
+        "format": 1, "server": "a", "principal": "gateway", "resource": "r", "issuer": evil, "tokenEndpoint": "t",
+        "client": {"id": "c", "secretInBody": false, "knownBy": "entry", "redirect": "r"},
+        "tokens": null, "loggedInAt": 1, "usedBy": []
+    });
+    let logins = conf.dir().join("state/logins");
+    std::fs::create_dir_all(&logins).expect("a new folder");
+    std::fs::write(logins.join("one.json"), login.to_string()).expect("it is writable");
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(logins.join("one.json"), private).expect("it is ours");
+    let state = conf.dir().join("state").display().to_string();
+    for more in [&["--json"][..], &[]] {
+        let args = [&["auth", "status", "--state-dir", &state], more].concat();
+        let (code, said) = run(&conf, &args);
+        assert!(code == Some(0) && said.contains("https://as"), "{said}");
+        assert!(!said.contains(['\u{202e}', '\u{200b}', '\u{e0041}', '\u{9b}']), "{said:?}");
+    }
 }
 
 #[test]

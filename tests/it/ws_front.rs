@@ -36,7 +36,7 @@ fn gateway(http: Value, limits: Value) -> HttpGateway {
         config
     });
     let gateway = Gateway::on(&conf).http();
-    eventually("the servers are listed", || gateway.stderr().contains(" servers"));
+    eventually("the servers are listed", || gateway.stderr().contains("tools from "));
     gateway
 }
 
@@ -45,7 +45,7 @@ fn usual() -> HttpGateway {
 }
 
 /// A socket that speaks frames.
-struct Socket(BufReader<TcpStream>);
+pub struct Socket(BufReader<TcpStream>);
 
 /// Asks for a WebSocket; the head of the answer and what follows it.
 fn ask(gateway: &HttpGateway, headers: &str) -> (String, Socket) {
@@ -62,7 +62,12 @@ fn ask(gateway: &HttpGateway, headers: &str) -> (String, Socket) {
 }
 
 fn open(gateway: &HttpGateway) -> Socket {
-    let (head, socket) = ask(gateway, &format!("{USUAL}{KEY}{MCP}"));
+    open_with(gateway, "")
+}
+
+/// A WebSocket that is asked for with more header lines.
+pub fn open_with(gateway: &HttpGateway, headers: &str) -> Socket {
+    let (head, socket) = ask(gateway, &format!("{USUAL}{KEY}{MCP}{headers}"));
     assert!(head.starts_with("http/1.1 101 "), "{head}");
     assert!(head.contains(&ACCEPT.to_lowercase()), "{head}");
     assert!(head.contains("sec-websocket-protocol: mcp\r\n"), "{head}");
@@ -106,7 +111,7 @@ impl Socket {
         self.say(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string());
     }
 
-    fn request(&mut self, id: u64, method: &str, params: Value) -> Message {
+    pub fn request(&mut self, id: u64, method: &str, params: Value) -> Message {
         self.begin(id, method, params);
         self.wait("the answer", |message| message.answers(&json!(id)))
     }

@@ -12,6 +12,7 @@
 //!
 //! It starts no process and opens no socket: servers are scripted and in memory, time is paused.
 
+mod access;
 mod answers;
 mod cases;
 mod config;
@@ -62,6 +63,17 @@ fn a_subscription_at_a_server_that_keeps_ending_is_answered_before_it_is_tried_a
     let subscribe = br#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"x://r"}}"#;
     let answer = bed.run(subscribe);
     assert!(String::from_utf8_lossy(&answer).contains("keeps ending"), "{}", answer.escape_ascii());
+}
+
+#[test]
+fn some_rules_and_requests_are_decided_as_the_model_says() {
+    any_of("access", 100, access::case);
+}
+
+#[test]
+#[ignore = "a hundred thousand requests: run by .ci/run"]
+fn s4_any_rules_and_any_request_are_decided_as_the_model_says() {
+    any_of("access", 100_000 / access::REQUESTS, access::case);
 }
 
 #[test]

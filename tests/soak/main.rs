@@ -29,6 +29,7 @@ mod hung;
 mod ids;
 mod reload;
 mod restarts;
+mod rotation;
 mod slow;
 mod starts;
 mod steady;

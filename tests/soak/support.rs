@@ -9,6 +9,8 @@ pub mod eventually;
 pub mod gateway;
 #[path = "../it/support/http_client.rs"]
 pub mod http_client;
+#[path = "../it/access/issuer.rs"]
+pub mod issuer;
 #[path = "../it/support/message.rs"]
 pub mod message;
 #[path = "../it/support/processes.rs"]

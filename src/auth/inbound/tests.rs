@@ -1,6 +1,7 @@
 //! Which credentials let somebody in, and for how long.
 
 use super::*;
+use crate::auth::keys::NewKey;
 use crate::config::model::auth::ApiKey;
 use crate::config::model::auth::BasicUser;
 use crate::config::model::auth::Holder;
@@ -133,10 +134,33 @@ async fn who_guesses_waits_and_who_was_let_in_goes_on() {
     assert!(rig.shown("Bearer second-token-bbb").await.is_ok());
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_was_let_in_goes_on_after_an_edit_of_the_file_and_keys_never_wait() {
+    let made = NewKey::make().unwrap();
+    let text = made.text.expose();
+    let mut known =
+        AuthSettings { failures_per_minute: 3, ..settings(&["first-token-aaaa", "second-token-bbb"]) };
+    known.keys = vec![key("k", text, None), key("chosen", "a-secret-of-their-own", None)];
+    let rig = Rig::new(known.clone());
+    assert!(rig.shown("Bearer first-token-aaaa").await.is_ok());
+    for _ in 0..3 {
+        assert_eq!(rig.shown("Bearer guess").await.err(), Some(Denied::Wrong));
+    }
+    rig.change(AuthSettings { resource: Some("https://x/mcp".into()), ..known.clone() });
+    assert!(rig.shown("Bearer first-token-aaaa").await.is_ok(), "it was let in, and is still held");
+    assert_eq!(rig.principal(&format!("Bearer {text}")).await.as_deref(), Some("key:k"), "nobody guesses it");
+    for chosen in ["Bearer second-token-bbb", "Bearer a-secret-of-their-own"] {
+        assert!(matches!(rig.shown(chosen).await, Err(Denied::TooMany(_))), "{chosen}: it can be guessed");
+    }
+    rig.change(AuthSettings { failures_per_minute: 3, ..settings(&["second-token-bbb"]) });
+    assert!(matches!(rig.shown("Bearer first-token-aaaa").await, Err(Denied::TooMany(_))), "it is not held");
+    rig.change(known);
+    assert!(matches!(rig.shown("Bearer first-token-aaaa").await, Err(Denied::TooMany(_))), "it is forgotten");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_file_with_keys_is_followed_and_a_bad_one_lets_nobody_in() {
-    use crate::auth::keys::NewKey;
     use crate::config::model::auth::KeysFile;
     use crate::config::private_file::write;
     use std::os::unix::fs::PermissionsExt;

@@ -13,6 +13,7 @@ use crate::auth::oauth::folder::Folder;
 use crate::auth::oauth::login::Key;
 use crate::auth::oauth::login::Login;
 use crate::auth::oauth::logins::login_of;
+use crate::auth::oauth::visit::Visit;
 use crate::config::model::Server;
 use crate::config::model::Transport;
 use crate::config::model::egress::EgressSettings;
@@ -38,6 +39,10 @@ pub struct Wanted {
     pub scopes: Vec<String>,
     /// The port that browsers are sent back to.
     pub port: Option<u16>,
+    /// The principal of the caller whose login it is to be; without one it is that of the gateway.
+    pub whose: Option<Arc<str>>,
+    /// What the browser that comes back must have, `name=value`.
+    pub cookie: Option<String>,
 }
 
 impl Attempt {
@@ -52,14 +57,14 @@ impl Attempt {
         folder: Folder,
         file: &Path,
     ) -> Result<Self, LoginError> {
-        let (Some((key, url, settings)), Transport::Http(http)) = (login_of(server), &server.transport)
-        else {
+        let found = login_of(server, wanted.whose.as_deref());
+        let (Some((key, url, settings)), Transport::Http(http)) = (found, &server.transport) else {
             return Err(LoginError::Discovery("nobody can log in there".into()));
         };
         let egress = Egress::new(Allowed::new(egress).and_host_of(&url));
         let egress = Arc::new(egress.map_err(LoginError::Unreachable)?);
         let callback = Callback::listen(wanted.port.or(settings.redirect_port)).await;
-        let callback = callback.map_err(LoginError::NoListener)?;
+        let callback = callback.map_err(LoginError::NoListener)?.for_browser_with(wanted.cookie);
         let wish = Wish {
             key: key.clone(),
             url,
@@ -104,6 +109,14 @@ impl Attempt {
     /// When nobody can come any more.
     pub async fn returned(&self) -> Result<Url, LoginError> {
         self.callback.returned(|query| self.begun.is_mine(query)).await.map_err(LoginError::NoListener)
+    }
+
+    /// As [`Attempt::returned`], with the browser that still has to be shown something. Cancel-safe.
+    ///
+    /// # Errors
+    /// When nobody can come any more.
+    pub async fn visited(&self) -> Result<(Url, Visit), LoginError> {
+        self.callback.visited(|query| self.begun.is_mine(query)).await.map_err(LoginError::NoListener)
     }
 
     /// Exchanges what the browser came back with for a login, and keeps it.

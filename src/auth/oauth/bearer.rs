@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How long a look at the disk is good for.
-const GOOD_FOR: Duration = Duration::from_millis(250);
+pub(super) const GOOD_FOR: Duration = Duration::from_millis(250);
 /// How long a token that the server refused is not shown again.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 
@@ -80,7 +80,8 @@ impl Bearer {
     /// # Errors
     /// [`RefreshError::Failed`] when it has ended and cannot be renewed now.
     pub async fn token(&self) -> Result<Option<Secret>, RefreshError> {
-        let Some(tokens) = self.0.tokens(false) else { return Ok(None) };
+        // Without a login it is worth looking whether there is one by now.
+        let Some(tokens) = self.0.tokens(false).or_else(|| self.0.tokens(true)) else { return Ok(None) };
         if !tokens.end_soon() {
             return Ok(Some(tokens.access));
         }

@@ -3,32 +3,22 @@
 //! It takes what belongs to the login and refuses everything else, so that no other page can end or disturb it. It does
 //! not judge the code.
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use crate::auth::oauth::visit::LONGEST;
+use crate::auth::oauth::visit::Lobby;
+use crate::auth::oauth::visit::Page;
+use crate::auth::oauth::visit::Visit;
 use std::io;
-use std::net::Ipv4Addr;
-use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 use url::Url;
 
 /// The path of the page.
 const PATH: &str = "/callback";
-/// Longest head of a request, in bytes.
-const LONGEST: usize = 16 * 1024;
-/// Longest time for one request.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Most requests at once.
-const VISITS: usize = 32;
 
 /// A page that waits for a browser.
 #[derive(Debug)]
 pub struct Callback {
-    listener: TcpListener,
-    port: u16,
+    lobby: Lobby,
+    /// What the browser must bring besides, `name=value`.
+    cookie: Option<String>,
 }
 
 impl Callback {
@@ -37,15 +27,19 @@ impl Callback {
     /// # Errors
     /// When the port is taken.
     pub async fn listen(port: Option<u16>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).await?;
-        let port = listener.local_addr()?.port();
-        Ok(Self { listener, port })
+        Ok(Self { lobby: Lobby::listen(port).await?, cookie: None })
+    }
+
+    /// The same for the browser only that has `cookie`, `name=value`.
+    #[must_use]
+    pub fn for_browser_with(self, cookie: Option<String>) -> Self {
+        Self { cookie, ..self }
     }
 
     /// Its address.
     #[must_use]
     pub fn redirect(&self) -> String {
-        format!("http://127.0.0.1:{}{PATH}", self.port)
+        self.lobby.address(PATH)
     }
 
     /// Waits for a browser that comes back with a query that `is_mine`: the whole address. Cancel-safe.
@@ -53,71 +47,33 @@ impl Callback {
     /// # Errors
     /// When nothing can be accepted any more.
     pub async fn returned(&self, is_mine: impl Fn(&str) -> bool) -> io::Result<Url> {
-        // Browsers open connections that they may need, and say nothing on them.
-        let mut visits = FuturesUnordered::new();
-        loop {
-            tokio::select! {
-                accepted = self.listener.accept(), if visits.len() < VISITS => {
-                    visits.push(timeout(PATIENCE, self.visit(accepted?.0, &is_mine)));
-                }
-                Some(visit) = visits.next() => {
-                    if let Ok(Some(url)) = visit {
-                        return Ok(url);
-                    }
-                }
-            }
-        }
-    }
-
-    async fn visit(&self, mut stream: TcpStream, is_mine: &impl Fn(&str) -> bool) -> Option<Url> {
-        let head = head(&mut stream).await?;
-        let found = self.read(&head).filter(|url| is_mine(url.query().unwrap_or_default()));
-        let (status, text) = match &found {
-            Some(url) if url.query_pairs().any(|(key, _)| key == "error") => {
-                ("200 OK", "The login was refused. The terminal says more; this page can be closed.")
-            }
-            Some(_) => ("200 OK", "Thank you. The terminal goes on; this page can be closed."),
-            None => ("404 Not Found", "Nothing is here."),
+        let (url, visit) = self.visited(is_mine).await?;
+        let text = match url.query_pairs().any(|(key, _)| key == "error") {
+            true => "The login was refused. The terminal says more; this page can be closed.",
+            false => "Thank you. The terminal goes on; this page can be closed.",
         };
-        let page = format!(
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>mcp-manifold</title><p>{text}</p></html>"
-        );
-        let answer = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\n\
-             content-security-policy: default-src 'none'; frame-ancestors 'none'\r\nreferrer-policy: no-referrer\r\n\
-             cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n{page}",
-            page.len()
-        );
-        let _ = stream.write_all(answer.as_bytes()).await;
-        let _ = stream.shutdown().await;
-        found
+        visit.show(Page::saying("200 OK", text)).await;
+        Ok(url)
     }
 
-    /// The address in the head of a request, when it is a GET of the page on this very host.
-    fn read(&self, head: &str) -> Option<Url> {
-        let mut lines = head.split("\r\n");
-        let mut words = lines.next()?.split(' ');
-        let (method, target) = (words.next()?, words.next()?);
-        let mut hosts = lines.filter_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("host").then(|| value.trim().to_ascii_lowercase())
-        });
-        let host = hosts.next()?;
-        let own = [format!("127.0.0.1:{}", self.port), format!("localhost:{}", self.port)];
-        let path = target.split_once('?').map_or(target, |(path, _)| path);
-        let ours = method == "GET" && path == PATH && own.contains(&host) && hosts.next().is_none();
-        ours.then(|| Url::parse(&format!("http://127.0.0.1:{}{target}", self.port)).ok()).flatten()
-    }
-}
-
-async fn head(stream: &mut TcpStream) -> Option<String> {
-    let mut read = Vec::new();
-    while memchr::memmem::find(&read, b"\r\n\r\n").is_none() {
-        if read.len() > LONGEST || stream.read_buf(&mut read).await.ok()? == 0 {
-            return None;
+    /// As [`Callback::returned`], with the browser that still has to be shown something.
+    ///
+    /// # Errors
+    /// As [`Callback::returned`].
+    pub async fn visited(&self, is_mine: impl Fn(&str) -> bool) -> io::Result<(Url, Visit)> {
+        let fits = |visit: &Visit| {
+            let comes_back = visit.head.method == "GET" && visit.head.path == PATH;
+            let browser = self.cookie.as_ref().is_none_or(|cookie| visit.brings(cookie));
+            comes_back && browser && is_mine(visit.head.query.as_deref().unwrap_or_default())
+        };
+        loop {
+            let visit = self.lobby.next(|visit| (!fits(visit)).then(Page::nothing)).await?;
+            let query = visit.head.query.as_deref().unwrap_or_default();
+            if let Ok(url) = Url::parse(&format!("{}?{query}", self.redirect())) {
+                return Ok((url, visit));
+            }
         }
     }
-    String::from_utf8(read).ok()
 }
 
 /// Reads an address that a person copied from a browser: whole, or only its query.
@@ -135,9 +91,16 @@ pub fn pasted(text: &str) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpStream;
+
+    fn host(callback: &Callback) -> String {
+        callback.redirect().trim_start_matches("http://").trim_end_matches(PATH).to_owned()
+    }
 
     async fn ask(callback: &Callback, request: &str) -> String {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, callback.port)).await.unwrap();
+        let mut stream = TcpStream::connect(host(callback)).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer).await;
@@ -147,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_browser_of_this_login_is_let_in() {
         let callback = Callback::listen(None).await.unwrap();
-        let host = format!("127.0.0.1:{}", callback.port);
+        let host = host(&callback);
         let request = |line: &str, host: &str| format!("{line} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         let visits = async {
             for (line, host) in [
@@ -169,6 +132,22 @@ mod tests {
         assert_eq!(returned.unwrap().query(), Some("state=mine&code=c%20d"));
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("frame-ancestors 'none'"), "{answer}");
         assert!(!answer.contains("c%20d"), "the page says nothing of the code");
+    }
+
+    #[tokio::test]
+    async fn another_browser_than_the_one_that_was_sent_away_is_not_let_in() {
+        let callback = Callback::listen(None).await.unwrap().for_browser_with(Some("login=1".into()));
+        let host = host(&callback);
+        let visits = async {
+            let request =
+                |cookie: &str| format!("GET /callback?state=m HTTP/1.1\r\nHost: {host}\r\n{cookie}\r\n");
+            for cookie in ["", "Cookie: login=2\r\n", "Cookie: xlogin=1\r\n"] {
+                assert!(ask(&callback, &request(cookie)).await.starts_with("HTTP/1.1 404"), "{cookie}");
+            }
+            ask(&callback, &request("Cookie: other=3; login=1\r\n")).await
+        };
+        let (returned, answer) = tokio::join!(callback.returned(|_| true), visits);
+        assert!(returned.is_ok() && answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     #[test]

@@ -8,25 +8,15 @@ use crate::auth::oauth::courier::Courier;
 use crate::auth::oauth::endpoint::usable;
 use crate::auth::oauth::error::LoginError;
 use crate::auth::oauth::error::word;
+use crate::auth::oauth::knock::Heard;
+use crate::auth::oauth::knock::knock;
 use crate::config::model::oauth::OAuth;
 use crate::secret::Secret;
-use bytes::Bytes;
-use http::Request;
-use http::StatusCode;
-use http::header;
 use rmcp::transport::auth::AuthError;
 use rmcp::transport::auth::AuthorizationManager;
 use rmcp::transport::auth::AuthorizationMetadata;
 use std::sync::Arc;
 use url::Url;
-
-/// Asked to hear whether somebody has to log in.
-const ASKED: &str = concat!(
-    r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"#,
-    r#""clientInfo":{"name":"mcp-manifold","version":""#,
-    env!("CARGO_PKG_VERSION"),
-    r#""}}}"#
-);
 
 /// The authorization server of a server.
 pub struct Found {
@@ -56,10 +46,13 @@ pub async fn discover(
     headers: &[(String, Secret)],
     settings: &OAuth,
 ) -> Result<Found, LoginError> {
-    let (status, challenge) = challenge(egress, url, headers).await?;
+    let Heard { status, challenge } = knock(egress, url, headers).await?;
     let unclear = |error: &AuthError| LoginError::Discovery(in_words(error));
     let courier = Arc::new(Courier(Arc::clone(egress)));
-    let client = AuthorizationManager::new_with_oauth_http_client(url.as_str(), courier).await;
+    // A key in the query is for the server, and not for the authorization server (RFC 8707, section 2).
+    let mut plain = url.clone();
+    plain.set_query(None);
+    let client = AuthorizationManager::new_with_oauth_http_client(plain.as_str(), courier).await;
     let mut client = client.map_err(|error| unclear(&error))?;
     let found = client.resolve_metadata_from_challenge(challenge.as_deref()).await;
     let found = found.map_err(|error| unclear(&error))?;
@@ -81,29 +74,6 @@ pub async fn discover(
     let registers = found.metadata.registration_endpoint.is_some();
     client.set_metadata(found.metadata);
     Ok(Found { client, issuer, authorization, token, registers, reads_documents, secret_in_body })
-}
-
-/// What the server answers to somebody who is not logged in: its status, and its `WWW-Authenticate`. Servers of the old
-/// transport take no POST there, and are asked again by GET.
-async fn challenge(
-    egress: &Egress,
-    url: &Url,
-    headers: &[(String, Secret)],
-) -> Result<(StatusCode, Option<String>), LoginError> {
-    let mut request = Request::post(url.as_str())
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::ACCEPT, "application/json, text/event-stream");
-    for (name, value) in headers {
-        request = request.header(name, value.expose());
-    }
-    let request = request.body(Bytes::from_static(ASKED.as_bytes()));
-    let request =
-        request.map_err(|_| LoginError::Discovery("a header of its entry cannot be sent".into()))?;
-    let answer = egress.send(request).await.map_err(LoginError::Unreachable)?;
-    let said =
-        answer.headers().get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    let said = said.collect::<Vec<_>>().join(", ");
-    Ok((answer.status(), Some(said).filter(|said| !said.is_empty())))
 }
 
 fn check(

@@ -109,15 +109,13 @@ async fn begin_unlogged(
     Ok(Begun { issuer, session, state, client, resource, token_endpoint, scopes, key, address })
 }
 
-/// What is asked for: what the person wants besides what there is, else what the entry says, else what the server names.
+/// What is asked for: what the entry says, else what the server names. Who wants more keeps what there is, if anything.
 async fn scopes(client: &AuthorizationManager, wish: &Wish, before: Option<&Login>) -> Vec<String> {
-    let mut scopes = match (wish.scopes.is_empty(), wish.settings.scopes.is_empty()) {
-        (false, _) => {
-            let had = before.and_then(|before| before.tokens.as_ref());
-            had.map(|tokens| tokens.scopes.clone()).unwrap_or_default()
-        }
-        (true, false) => wish.settings.scopes.clone(),
-        (true, true) => client.select_initial_scopes(&[]).await,
+    let had = before.and_then(|before| before.tokens.as_ref()).filter(|_| !wish.scopes.is_empty());
+    let mut scopes = match had {
+        Some(tokens) => tokens.scopes.clone(),
+        None if wish.settings.scopes.is_empty() => client.select_initial_scopes(&[]).await,
+        None => wish.settings.scopes.clone(),
     };
     for scope in &wish.scopes {
         if !scopes.contains(scope) {
@@ -148,7 +146,8 @@ async fn client(
     if let Some(document) = wish.settings.client_metadata_url.as_ref().filter(|_| found.reads_documents) {
         return Ok(made(document, None, KnownBy::Document));
     }
-    let known = before.map(|before| &before.client);
+    // Who withdrew a login may have forgotten its client, too.
+    let known = before.filter(|before| before.tokens.is_some()).map(|before| &before.client);
     if let Some(known) = known.filter(|one| one.known_by == KnownBy::Registration && one.redirect == redirect)
     {
         return Ok(Client { secret_in_body, ..known.clone() });
@@ -191,9 +190,12 @@ impl Begun {
             return Err(LoginError::BadReturn("the `state` is not that of this login".into()));
         }
         let said = |name: &str| {
-            let mut values = returned.query_pairs().filter(|(key, _)| key == name);
-            values.next().map(|(_, value)| Cow::into_owned(value)).filter(|_| values.next().is_none())
+            returned.query_pairs().find(|(key, _)| key == name).map(|(_, value)| Cow::into_owned(value))
         };
+        let times = |name: &str| returned.query_pairs().filter(|(key, _)| key == name).count();
+        if ["code", "error", "iss"].into_iter().any(|name| times(name) > 1) {
+            return Err(LoginError::BadReturn("it says one thing twice".into()));
+        }
         let issuer = said("iss");
         if issuer.as_ref().is_some_and(|issuer| *issuer != self.issuer) {
             return Err(LoginError::BadReturn("it comes from another authorization server (`iss`)".into()));

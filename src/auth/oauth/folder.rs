@@ -39,6 +39,14 @@ pub struct Kept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp(Option<(SystemTime, u64, u64)>);
 
+impl Stamp {
+    /// True when there is a login.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl Folder {
     /// The folder `logins` in `dir`. Nothing is made or read.
     #[must_use]

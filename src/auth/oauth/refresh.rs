@@ -16,6 +16,8 @@ use bytes::Bytes;
 use http::Request;
 use http::header;
 use serde::Deserialize;
+use serde::Deserializer;
+use serde_json::Value;
 use url::form_urlencoded::Serializer;
 use url::form_urlencoded::byte_serialize;
 
@@ -25,7 +27,7 @@ pub struct TokenAnswer {
     access_token: String,
     #[serde(default)]
     token_type: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
     #[serde(default)]
     refresh_token: Option<String>,
@@ -63,6 +65,14 @@ impl TokenAnswer {
     }
 }
 
+/// Seconds as some servers write them. What cannot be read is not known: the tokens beside it are not lost for that.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_u64(),
+    })
+}
+
 /// New tokens for `login`. `secret` is that of its client, if it has one.
 ///
 /// # Errors
@@ -78,12 +88,11 @@ pub async fn refresh(
     let request = request(login, &token, secret).map_err(|_| failed("its endpoint cannot be asked"))?;
     let answer = egress.send(request).await.map_err(|error| RefreshError::Failed(error.to_string()))?;
     let status = answer.status();
-    if status.is_success() {
-        let read = serde_json::from_slice::<TokenAnswer>(answer.body());
-        // The text of the error could hold what was read.
-        let read = read.map_err(|_| failed("the answer of the authorization server cannot be read"))?;
+    let read = serde_json::from_slice::<TokenAnswer>(answer.body()).ok();
+    if let Some(read) = read.filter(|_| status.is_success()) {
         return read.tokens(Some(token), tokens.scopes.clone()).map_err(failed);
     }
+    // Some say no with a 200.
     let said = serde_json::from_slice::<ErrorAnswer>(answer.body()).map(|answer| word(&answer.error));
     match said.as_deref() {
         Ok(error @ ("invalid_grant" | "invalid_client" | "unauthorized_client" | "invalid_target")) => {
@@ -92,6 +101,8 @@ pub async fn refresh(
         Ok(error) => {
             Err(failed(&format!("the authorization server answered HTTP {}: `{error}`", status.as_u16())))
         }
+        // Its own text could hold what was read.
+        Err(_) if status.is_success() => Err(failed("the answer of the authorization server cannot be read")),
         Err(_) => Err(failed(&format!("the authorization server answered HTTP {}", status.as_u16()))),
     }
 }
@@ -193,6 +204,13 @@ mod tests {
         let tokens = new.tokens(Some(Secret::new("rt")), vec!["a".into()]).unwrap();
         assert_eq!((tokens.refresh.unwrap().expose(), tokens.scopes.len()), ("n", 2));
         assert!(tokens.expires_at.unwrap() >= now() + 59);
+        let lasts = |text: &str| {
+            read(&format!(r#"{{"access_token":"x","expires_in":{text}}}"#)).tokens(None, Vec::new()).unwrap()
+        };
+        assert!(lasts(r#""60""#).expires_at.unwrap() >= now() + 59);
+        for unknown in ["null", "60.5", "\"soon\"", "-1"] {
+            assert_eq!(lasts(unknown).expires_at, None, "{unknown}");
+        }
         assert!(read(r#"{"access_token":"x","token_type":"DPoP"}"#).tokens(None, Vec::new()).is_err());
         assert!(read(r#"{"access_token":"x\r\ny"}"#).tokens(None, Vec::new()).is_err());
     }

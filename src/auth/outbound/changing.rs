@@ -78,7 +78,7 @@ impl Changing {
         credential: Option<Arc<str>>,
     ) -> Result<Self, CredentialError> {
         let origin = match &http.outbound.source {
-            Source::Fixed => return Err(CredentialError::Gone),
+            Source::Fixed | Source::Login => return Err(CredentialError::Gone),
             Source::Token(terms) => Origin::Token(Box::new(Endpoint::new(terms)?)),
             Source::Command(command) => {
                 let url: &Expanded = &http.url;

@@ -2,7 +2,9 @@
 //!
 //! It holds no credential of theirs: a connection gets it from the configuration when it is made.
 
+use crate::auth::called;
 use crate::auth::caller::Caller;
+use crate::auth::oauth::login::GATEWAY;
 use crate::config::model::Server;
 use crate::config::model::Transport;
 use crate::config::model::outbound::Headers;
@@ -36,9 +38,9 @@ impl Personal {
         }
         let credential = match &outbound.identity {
             Identity::Gateway => None,
-            Identity::Caller(_) if matches!(outbound.source, Source::Command(_)) => {
-                match caller.is_anonymous() {
-                    // A command could not tell one from the other.
+            Identity::Caller(_) if matches!(outbound.source, Source::Command(_) | Source::Login) => {
+                match caller.is_anonymous() || caller.principal() == GATEWAY {
+                    // Nobody could tell one from the other.
                     true => return Err(Missing),
                     false => Some(caller.principal().into()),
                 }
@@ -56,15 +58,24 @@ impl Personal {
     }
 }
 
+impl Personal {
+    /// The principal whose login is shown at `server`; none where logins are the gateway's.
+    #[must_use]
+    pub fn login(&self, server: &Server) -> Option<Arc<str>> {
+        let Transport::Http(http) = &server.transport else { return None };
+        self.credential.clone().filter(|_| http.outbound.source == Source::Login)
+    }
+}
+
 /// Under which names the credential of `caller` is looked for. A token of an issuer says its name itself, so that the name
-/// proves nothing there; and no name passes for a principal.
+/// proves nothing here.
 fn names(caller: &Caller) -> Vec<Arc<str>> {
     if caller.is_anonymous() {
         return Vec::new();
     }
-    let (principal, name) = (caller.principal(), caller.name());
-    let is_given = !principal.starts_with("jwt:") && !name.contains(':') && name != Caller::Local.name();
-    std::iter::once(principal.into()).chain(is_given.then(|| name.into())).collect()
+    let principal = caller.principal();
+    let most = if called::names_itself(principal) { 1 } else { 2 };
+    called::names(principal, caller.name()).take(most).map(Arc::from).collect()
 }
 
 #[cfg(test)]

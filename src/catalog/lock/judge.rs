@@ -5,10 +5,11 @@
 use crate::catalog::lists::Item;
 use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
-use crate::catalog::lock::canon::canonical;
-use crate::catalog::lock::canon::digest;
+use crate::catalog::lock::words::Detail;
 use crate::catalog::lock::words::words;
-use crate::config::digest::entry_digest;
+use crate::config::canon::canonical;
+use crate::config::canon::digest;
+use crate::config::digest::pin_digest;
 use crate::config::lockfile::EntryState;
 use crate::config::lockfile::LockedItem;
 use crate::config::lockfile::LockedServer;
@@ -67,18 +68,20 @@ pub struct Judgement {
     /// Everything is held, because of the first difference.
     all: bool,
     instructions: bool,
+    detail: Detail,
 }
 
-/// Holds `lists` of `server` against what was approved; `None` while they are not known.
+/// Holds `lists` of `server` against what was approved; `None` while they are not known. `detail` is for what changed.
 #[must_use]
-pub fn judge(server: &Server, lists: Option<&ServerLists>) -> Judgement {
-    let mut judgement = Judgement { all: server.pins.hold_all(), ..Judgement::default() };
+pub fn judge(server: &Server, lists: Option<&ServerLists>, detail: Detail) -> Judgement {
+    let mut judgement = Judgement { all: server.pins.hold_all(), detail, ..Judgement::default() };
     let entry = match server.pins.entry {
         EntryState::Same => None,
         EntryState::New => Some((Change::New, Vec::new())),
-        EntryState::Changed => {
-            Some((Change::Changed, vec!["what it starts or connects to is not what was locked".to_owned()]))
-        }
+        EntryState::Changed => Some((
+            Change::Changed,
+            vec!["what it starts, connects to or passes on is not what was locked".to_owned()],
+        )),
     };
     if let Some((change, words)) = entry {
         judgement.add(server, Subject::Entry, change, words);
@@ -100,9 +103,9 @@ pub fn judge(server: &Server, lists: Option<&ServerLists>) -> Judgement {
     judgement
 }
 
-/// What is to be written down of `server` for it to count as approved.
+/// What is to be written down of `server`, in a lock file with this salt, for it to count as approved.
 #[must_use]
-pub fn approve(server: &Server, lists: &ServerLists) -> LockedServer {
+pub fn approve(server: &Server, lists: &ServerLists, salt: &str) -> LockedServer {
     let all = |kind: ListKind| {
         let mut items = BTreeMap::new();
         for item in lists.of(kind) {
@@ -112,7 +115,7 @@ pub fn approve(server: &Server, lists: &ServerLists) -> LockedServer {
         items
     };
     LockedServer {
-        entry: entry_digest(server),
+        entry: pin_digest(server, salt),
         instructions: lists.instructions.as_ref().map(|text| locked_item(&quoted(text))),
         tools: all(ListKind::Tools),
         prompts: all(ListKind::Prompts),
@@ -156,7 +159,7 @@ impl Judgement {
         let (change, words) = match (&locked.instructions, &now) {
             (None, Some(_)) => (Change::New, Vec::new()),
             (Some(was), Some(now)) if was.digest != digest(now) => {
-                (Change::Changed, words(was.definition.get(), now))
+                (Change::Changed, words(was.definition.get(), now, self.detail))
             }
             (Some(_), None) => (Change::Gone, Vec::new()),
             _ => return,
@@ -175,7 +178,7 @@ impl Judgement {
         for Item { key, raw } in lists.of(kind) {
             let (change, words) = match locked.get(key) {
                 Some(was) if was.digest == digest(raw.get()) => continue,
-                Some(was) => (Change::Changed, words(was.definition.get(), raw.get())),
+                Some(was) => (Change::Changed, words(was.definition.get(), raw.get(), self.detail)),
                 None => (Change::New, Vec::new()),
             };
             self.add(server, Subject::Item(kind, key.clone()), change, words);

@@ -81,7 +81,8 @@ fn mutated(value: &Value, text: &str) -> Value {
 }
 
 fn locked(server: &mut Server, approved: &ServerLists, mode: LockMode) {
-    let file = LockFile::new([(server.name.to_string(), Arc::new(approve(server, approved)))].into());
+    let mut file = LockFile::new().expect("there is randomness");
+    file.servers.insert(server.name.to_string(), Arc::new(approve(server, approved, &file.salt)));
     let file = LockFile::parse(&file.to_text()).expect("what is written can be read");
     server.pins = Pins::of(server, mode, Some(&file));
 }

@@ -2,12 +2,16 @@
 
 use crate::auth::oauth::folder::Folder;
 use crate::auth::oauth::folder::Kept;
+use crate::auth::oauth::login::GATEWAY;
 use crate::auth::oauth::login::Tokens;
 use crate::auth::oauth::login::now;
 use crate::cli::arguments::Global;
+use crate::cli::auth::whose;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::startup;
+use crate::cli::surroundings;
+use crate::config;
 use crate::telemetry::clean::clean;
 use serde::Serialize;
 
@@ -29,14 +33,22 @@ struct Shown<'a> {
     logged_in_at: u64,
 }
 
-/// Forgets the logins at `server`.
-pub(super) async fn log_out(global: &Global, server: &str) -> Exit {
-    let (folder, kept) = match kept(global, Some(server)) {
+/// Forgets the login of `caller` at `server`, or else that of the gateway.
+pub(super) async fn log_out(global: &Global, server: &str, caller: Option<&str>) -> Exit {
+    let (folder, mut kept) = match kept(global, Some(server)) {
         Ok(kept) => kept,
         Err(exit) => return exit,
     };
+    let principal = match caller.map(|caller| principal_of(global, caller)).transpose() {
+        Ok(principal) => principal.unwrap_or_else(|| GATEWAY.to_owned()),
+        Err(exit) => return exit,
+    };
+    let others = kept.len();
+    kept.retain(|one| one.login.principal == principal);
     if kept.is_empty() {
-        output::result(&format!("nobody is logged in to `{server}`"));
+        let who = if others == 0 { "nobody".to_owned() } else { format!("`{principal}`") };
+        let verb = if others == 0 { "is" } else { "is not" };
+        output::result(&format!("{who} {verb} logged in to `{server}`"));
     }
     for one in &kept {
         if let Err(error) = folder.forget(one).await {
@@ -57,7 +69,7 @@ pub(super) fn show(global: &Global, server: Option<&str>, json: bool) -> Exit {
     match (json, server) {
         (true, _) => {
             let document = serde_json::json!({ "schemaVersion": 1, "logins": shown });
-            output::result(&format!("{document:#}"));
+            output::json(&format!("{document:#}"));
         }
         (false, Some(server)) if shown.is_empty() => {
             output::result(&format!("nobody is logged in to `{server}`"));
@@ -67,6 +79,17 @@ pub(super) fn show(global: &Global, server: Option<&str>, json: bool) -> Exit {
     }
     let usable = shown.iter().any(|login| login.state != "ended");
     if server.is_some() && !usable { Exit::Authorization } else { Exit::Ok }
+}
+
+/// The principal that is meant; the file is read only where it takes that.
+fn principal_of(global: &Global, caller: &str) -> Result<String, Exit> {
+    if let Some(principal) = whose::written(caller) {
+        return Ok(principal.to_owned());
+    }
+    let environment = surroundings::environment();
+    let path = environment.current_folder().join(startup::find(global, &environment)?);
+    let loaded = config::load(&path, &environment).map_err(|error| startup::refused(&error))?;
+    whose::principal(&loaded.config.settings, caller).map_err(|why| output::fail(Exit::Usage, &why))
 }
 
 fn kept(global: &Global, server: Option<&str>) -> Result<(Folder, Vec<Kept>), Exit> {
@@ -107,9 +130,14 @@ fn line(login: &Shown<'_>) -> String {
         ("valid", Some(left)) => format!("valid for {} min", left.div_ceil(60)),
         ("valid", None) => "valid".to_owned(),
         ("renewable", _) => "is renewed at the next call".to_owned(),
-        _ => format!("ended: run `mcp-manifold auth login {}`", login.server),
+        _ if login.principal == GATEWAY => format!("ended: run `mcp-manifold auth login {}`", login.server),
+        _ => "ended: log in again".to_owned(),
+    };
+    let whose = match login.principal {
+        GATEWAY => String::new(),
+        principal => format!("  of {}", clean(principal, TEXT)),
     };
     let scopes = if login.scopes.is_empty() { "-".to_owned() } else { login.scopes.join(" ") };
     let (server, issuer) = (clean(login.server, TEXT), clean(login.issuer, TEXT));
-    format!("{server}  {state}  at {issuer}  scopes {}", clean(&scopes, TEXT))
+    format!("{server}{whose}  {state}  at {issuer}  scopes {}", clean(&scopes, TEXT))
 }

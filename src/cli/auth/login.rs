@@ -15,6 +15,7 @@ use crate::auth::oauth::login::Login;
 use crate::auth::oauth::logins::login_of;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::Login as Options;
+use crate::cli::auth::whose::principal;
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::cli::startup;
@@ -27,6 +28,7 @@ use crate::config::model::Transport;
 use crate::config::suggest::did_you_mean;
 use std::io::BufRead;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -53,9 +55,17 @@ pub async fn run(global: &Global, options: &Options) -> Exit {
     let Some(folder) = startup::state_folder(global) else {
         return output::fail(Exit::Usage, "there is no folder to keep logins in: name one with --state-dir");
     };
-    match log_in(&loaded.config, server, options, Folder::within(&folder), &path).await {
+    let whose = match whose(&loaded.config, server, options) {
+        Ok(whose) => whose,
+        Err(why) => return output::fail(Exit::Usage, &why),
+    };
+    let for_whom = whose.as_ref().map(|whose| format!(" for `{whose}`")).unwrap_or_default();
+    match log_in(&loaded.config, server, options, whose, Folder::within(&folder), &path).await {
         Ok(login) => {
-            output::result(&format!("logged in to `{}` at {}", server.name, login.issuer));
+            output::result(&format!("logged in to `{}`{for_whom} at {}", server.name, login.issuer));
+            if server.logs_callers_in() && for_whom.is_empty() {
+                output::note("note: its lists are read with this login; each caller logs in with `--caller`");
+            }
             Exit::Ok
         }
         Err(LoginError::NotNeeded(status)) => {
@@ -76,7 +86,7 @@ fn entry<'a>(config: &'a Config, name: &str) -> Result<&'a Server, (Exit, String
     if let Some((_, server)) = config.servers.iter().find(|(known, _)| known.as_str() == name) {
         let no_login = |why: &str| Err((Exit::Usage, format!("nobody can log in at server `{name}`: {why}")));
         return match &server.transport {
-            _ if login_of(server).is_some() => Ok(server),
+            _ if login_of(server, None).is_some() => Ok(server),
             Transport::Stdio(_) => no_login("it is a command, and not in the network"),
             Transport::Http(_) => no_login("its entry gives other credentials, or says that it wants none"),
         };
@@ -89,16 +99,29 @@ fn entry<'a>(config: &'a Config, name: &str) -> Result<&'a Server, (Exit, String
     Err((Exit::Usage, format!("there is no server `{name}` in the file{hint}")))
 }
 
+/// The principal whose login it is to be; none for the gateway.
+fn whose(config: &Config, server: &Server, options: &Options) -> Result<Option<Arc<str>>, String> {
+    let Some(named) = &options.caller else { return Ok(None) };
+    if !server.logs_callers_in() {
+        return Err(format!(
+            "server `{}` is asked with the login of the gateway: `--caller` is for entries with `\"identity\": \"caller\"`",
+            server.name
+        ));
+    }
+    principal(&config.settings, named).map(|principal| Some(principal.into()))
+}
+
 async fn log_in(
     config: &Config,
     server: &Server,
     options: &Options,
+    whose: Option<Arc<str>>,
     folder: Folder,
     file: &Path,
 ) -> Result<Login, LoginError> {
     let scopes = options.scope.iter().flat_map(|scopes| scopes.split_ascii_whitespace());
     let scopes = scopes.filter(|scope| is_scope(scope)).map(str::to_owned).collect();
-    let wanted = Wanted { scopes, port: options.port };
+    let wanted = Wanted { scopes, port: options.port, whose, cookie: None };
     let attempt = Attempt::start(server, &config.settings.egress, wanted, folder, file).await?;
     if let Some(before) = attempt.issuer_before() {
         output::note(&format!("note: it was {before} that logged in before; it is another one now"));

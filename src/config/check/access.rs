@@ -14,6 +14,7 @@ use crate::config::model::access::ObjectKind;
 use crate::config::model::access::PolicyTerms;
 use crate::config::model::access::RuleTerms;
 use crate::config::model::access::Whom;
+use crate::config::model::auth::PRINCIPALS;
 use crate::config::suggest::did_you_mean;
 use crate::config::syntax::Member;
 use crate::config::syntax::Node;
@@ -56,10 +57,12 @@ pub fn warn_of_unknown(
             format!("policy `{}` has a rule about server `{server}`, which is not in the file", policy.name);
         findings.warn(at("access"), text);
     }
+    let file = gateway.and_then(|node| node.get("rules")).and_then(|member| member.node.text());
+    let source = file.map(|file| format!(" of `{file}`")).unwrap_or_default();
     for agent in settings.rules.iter().flat_map(|rules| &rules.agents) {
         for server in named_servers(agent).filter(|server| is_unknown(server, named)) {
             let text = format!(
-                "agent `{}` has a rule about server `{server}`, which is not in the file",
+                "agent `{}`{source} has a rule about server `{server}`, which is not in the file",
                 agent.name
             );
             findings.warn(at("rules"), text);
@@ -150,6 +153,9 @@ fn attach(path: &str, node: Option<&Node>, whom: &Whom, access: &mut Access, fin
     for member in members(path, node, findings) {
         let path = format!("{path}.{}", member.key);
         let Some(pattern) = checked_pattern(&path, &member.key, member.at, findings) else { continue };
+        if *whom == Whom::Caller {
+            warn_of_nobody(&path, &pattern, member.at, findings);
+        }
         let names: Vec<(&str, usize)> = match &member.node.value {
             Value::Text(name) => vec![(name, member.node.start)],
             Value::List(items) if items.iter().all(|item| item.text().is_some()) => {
@@ -172,6 +178,15 @@ fn attach(path: &str, node: Option<&Node>, whom: &Whom, access: &mut Access, fin
         };
         let policies = names.into_iter().filter_map(place).collect();
         access.attached.push(Attachment { whom: whom.clone(), pattern, policies });
+    }
+}
+
+/// Warns of a pattern for callers that none can be like.
+pub(super) fn warn_of_nobody(path: &str, pattern: &str, at: usize, findings: &mut Findings) {
+    let kind = pattern.split_once(':').map(|(kind, _)| kind);
+    if kind.is_some_and(|kind| !kind.contains(['*', '?']) && !PRINCIPALS.contains(&kind)) {
+        let text = format!("`{path}` means nobody: names with a `:` do not count");
+        findings.warn(at, text).hint("write the unique id: `key:ID`, `basic:USER`, `jwt:ISSUER|SUBJECT`");
     }
 }
 

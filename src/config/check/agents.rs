@@ -4,6 +4,7 @@
 
 use crate::config::check::access::checked_pattern;
 use crate::config::check::access::members;
+use crate::config::check::exposure;
 use crate::config::check::read;
 use crate::config::check::read::wrong;
 use crate::config::check::section::Section;
@@ -57,6 +58,9 @@ pub fn named_servers(agent: &AgentTerms) -> impl Iterator<Item = &str> {
 fn of_file(path: &Path, at: usize, scope: &mut Scope<'_>, findings: &mut Findings) -> AgentRules {
     let shown = path.display();
     let nothing = AgentRules { deny_on_missing: true, ..AgentRules::default() };
+    if !exposure::check(path, &format!("`{shown}`"), at, true, scope.environment, findings) {
+        return nothing;
+    }
     let text = match scope.files.read(path) {
         Ok(text) => text,
         Err(why) => {

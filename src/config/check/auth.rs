@@ -15,6 +15,7 @@ use crate::config::model::auth::AuthSettings;
 use crate::config::model::auth::BasicUser;
 use crate::config::model::auth::Holder;
 use crate::config::model::auth::KeysFile;
+use crate::config::model::auth::is_free_name;
 use crate::config::private_file;
 use crate::config::private_file::Others;
 use crate::config::syntax::Node;
@@ -74,6 +75,14 @@ pub fn holder(section: &mut Section<'_>, name: String, findings: &mut Findings) 
     let mut may_name_agent = false;
     section.flag("mayNameAgent", &mut may_name_agent, findings);
     Holder { name, team, organisation, agent, may_name_agent }
+}
+
+/// Warns of a name that means somebody else wherever the file says it.
+pub fn warn_of_name(name: &str, at: usize, findings: &mut Findings) {
+    if !is_free_name(name) {
+        let text = format!("what policies and rates say of `{name}` does not mean this caller");
+        findings.warn(at, text).hint("use another name, or its unique id there");
+    }
 }
 
 /// True for a name that can be shown in one line.
@@ -183,6 +192,7 @@ fn key_of(section: &mut Section<'_>, node: &Node, findings: &mut Findings) -> Op
     if !is_plain(&id) || !is_plain(&name) {
         findings.error(node.start, "`id` and `name` of a key must be names of 1 to 200 characters");
     }
+    warn_of_name(&name, node.start, findings);
     let expires = section.text("expires", findings).and_then(|node| Some((node, node.text()?)));
     let expires = expires.and_then(|(node, text)| {
         let moment = date::parse(text);
@@ -204,6 +214,7 @@ fn users_of(nodes: &[&Node], scope: &mut Scope<'_>, findings: &mut Findings) -> 
         if !is_plain(&user) || user.contains(':') {
             findings.error(node.start, "a user of `gateway.auth.basic` needs a name in `user`, without `:`");
         }
+        warn_of_name(&user, node.start, findings);
         let digest = password(&mut section, node, scope, findings);
         let holder = holder(&mut section, user.clone(), findings);
         section.finish(findings);

@@ -4,6 +4,7 @@
 
 use crate::config::check::auth::holder;
 use crate::config::check::auth::is_plain;
+use crate::config::check::auth::warn_of_name;
 use crate::config::check::section::Section;
 use crate::config::finding::Findings;
 use crate::config::model::auth::Callers;
@@ -24,6 +25,7 @@ pub fn check(gateway: &mut Section<'_>, findings: &mut Findings) -> Callers {
         if !is_plain(&member.key) {
             findings.error(member.at, "a caller needs a name of 1 to 200 characters");
         }
+        warn_of_name(&member.key, member.at, findings);
         let mut section = Section::new("gateway.callers.*", Some(&member.node), findings);
         let holder = holder(&mut section, member.key.clone(), findings);
         section.finish(findings);

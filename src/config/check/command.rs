@@ -28,7 +28,7 @@ pub fn check(
 ) -> Option<HeaderCommand> {
     let words = words(name, node, findings)?;
     let declared = variables::declared(entry, scope, findings)?;
-    scope.own = declared.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
+    scope.own = variables::known(&declared);
     let style = Style { tilde: true, lenient: false };
     let mut argv = Vec::with_capacity(words.len());
     for word in words {

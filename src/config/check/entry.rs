@@ -13,6 +13,7 @@ use crate::config::check::read;
 use crate::config::check::remote;
 use crate::config::check::settings::exposable;
 use crate::config::check::tool_terms;
+use crate::config::check::written;
 use crate::config::dialect::alias::Key;
 use crate::config::dialect::entry::Entry;
 use crate::config::dialect::entry::Raw;
@@ -85,9 +86,11 @@ fn server(
     let (prefix, era, tools) =
         (prefix(entry, findings), era(entry, old, findings), filter::check(entry, findings));
     refuse_what_is_missing(entry, findings);
+    let transport = transport?;
+    let written = written::digest(entry, &transport, scope);
     Some(Server {
         name,
-        transport: transport?,
+        transport,
         prefix,
         description: entry.get(Key::Description).and_then(|given| read::text(given, findings)).map(one_line),
         tools,
@@ -104,7 +107,7 @@ fn server(
         sharing: sharing(entry, findings),
         stuck_after: life.stuck_after,
         breaker: defaults.breaker,
-        pins: Pins::default(),
+        pins: Pins { written, ..Pins::default() },
         checks: checks::check(entry, findings),
     })
 }

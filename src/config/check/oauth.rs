@@ -98,13 +98,14 @@ fn take(
     let Place { key, member } = at;
     match means {
         Means::Kind => {}
-        Means::Identity if member.node.text() == Some("gateway") => {}
-        Means::Identity => {
-            let finding = findings.error(member.at, format!("`{key}` can only be `gateway` for a login"));
-            finding
-                .hint("logins are those of the gateway; `bearer` and `apiKey` can be those of each caller");
-            return None;
-        }
+        Means::Identity => match member.node.text() {
+            Some("gateway") => settings.of_caller = false,
+            Some("caller") => settings.of_caller = true,
+            _ => {
+                findings.error(member.at, format!("`{key}` must be `gateway` or `caller`"));
+                return None;
+            }
+        },
         Means::Without => {
             let finding = findings.warn(member.at, format!("`{key}` has no effect"));
             finding.hint("endpoints come from the authorization server that the server names");

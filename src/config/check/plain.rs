@@ -96,8 +96,10 @@ fn credential(url: &Url, entry: &Entry<'_>, http: &Http) -> Option<String> {
     if let Some(name) = from_variable(entry) {
         return Some(format!("header `{name}`, which a variable gives,"));
     }
-    if http.outbound.source != Source::Fixed {
-        return Some("what `headersHelper` prints".to_owned());
+    match http.outbound.source {
+        Source::Fixed => {}
+        Source::Login => return Some("the login of a caller".to_owned()),
+        _ => return Some("what `headersHelper` prints".to_owned()),
     }
     let written = &http.url.written;
     let asked = written.split_once('?').is_some_and(|(_, query)| has_variable(query));

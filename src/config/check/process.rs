@@ -19,8 +19,7 @@ use std::path::PathBuf;
 pub fn check(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Stdio> {
     // The environment first: the other texts may use what the entry declares.
     let declared = variables::declared(entry, scope, findings);
-    let known = declared.iter().flatten();
-    scope.own = known.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
+    scope.own = declared.as_ref().map(variables::known).unwrap_or_default();
 
     let words = words(entry, findings);
     let remote = words.iter().flatten().any(|(word, _)| is_mcp_remote(word));

@@ -3,6 +3,7 @@
 //! A rate is written `"100/1m"`: so many calls in a time.
 
 use crate::config::check::access::members;
+use crate::config::check::access::warn_of_nobody;
 use crate::config::check::duration;
 use crate::config::check::read::wrong;
 use crate::config::check::section::Section;
@@ -34,6 +35,9 @@ pub fn check(mut section: Section<'_>, findings: &mut Findings) -> Rates {
         let path = section.name(named);
         for member in members(&path, section.get(named), findings) {
             let path = format!("{path}.{}", member.key);
+            if of_caller {
+                warn_of_nobody(&path, &member.key, member.at, findings);
+            }
             table.named.push((member.key.clone(), terms(&path, &member.node, of_caller, findings)));
         }
     }

@@ -19,6 +19,7 @@ use crate::config::model::oauth::OAuth;
 use crate::config::model::outbound::Identity;
 use crate::config::model::outbound::Source;
 use crate::config::syntax::Value;
+use indexmap::IndexMap;
 use reqwest::Url;
 
 /// Reads the endpoint of an entry; `None` when something is wrong, which is told.
@@ -30,7 +31,7 @@ pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mu
     let login = login(entry, scope, findings);
     let mut headers = headers?;
     let outbound = outbound::check(entry, &mut headers, scope, findings);
-    let (url, login, outbound) = (url?, login?, outbound?);
+    let (url, login, mut outbound) = (url?, login?, outbound?);
     // One that shows something already is not logged in to besides, unless its entry says so; and where the caller is
     // shown, the gateway's login would be somebody else's.
     let free = outbound.source == Source::Fixed && outbound.identity == Identity::Gateway;
@@ -39,10 +40,28 @@ pub fn check(entry: &Entry<'_>, wire: Wire, scope: &mut Scope<'_>, findings: &mu
     let oauth = match login {
         Login::Unsaid => (shows && free && !has_own).then(OAuth::default),
         Login::Never => None,
+        Login::Wanted(settings) if settings.of_caller => {
+            if !(shows && free) {
+                refuse_personal(entry, wire, findings);
+                return None;
+            }
+            (outbound.source, outbound.identity) = (Source::Login, Identity::Caller(IndexMap::new()));
+            Some(settings)
+        }
         Login::Wanted(settings) => free.then_some(settings),
     };
     let mut http = Http { wire, url, headers, outbound, oauth };
     plain::check(entry, &mut http, findings).then_some(http)
+}
+
+/// What the gateway shows would be shown for every caller, beside the login of one.
+fn refuse_personal(entry: &Entry<'_>, wire: Wire, findings: &mut Findings) {
+    let at = entry.get(Key::OAuth).map_or(entry.at, |given| given.at);
+    let why = match wire {
+        Wire::WebSocket => "nobody can log in over a WebSocket",
+        _ => "the entry gives other credentials, which are not the caller's",
+    };
+    findings.error(at, format!("a login with `identity: caller` is not possible here: {why}"));
 }
 
 fn own_variables(entry: &Entry<'_>) -> Vec<(String, String)> {

@@ -6,12 +6,15 @@ use crate::config::check::duration;
 use crate::config::check::duration::Bare;
 use crate::config::check::read;
 use crate::config::finding::Findings;
-use crate::config::suggest::did_you_mean;
+use crate::config::suggest::suggest;
 use crate::config::syntax::Node;
 use crate::config::syntax::Value;
 use crate::config::syntax::is_remark;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+/// The topics of `gateway` that say who may do what.
+const GUARDS: [&str; 8] = ["access", "audit", "auth", "defaultCaller", "http", "lock", "rates", "rules"];
 
 /// An object being read.
 pub struct Section<'a> {
@@ -120,14 +123,33 @@ impl<'a> Section<'a> {
         format!("{}.{key}", self.path)
     }
 
-    /// Tells the keys that nobody asked for.
+    /// Tells the keys that nobody asked for. Where a slip would let somebody in they are errors.
     pub fn finish(self, findings: &mut Findings) {
         for member in self.node.map(Node::members).unwrap_or_default() {
             let key = member.key.as_str();
-            if !self.known.contains(&key) && !is_remark(key) {
-                let text = format!("unknown key `{}`", self.name(key));
-                findings.warn(member.at, text).hint = did_you_mean(key, self.known.iter().copied());
+            if self.known.contains(&key) || is_remark(key) {
+                continue;
             }
+            let meant = suggest(key, self.known.iter().copied());
+            let text = format!("unknown key `{}`", self.name(key));
+            let finding = if self.guards(meant) {
+                findings.error(member.at, text)
+            } else {
+                findings.warn(member.at, text)
+            };
+            finding.hint = meant.map(|near| format!("did you mean `{near}`?"));
+        }
+    }
+
+    /// True when a key that is not read may leave open what it was to close. `meant` is what it looks like.
+    fn guards(&self, meant: Option<&str>) -> bool {
+        let Some(path) = self.path.strip_prefix("gateway") else { return false };
+        match path.trim_start_matches('.').split('.').next() {
+            Some("") => meant.is_some_and(|meant| GUARDS.contains(&meant)),
+            // Rules are shared with other programs, which may know more keys; of HTTP only the tokens matter.
+            Some("rules" | "http") => meant.is_some(),
+            Some(topic) => GUARDS.contains(&topic),
+            None => false,
         }
     }
 }

@@ -472,14 +472,24 @@ fn logins_are_read_as_clients_write_them() {
 }
 
 #[test]
-fn a_login_is_that_of_the_gateway() {
-    let of = |whose: &str| {
-        entry(&format!(r#"{{"url": "https://h", "auth": {{"type": "oauth", "identity": "{whose}"}}}}"#))
+fn a_login_is_that_of_the_gateway_or_of_each_caller() {
+    let of = |url: &str, whose: &str, more: &str| {
+        entry(&format!(r#"{{"url": "{url}", "auth": {{"type": "oauth", "identity": "{whose}"}}{more}}}"#))
     };
-    assert!(of("gateway").0.is_some() && of("gateway").1.is_empty());
-    let (server, told) = of("caller");
-    assert!(
-        server.is_none() && told[0].contains("`auth.identity` can only be `gateway` for a login"),
-        "{told:?}"
-    );
+    let (server, told) = of("https://h", "gateway", "");
+    assert!(told.is_empty() && server.is_some_and(|server| server.has_login() && !server.is_personal()));
+    let (server, told) = of("https://h", "caller", "");
+    let personal = server.is_some_and(|server| server.logs_callers_in() && server.is_personal());
+    assert!(told.is_empty() && personal, "{told:?}");
+    let other = "the entry gives other credentials";
+    for (url, whose, more, expected) in [
+        ("https://h", "me", "", "`auth.identity` must be `gateway` or `caller`"),
+        ("https://h", "caller", r#", "headers": {"Authorization": "Bearer x"}"#, other),
+        ("https://h", "caller", r#", "headersHelper": "./x""#, other),
+        ("wss://h", "caller", r#", "type": "ws""#, "nobody can log in over a WebSocket"),
+        ("http://h", "caller", "", "would travel in the clear"),
+    ] {
+        let (server, told) = of(url, whose, more);
+        assert!(server.is_none() && told.iter().any(|one| one.contains(expected)), "{more}: {told:?}");
+    }
 }

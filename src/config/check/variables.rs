@@ -43,8 +43,23 @@ const PASSED_ON_WINDOWS: [&str; 20] = [
     "WINDIR",
 ];
 
-/// What an entry says about its variables: `None` removes one.
-pub type Declared = Vec<(String, Option<String>)>;
+/// What an entry says about one variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    name: String,
+    /// `None` removes it.
+    value: Option<String>,
+    from_file: bool,
+}
+
+/// What an entry says about its variables.
+pub type Declared = Vec<Variable>;
+
+/// Those that have a value, as other texts of the entry may use them.
+#[must_use]
+pub fn known(declared: &Declared) -> Vec<(String, String)> {
+    declared.iter().filter_map(|one| Some((one.name.clone(), one.value.clone()?))).collect()
+}
 
 /// Reads `inheritEnv`, `envFile` and `env` of an entry, later ones winning; `None` when something is wrong.
 pub fn declared(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Findings) -> Option<Declared> {
@@ -67,7 +82,7 @@ pub fn declared(entry: &Entry<'_>, scope: &mut Scope<'_>, findings: &mut Finding
 pub fn of_child(entry: &Entry<'_>, declared: Declared, environment: &Environment) -> Vec<(String, EnvValue)> {
     let everything = entry.get(Key::InheritEnv).is_some_and(|given| given.node.value == Value::Bool(true));
     let inherited = |(name, value): (&str, &str)| {
-        (name.to_owned(), EnvValue { value: Secret::new(value), declared: false })
+        (name.to_owned(), EnvValue { value: Secret::new(value), declared: false, from_file: false })
     };
     let mut child: BTreeMap<String, EnvValue> = match everything {
         true => environment.vars().map(inherited).collect(),
@@ -79,10 +94,10 @@ pub fn of_child(entry: &Entry<'_>, declared: Declared, environment: &Environment
                 .collect()
         }
     };
-    for (name, value) in declared {
+    for Variable { name, value, from_file } in declared {
         child.retain(|known, _| !same_name(known, &name));
         if let Some(value) = value {
-            child.insert(name, EnvValue { value: Secret::new(value), declared: true });
+            child.insert(name, EnvValue { value: Secret::new(value), declared: true, from_file });
         }
     }
     child.into_iter().collect()
@@ -109,7 +124,7 @@ fn inherited(given: Given<'_>, environment: &Environment, declared: &mut Declare
     for item in items {
         let name = item.text().or_else(|| item.get("name").and_then(|member| member.node.text()));
         match name.map(|name| (name, environment.var(name))) {
-            Some((name, Some(value))) => put(declared, name, Some(value.to_owned())),
+            Some((name, Some(value))) => put(declared, name, Some(value.to_owned()), false),
             Some((name, None)) => {
                 let text = format!("environment variable `{name}` is not set, so it is not passed on");
                 findings.warn(item.start, text);
@@ -140,7 +155,7 @@ fn from_file(
         }
     };
     match envfile::parse(&text) {
-        Ok(vars) => vars.into_iter().for_each(|(name, value)| put(declared, &name, Some(value))),
+        Ok(vars) => vars.into_iter().for_each(|(name, value)| put(declared, &name, Some(value), true)),
         Err(line) => {
             let text = format!("`{}` is not understood in its line {line}", given.written);
             findings.error(given.node.start, text).hint("lines are `NAME=value`");
@@ -168,7 +183,7 @@ fn from_entry(
             continue;
         }
         if member.node.value == Value::Null {
-            put(declared, name, None);
+            put(declared, name, None, false);
             continue;
         }
         let Some(written) = read::scalar(&member.node) else {
@@ -178,14 +193,14 @@ fn from_entry(
         };
         let style = Style { tilde: true, lenient: false };
         match read::expanded(&written, member.node.start, scope, style, findings) {
-            Some(expanded) => put(declared, name, Some(expanded.value)),
+            Some(expanded) => put(declared, name, Some(expanded.value), false),
             None => whole = None,
         }
     }
     whole
 }
 
-fn put(declared: &mut Declared, name: &str, value: Option<String>) {
-    declared.retain(|(known, _)| !same_name(known, name));
-    declared.push((name.to_owned(), value));
+fn put(declared: &mut Declared, name: &str, value: Option<String>, from_file: bool) {
+    declared.retain(|known| !same_name(&known.name, name));
+    declared.push(Variable { name: name.to_owned(), value, from_file });
 }

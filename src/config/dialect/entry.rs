@@ -72,6 +72,11 @@ impl<'a> Entry<'a> {
         self.given.iter().find(|given| given.key == key).copied()
     }
 
+    /// Every key that is given.
+    pub fn all(&self) -> impl Iterator<Item = &Given<'a>> {
+        self.given.iter()
+    }
+
     fn take(&mut self, node: &'a Node, findings: &mut Findings) {
         for member in node.members() {
             let key = member.key.as_str();

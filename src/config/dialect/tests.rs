@@ -61,13 +61,13 @@ fn says_what_is_wrong_with_the_root() {
 fn an_empty_file_is_fine_and_a_second_map_is_told() {
     assert_eq!(look("{}").0, Some(vec![]));
     assert_eq!(look(r#"{"gateway": {}}"#).1, vec!["the file names no servers | add them under `mcpServers`"]);
-    let (names, told) = look(r#"{"servers": {"b": {}}, "mcpServers": {"a": {}}, "gatway": {}}"#);
+    let (names, told) = look(r#"{"servers": {"b": {}}, "mcpServers": {"a": {}}, "imput": []}"#);
     assert_eq!(names, Some(vec!["a".to_owned()]));
     assert_eq!(
         told,
         vec![
             "`servers` is ignored, because `mcpServers` is there too",
-            "unknown key `gatway` | did you mean `gateway`?"
+            "unknown key `imput` | did you mean `inputs`?"
         ]
     );
 }

@@ -2,6 +2,7 @@
 //!
 //! Spellings of other clients are in `check/oauth.rs`.
 
+use crate::config::file::outbound::IdentityName;
 use schemars::JsonSchema;
 
 /// How somebody logs in at a server that wants OAuth. Nothing of it is needed where the authorization server registers
@@ -12,6 +13,8 @@ pub struct OAuthLogin {
     /// `oauth`.
     #[schemars(rename = "type")]
     pub kind: Option<Kind>,
+    /// Who logs in: the gateway for everybody (the default), or each caller.
+    pub identity: Option<IdentityName>,
     /// The id under which the gateway is registered at the authorization server.
     pub client_id: Option<String>,
     /// The secret that goes with it; needs `issuer` unless the server is its own authorization server.

@@ -4,6 +4,9 @@
 
 use std::collections::BTreeSet;
 
+/// The server that the gateway's own tools belong to, in rules and in names. Where there are rules no entry has this name.
+pub const GATEWAY: &str = "manifold";
+
 /// What a caller may do with an object. In this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -13,7 +16,7 @@ pub enum Level {
     Read,
     /// Use it: call, get, read, subscribe.
     Execute,
-    /// The same, and see the state of the gateway.
+    /// The same, and see the state of the gateway and its own tools.
     Admin,
 }
 

@@ -134,6 +134,18 @@ pub struct Callers {
     pub default: Option<String>,
 }
 
+/// What unique ids of callers begin with, before a `:`.
+pub const PRINCIPALS: [&str; 5] = ["key", "jwt", "basic", "token", "name"];
+
+/// True for a name that is no unique id and none of those that the gateway gives: what the file says by it can mean its
+/// bearer.
+#[must_use]
+pub fn is_free_name(name: &str) -> bool {
+    let number = name.strip_prefix("token-").unwrap_or_default();
+    let is_place = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    !(name.contains(':') || is_place || matches!(name, "local" | "anonymous"))
+}
+
 impl Default for AuthSettings {
     fn default() -> Self {
         Self {

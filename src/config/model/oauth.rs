@@ -19,4 +19,24 @@ pub struct OAuth {
     pub client_metadata_url: Option<String>,
     /// The port of this machine that browsers are sent back to, where it was registered.
     pub redirect_port: Option<u16>,
+    /// Each caller logs in, instead of the gateway for all of them.
+    pub of_caller: bool,
+}
+
+impl OAuth {
+    /// What tells it from others without any secret, for digests.
+    #[must_use]
+    pub fn written(&self) -> Vec<String> {
+        let Self {
+            client_id,
+            issuer,
+            scopes,
+            client_metadata_url,
+            redirect_port: _,
+            client_secret: _,
+            of_caller,
+        } = self;
+        let words = [client_id, issuer, client_metadata_url].map(|part| format!("{part:?}"));
+        words.into_iter().chain([scopes.join(" "), of_caller.to_string()]).collect()
+    }
 }

@@ -33,6 +33,8 @@ pub enum Source {
     Token(Box<TokenTerms>),
     /// A command prints them.
     Command(Box<HeaderCommand>),
+    /// Each caller logs in.
+    Login,
 }
 
 /// Who is shown at a server.
@@ -108,6 +110,7 @@ impl Outbound {
         let mut parts = Vec::new();
         match &self.source {
             Source::Fixed => {}
+            Source::Login => parts.push("login".to_owned()),
             Source::Token(terms) => {
                 let TokenTerms { url, client_id, scopes, resource, audience, .. } = &**terms;
                 parts.extend(["token".to_owned(), url.written.clone(), client_id.clone(), scopes.join(" ")]);
@@ -129,7 +132,7 @@ impl Outbound {
     pub fn secrets(&self) -> Vec<&str> {
         let mut parts = Vec::new();
         match &self.source {
-            Source::Fixed => {}
+            Source::Fixed | Source::Login => {}
             Source::Token(terms) => {
                 parts.push(terms.url.value.as_str());
                 match &terms.proof {

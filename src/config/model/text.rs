@@ -38,4 +38,6 @@ pub struct EnvValue {
     /// True when the entry names this variable; false when it is only passed on from our own environment.
     /// Only the former belong to the identity of the entry.
     pub declared: bool,
+    /// True when its value stands in an `envFile`, as it is.
+    pub from_file: bool,
 }

@@ -109,8 +109,9 @@ impl Endpoint {
     /// What the server lacks that answered with `refusal`, where somebody can log in and that would help.
     #[must_use]
     pub fn lack(&self, refusal: &Refusal) -> Option<Lack> {
-        self.login.as_ref()?;
-        login::lack(&self.server, &self.url, refusal.status, refusal.challenge.as_ref())
+        let login = self.login.as_ref()?;
+        let lack = login::lack(&self.server, &self.url, refusal.status, refusal.challenge.as_ref());
+        lack.map(|lack| login.own(lack))
     }
 
     /// Why a server does not start that answered with `refusal`, which wants credentials.

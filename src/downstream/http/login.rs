@@ -12,6 +12,7 @@ use crate::secret::Secret;
 use http::HeaderValue;
 use http::StatusCode;
 use reqwest::Url;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
@@ -19,15 +20,23 @@ use std::sync::atomic::Ordering;
 #[derive(Debug)]
 pub struct Login {
     bearer: Bearer,
+    /// The principal whose it is; none where it is the gateway's.
+    whose: Option<Arc<str>>,
     /// The server wants it.
     wanted: AtomicBool,
 }
 
 impl Login {
-    /// With the token of `bearer`, which is not shown yet.
+    /// With the token of `bearer`, which is not shown yet: that of the principal `whose`, or else of the gateway.
     #[must_use]
-    pub fn new(bearer: Bearer) -> Self {
-        Self { bearer, wanted: AtomicBool::new(false) }
+    pub fn new(bearer: Bearer, whose: Option<Arc<str>>) -> Self {
+        Self { bearer, whose, wanted: AtomicBool::new(false) }
+    }
+
+    /// What is missing, as that of this login.
+    #[must_use]
+    pub fn own(&self, lack: Lack) -> Lack {
+        lack.of(self.whose.clone())
     }
 
     /// True when requests show a token. Part of every request: nothing is locked or copied.

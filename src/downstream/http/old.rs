@@ -200,7 +200,7 @@ async fn post(address: Arc<Endpoint>, link: Arc<LineLink>, frame: Bytes) -> Opti
         }
         Reply::Refused(refusal) => {
             let lost = match address.lack(&refusal) {
-                Some(lack) => Lost::Unauthorized(lack.to_string().into()),
+                Some(lack) => lack.lost(),
                 None => Lost::Unreadable(refusal.text().into()),
             };
             link.unsent(&frame, lost);

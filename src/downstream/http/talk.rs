@@ -349,7 +349,7 @@ impl Talk {
 
     fn refused(&self, asked: Asked, mut refusal: Refusal) -> Result<(), Trouble> {
         if let Some(lack) = self.endpoint.lack(&refusal) {
-            return Err(Trouble::Lost(Lost::Unauthorized(lack.to_string().into())));
+            return Err(Trouble::Lost(lack.lost()));
         }
         let decisive =
             refusal.status.is_client_error() && !refusal.may_pass() && !refusal.wants_credentials();

@@ -166,7 +166,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn ring() -> StderrRing {
-        let value = EnvValue { value: Secret::new("sk-12345678"), declared: true };
+        let value = EnvValue { value: Secret::new("sk-12345678"), declared: true, from_file: false };
         let stdio = Stdio { env: vec![("KEY".to_owned(), value)], ..Stdio::default() };
         StderrRing::new(ServerName::new("s").unwrap(), Veil::of_child(&stdio))
     }

@@ -20,7 +20,7 @@ fn entry(command: &str, args: &[&str], path: &str) -> Stdio {
     Stdio {
         command: Expanded::plain(command),
         args: args.iter().map(|arg| Expanded::plain(*arg)).collect(),
-        env: vec![("PATH".into(), EnvValue { value: Secret::new(path), declared: false })],
+        env: vec![("PATH".into(), EnvValue { value: Secret::new(path), declared: false, from_file: false })],
         cwd: None,
     }
 }
@@ -167,7 +167,9 @@ async fn a_flood_on_stderr_does_not_block_the_child() {
 #[tokio::test]
 async fn the_environment_is_exactly_what_the_entry_says() {
     let mut stdio = entry("env", &[], "/usr/bin:/bin");
-    stdio.env.insert(0, ("A".into(), EnvValue { value: Secret::new("1 2"), declared: true }));
+    stdio
+        .env
+        .insert(0, ("A".into(), EnvValue { value: Secret::new("1 2"), declared: true, from_file: false }));
     let Spawned { mut stdout, child: _child, .. } = start(&stdio).unwrap();
     let mut text = String::new();
     timeout(BOUND, stdout.read_to_string(&mut text)).await.unwrap().unwrap();

@@ -9,7 +9,9 @@ use crate::catalog::lock::judge::Change;
 use crate::catalog::lock::judge::Difference;
 use crate::catalog::lock::judge::Judgement;
 use crate::catalog::lock::judge::judge;
+use crate::catalog::lock::words::Detail;
 use crate::downstream::connect::Greeting;
+use crate::downstream::error::StartError;
 use crate::downstream::handle::Shared;
 use crate::downstream::link::Link;
 use crate::downstream::parked::ParkedCall;
@@ -17,9 +19,11 @@ use crate::downstream::private::Own;
 use crate::downstream::survey::survey;
 use crate::downstream::task::sweep::SWEEP;
 use crate::downstream::task::sweep::sweep;
+use crate::name::ServerName;
 use crate::telemetry::event;
 use crate::wire::pending::Answer;
 use crate::wire::pending::Lost;
+use crate::wire::unauthorized::Unauthorized;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -62,12 +66,12 @@ impl Shared {
     /// Reads the lists of a new connection before anybody uses it, when they must be as they were locked.
     ///
     /// # Errors
-    /// Why the connection must not be used at all.
+    /// [`StartError::Held`] or [`StartError::ShowsNothing`]: the connection must not be used at all.
     pub(super) async fn verify(
         &self,
         link: &Arc<dyn Link>,
         greeting: &Greeting,
-    ) -> Result<Option<Verified>, String> {
+    ) -> Result<Option<Verified>, StartError> {
         let server = self.entry.borrow().clone();
         if !server.pins.are_enforced() {
             return Ok(None);
@@ -83,25 +87,26 @@ impl Shared {
         };
         let mut retired = self.retired.subscribe();
         let lists = tokio::select! {
-            lists = reading => lists,
+            lists = reading => lists.map_err(StartError::ShowsNothing)?,
             () = sweeping => unreachable!("sweeping never ends"),
             _ = retired.wait_for(Option::is_some) => return Ok(None),
         };
-        let verified = Verified { judgement: judge(&server, Some(&lists)), lists };
+        let verified = Verified { judgement: judge(&server, Some(&lists), Detail::Brief), lists };
         match verified.fault().filter(|_| self.own.is_some()) {
-            Some(fault) => Err(fault.denial()),
+            Some(fault) => Err(StartError::Held { server: server.name.clone(), why: fault.denial() }),
             None => Ok(Some(verified)),
         }
     }
 
-    /// Reads the lists after the start, unless `verified` holds them, and whenever they changed. Never ends.
+    /// Reads the lists after the start, unless `verified` holds them, and whenever they changed. Ends when the server starts
+    /// and shows nothing before somebody has logged in: what a person has to do.
     pub(super) async fn keep_lists(
         &self,
         link: &Arc<dyn Link>,
         greeting: &Greeting,
         began: Instant,
         verified: Option<Verified>,
-    ) {
+    ) -> Unauthorized {
         if let Some(own) = &self.own {
             event::private_connection(&self.around.metrics, &self.name, began.elapsed());
             return self.tell_again(link, own).await;
@@ -114,7 +119,16 @@ impl Shared {
                 Some(lists) => lists,
                 None => {
                     let before = self.lists.borrow().clone();
-                    survey(&**link, &server, greeting, self.around.lists, before.as_deref()).await
+                    match survey(&**link, &server, greeting, self.around.lists, before.as_deref()).await {
+                        Ok(lists) => lists,
+                        Err(why) if first => return why,
+                        // Calls say so themselves, and the lists stay as they are known.
+                        Err(_) => {
+                            let _ = timeout(pause, self.relist.notified()).await;
+                            pause = pause.saturating_mul(2);
+                            continue;
+                        }
+                    }
                 }
             };
             if first {
@@ -147,7 +161,7 @@ impl Shared {
     }
 
     /// A server that forgot the session is told once more what its client wants. Never ends.
-    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) {
+    async fn tell_again(&self, link: &Arc<dyn Link>, own: &Own) -> Unauthorized {
         if let Some(mut renewals) = link.renewals() {
             while renewals.changed().await.is_ok() {
                 self.listener.private_ready(&self.name, &own.key, link);
@@ -157,7 +171,7 @@ impl Shared {
     }
 }
 
-/// Tells who made a call that it is not made.
-pub(super) fn refuse(call: ParkedCall, why: String) {
-    call.waiter.answer(Answer::Lost(Lost::NotSent(why.into())));
+/// Tells who made a call that it is not made, because it is held back.
+pub(super) fn refuse(call: ParkedCall, server: &ServerName, why: &str) {
+    call.waiter.answer(Answer::Lost(Lost::Held(format!("server `{server}`: {why}").into())));
 }

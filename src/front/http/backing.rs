@@ -6,6 +6,7 @@ use crate::auth::caller::Caller;
 use crate::config::model::access::ObjectKind;
 use crate::config::model::auth::AuthSettings;
 use crate::gateway::Gateway;
+use crate::gateway::audit::refused::RefusedClient;
 use crate::gateway::session::Session;
 use crate::protocol::param_header::ParamHeader;
 use crate::wire::guard::guarded;
@@ -52,9 +53,9 @@ pub trait Backing: Send + Sync + 'static {
     fn is_ending(&self) -> bool;
     /// Why requests are better sent elsewhere; `None` while they are taken.
     fn unready(&self) -> Option<&'static str>;
-    /// A request came without a credential that is good; `reason` holds nothing of it.
-    fn refused_client(&self, reason: &str) {
-        let _ = reason;
+    /// A request was refused for who sent it, or for where it came from.
+    fn refused_client(&self, refused: &RefusedClient<'_>) {
+        let _ = refused;
     }
     /// True when `caller` may see how everything is.
     fn is_admin(&self, caller: &Caller) -> bool;
@@ -67,8 +68,8 @@ impl Backing for Gateway {
         Self::open_session(self, caller)
     }
 
-    fn refused_client(&self, reason: &str) {
-        self.core().refused_client("http", &reason);
+    fn refused_client(&self, refused: &RefusedClient<'_>) {
+        self.core().refused_client(refused);
     }
 
     fn lone_session(&self, caller: Caller) -> Arc<Session> {

@@ -58,10 +58,11 @@ impl Door {
         let mut pass =
             self.inbound.admit(shown, peer).await.map_err(|denied| self.refuse(headers, denied))?;
         if headers.contains_key(&header::AGENT) {
-            pass.caller = pass
-                .caller
-                .acting_as(agent(headers)?)
-                .map_err(|why| Refusal::new(StatusCode::FORBIDDEN, format!("{why}: send no `X-Agent-Id`")))?;
+            let agent = agent(headers)?;
+            pass.caller = pass.caller.clone().acting_as(agent).map_err(|why| {
+                let text = format!("{why}: send no `X-Agent-Id`");
+                Refusal::new(StatusCode::FORBIDDEN, text).by(pass.caller)
+            })?;
         }
         Ok(pass)
     }
@@ -110,9 +111,10 @@ impl Door {
                 "the credential is not accepted: it is wrong, has expired or was revoked",
                 challenge(Fault::InvalidToken),
             ),
-            Denied::Scope(scopes) => {
-                let text = format!("the token lacks a scope; these are needed: {}", scopes.join(" "));
-                Refusal::new(StatusCode::FORBIDDEN, text).challenging(challenge(Fault::InsufficientScope))
+            Denied::Scope { needed, caller } => {
+                let text = format!("the token lacks a scope; these are needed: {}", needed.join(" "));
+                let refusal = Refusal::new(StatusCode::FORBIDDEN, text).by(caller);
+                refusal.challenging(challenge(Fault::InsufficientScope))
             }
             Denied::TooMany(wait) => {
                 let text = "too many wrong credentials came from this address: try again later";
@@ -131,8 +133,9 @@ impl Door {
         format!("{}://{host}{}", self.scheme, self.endpoint)
     }
 
-    /// Behind a proxy the one that the proxy saw, which it wrote last.
-    fn peer(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
+    /// From where a request came: behind a proxy the one that the proxy saw, which it wrote last.
+    #[must_use]
+    pub fn peer(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
         let seen = || {
             let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
             last.rsplit(',').next()?.trim().parse().ok()

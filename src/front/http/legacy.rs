@@ -51,6 +51,7 @@ pub fn begin(
             name(Refusal::failed(StatusCode::SERVICE_UNAVAILABLE, failure))
         })?;
         site.backing.note_headers(&session, headers);
+        site.place(&session);
         (Some(opening), session, None)
     } else {
         check_version(headers).map_err(name)?;

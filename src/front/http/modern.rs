@@ -85,6 +85,7 @@ pub fn begin(
     checked.map_err(|failure| Refusal::failed(StatusCode::BAD_REQUEST, failure).of(Some(&id)))?;
     let session = site.backing.lone_session(caller);
     site.backing.note_headers(&session, headers);
+    site.place(&session);
     let (mailbox, letters) = mailbox(site.queue_bytes);
     site.backing.accept(&session, message, &Sink::Mail(mailbox));
     let abandon = Abandon::new(Arc::clone(&site.backing), session, id.clone());

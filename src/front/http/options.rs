@@ -47,6 +47,12 @@ pub enum HttpError {
          create`, set `gateway.auth` or `gateway.http.bearerTokens`, or listen on 127.0.0.1"
     )]
     NoTokens(SocketAddr),
+    /// What comes through a proxy looks local, whoever it is from.
+    #[error(
+        "with `--behind-proxy` everybody who reaches the proxy reaches {0}, and no credential is configured: make a key \
+         with `mcp-manifold key create`, or set `gateway.auth` or `gateway.http.bearerTokens`"
+    )]
+    ProxyNoTokens(SocketAddr),
     /// Tokens would cross the network readable.
     #[error(
         "{0} can be reached from other machines and would be served without TLS: give `--tls-cert` and `--tls-key`, \
@@ -84,11 +90,14 @@ impl HttpOptions {
     /// Refuses what would let strangers in.
     ///
     /// # Errors
-    /// [`HttpError::NoTokens`] and [`HttpError::NoTls`].
+    /// [`HttpError::NoTokens`], [`HttpError::ProxyNoTokens`] and [`HttpError::NoTls`].
     pub fn check(&self) -> Result<(), HttpError> {
-        if self.is_local() {
+        let is_known = self.auth.asks_for_credentials();
+        if self.is_local() && (is_known || !self.behind_proxy) {
             Ok(())
-        } else if !self.auth.asks_for_credentials() {
+        } else if self.is_local() {
+            Err(HttpError::ProxyNoTokens(self.addr))
+        } else if !is_known {
             Err(HttpError::NoTokens(self.addr))
         } else if self.tls.is_none() && !self.behind_proxy {
             Err(HttpError::NoTls(self.addr))
@@ -116,6 +125,9 @@ mod tests {
     fn loopback_needs_nothing() {
         for addr in ["127.0.0.1:0", "127.8.0.1:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
             assert!(checked(addr, false, false, false).is_ok(), "{addr}");
+            let refused = checked(addr, false, false, true).unwrap_err();
+            assert!(matches!(refused, HttpError::ProxyNoTokens(_)), "everybody comes from there: {addr}");
+            assert!(checked(addr, true, false, true).is_ok(), "{addr}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Refusals of HTTP itself carry the id of the request only if it was read; most are decided before.
 
+use crate::auth::caller::Caller;
 use crate::front::http::header;
 use crate::front::http::stream::Body;
 use crate::front::http::stream::Events;
@@ -24,6 +25,7 @@ pub struct Refusal {
     id: Option<Box<str>>,
     failure: Box<Failure>,
     extra: Extra,
+    caller: Option<Caller>,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Refusal {
     /// Refuses with `status` and `failure`.
     #[must_use]
     pub fn failed(status: StatusCode, failure: Failure) -> Self {
-        Self { status, id: None, failure: Box::new(failure), extra: Extra::None }
+        Self { status, id: None, failure: Box::new(failure), extra: Extra::None, caller: None }
     }
 
     /// Names the request by its id (JSON text).
@@ -70,10 +72,34 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, text).challenging(challenges)
     }
 
-    /// What is refused, for the audit log: the status and what the client is told.
+    /// Notes who is refused.
     #[must_use]
-    pub fn reason(&self) -> String {
-        format!("{}: {}", self.status.as_u16(), self.failure.message)
+    pub fn by(self, caller: Caller) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
+
+    /// Who is refused, as far as that is known.
+    #[must_use]
+    pub fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// True when who asks could not be decided now.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE && matches!(self.extra, Extra::Wait(_))
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.failure.message
     }
 
     /// Says what is accepted.

@@ -14,11 +14,14 @@ use crate::front::http::modern;
 use crate::front::http::reply;
 use crate::front::http::reply::Refusal;
 use crate::front::http::reply::Reply;
+use crate::front::http::site::MCP;
 use crate::front::http::site::Site;
 use crate::front::http::sse;
 use crate::front::http::switch;
 use crate::front::http::switch::Switch;
 use crate::front::http::waiting::Begun;
+use crate::front::http::watched;
+use crate::front::http::watched::Asked;
 use crate::gateway::reply::Failure;
 use crate::wire::batch;
 use crate::wire::message;
@@ -33,9 +36,6 @@ use http::header::CONNECTION;
 use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// The endpoint.
-pub const MCP: &str = "/mcp";
 
 /// Every path that leads somewhere, whatever is turned on, besides the descriptions below `/.well-known`.
 pub const PATHS: [(&str, Place); 7] = [
@@ -78,12 +78,17 @@ pub async fn answer(
 ) -> Reply {
     let exposed_to = match site.guard.admits(request.uri(), request.headers()) {
         Ok(origin) => origin.cloned(),
-        Err(refusal) => return refusal.into_reply(),
+        Err(refusal) => {
+            watched::note(&site, &Asked::of(&site, &request, peer), &refusal);
+            return refusal.into_reply();
+        }
     };
     let mut reply = if exposed_to.is_some() && cors::is_preflight(request.method(), request.headers()) {
         cors::preflight(request.headers())
     } else {
-        routed(&site, peer, &switch, request).await.unwrap_or_else(Refusal::into_reply)
+        let asked = Asked::of(&site, &request, peer);
+        let reply = routed(&site, peer, &switch, request).await;
+        reply.inspect_err(|refusal| watched::note(&site, &asked, refusal)).unwrap_or_else(Refusal::into_reply)
     };
     if let Some(origin) = exposed_to {
         cors::expose(&mut reply, origin);
@@ -109,14 +114,13 @@ async fn routed(
     if let Some(description) = site.door.description(request.method(), path, request.headers()) {
         return description;
     }
-    let pass = site.door.admit(request.headers(), peer).await;
-    let pass = pass.inspect_err(|refusal| site.backing.refused_client(&refusal.reason()))?;
+    let pass = site.door.admit(request.headers(), peer).await?;
     let lease = || site.door.lease(&pass);
     let caller = pass.caller.clone();
     if shows_pages {
         if !site.backing.is_admin(&caller) {
             let why = "the state of the gateway is for callers with the level `admin` (`gateway.access`)";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, why));
+            return Err(Refusal::new(StatusCode::FORBIDDEN, why).by(caller));
         }
         return page(site, &request);
     }
@@ -149,8 +153,8 @@ fn lasting(mut reply: Reply, lease: Option<Lease>) -> Reply {
 }
 
 fn page(site: &Site, request: &Request<Incoming>) -> Result<Reply, Refusal> {
-    if request.method() != Method::GET {
-        return Err(Refusal::method("GET"));
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(Refusal::method("GET, HEAD"));
     }
     let ending = site.is_ending().then_some("the gateway is shutting down");
     let unready = site.backing.unready().or(ending);

@@ -248,9 +248,10 @@ impl Sessions {
 }
 
 impl Table {
-    /// How many sessions `caller` has.
+    /// How many sessions `caller` has, whichever agents they name.
     fn of(&self, caller: &Caller) -> usize {
-        self.open.values().filter(|entry| entry.streams.session().caller() == caller).count()
+        let principal = caller.principal();
+        self.open.values().filter(|entry| entry.streams.session().caller().principal() == principal).count()
     }
 
     fn get(&mut self, id: &str, caller: &Caller, idle: Duration) -> Option<&mut Entry> {

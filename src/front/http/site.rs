@@ -7,9 +7,13 @@ use crate::front::http::door::Door;
 use crate::front::http::guard::Guard;
 use crate::front::http::intake::Allowance;
 use crate::front::http::sessions::Sessions;
+use crate::gateway::session::Session;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+
+/// The endpoint.
+pub const MCP: &str = "/mcp";
 
 /// One front, while it runs.
 pub struct Site {
@@ -33,11 +37,18 @@ pub struct Site {
     pub websocket: bool,
     /// Set once the front is to end: no new requests are taken.
     pub ending: AtomicBool,
-    /// Whether the pages of `front/admin.rs` are shown to programs on this machine.
+    /// Whether the pages of `front/admin.rs` are shown to programs on this machine: nobody else gets here.
     pub admin: bool,
 }
 
 impl Site {
+    /// Notes where the client of `session` is, if that is clear: at a front that only this machine gets to.
+    pub fn place(&self, session: &Session) {
+        if self.admin {
+            session.passed.comes_from_here();
+        }
+    }
+
     /// True once the front or the gateway is to end.
     #[must_use]
     pub fn is_ending(&self) -> bool {

@@ -66,6 +66,7 @@ pub fn open(site: &Site, caller: Caller, request: &Request<Incoming>) -> Result<
         Refusal::failed(StatusCode::SERVICE_UNAVAILABLE, failure)
     })?;
     site.backing.note_headers(&session, request.headers());
+    site.place(&session);
     session.attach(Sink::Line(Arc::clone(&outbox)));
     let ahead = format!("event: endpoint\ndata: {MESSAGES}?{SESSION}={}\n\n", opening.id());
     let line = Line { outbox, waiting: None, opening };

@@ -39,6 +39,8 @@ pub struct Next {
     pub caller: Caller,
     /// It ends with this.
     pub lease: Option<Lease>,
+    /// The headers of the request.
+    pub headers: HeaderMap,
     /// The connection, once the response is sent.
     pub upgrade: OnUpgrade,
 }
@@ -82,7 +84,8 @@ impl Switch {
         if offered {
             answer.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         }
-        let next = Next { caller, lease, upgrade: hyper::upgrade::on(request) };
+        let headers = request.headers().clone();
+        let next = Next { caller, lease, headers, upgrade: hyper::upgrade::on(request) };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
         Ok(reply)
     }

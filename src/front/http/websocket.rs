@@ -54,7 +54,7 @@ const DRAIN_STEP: Duration = Duration::from_millis(5);
 
 /// Serves the client until one side ends, or `closing`; then its calls are finished or cancelled.
 pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
-    let Next { caller, mut lease, upgrade } = next;
+    let Next { caller, mut lease, headers, upgrade } = next;
     let Ok(upgraded) = upgrade.await else { return };
     let most = Some(site.allowance.bytes);
     let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
@@ -66,6 +66,9 @@ pub async fn serve(site: &Site, next: Next, closing: CancellationToken) {
     if let Some(presence) = session.presence() {
         presence.came_over("websocket", None);
     }
+    site.place(&session);
+    site.backing.note_headers(&session, &headers);
+    drop(headers);
     session.attach(Sink::Line(Arc::clone(&outbox)));
     let (mut writing, mut written) = (pin!(write(writer, &outbox)), None);
     let away = Some((CloseCode::Away, "the gateway is shutting down"));

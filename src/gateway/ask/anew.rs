@@ -52,7 +52,7 @@ pub(super) fn ask(
     };
     let pages: Vec<(String, String)> = pages.into_iter().enumerate().map(named).collect();
     let questions = pages.iter().map(|(key, page)| (&**key, "elicitation/create", &**page));
-    exchange.result(input::input_required(questions, &state).as_bytes());
+    exchange.result(input::input_required(questions, Some(&state)).as_bytes());
     Ok(())
 }
 
@@ -69,7 +69,7 @@ impl Parked for Anew {
 }
 
 /// True for an answer of a user who does not want to.
-fn refuses(response: &RawValue) -> bool {
+pub(in crate::gateway) fn refuses(response: &RawValue) -> bool {
     let members = Members::parse_with_duplicates(response.get()).ok();
     let action = members.and_then(|members| members.get("action").map(RawValue::get));
     matches!(action, Some("\"decline\"" | "\"cancel\""))

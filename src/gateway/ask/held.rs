@@ -118,7 +118,7 @@ impl Held {
         let handle = self.parking.park(self.purpose.clone(), state.session, self.terms, parked);
         let Some(handle) = handle else { return Err(exchange) };
         let questions = state.asked.iter().map(|one| (&*one.key, &*one.method, &*one.params));
-        exchange.result(input::input_required(questions, &handle).as_bytes());
+        exchange.result(input::input_required(questions, Some(&handle)).as_bytes());
         Ok(())
     }
 

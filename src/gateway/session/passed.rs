@@ -1,4 +1,5 @@
-//! Headers of a client that servers may be passed, as they came with the request that made its session.
+//! What a front says of a client beside its messages: headers that servers may be passed, as they came with the request that
+//! made its session, and whether it is on this machine.
 //!
 //! Which headers these are is not decided here.
 
@@ -6,12 +7,28 @@ use crate::config::model::outbound::Headers;
 use crate::secret::Secret;
 use http::HeaderMap;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
-/// Headers of one client, kept once.
+/// What is said of one client, once.
 #[derive(Debug, Default)]
-pub struct Passed(OnceLock<Headers>);
+pub struct Passed {
+    headers: OnceLock<Headers>,
+    here: AtomicBool,
+}
 
 impl Passed {
+    /// Its user gets to pages that only this machine serves to itself.
+    pub fn comes_from_here(&self) {
+        self.here.store(true, Ordering::Relaxed);
+    }
+
+    /// True for such a client. Part of calls: nothing is locked.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.here.load(Ordering::Relaxed)
+    }
+
     /// Keeps those of `headers` that have one of `names`; what was kept before stays.
     pub fn keep(&self, names: &[String], headers: &HeaderMap) {
         if names.is_empty() {
@@ -23,13 +40,13 @@ impl Passed {
             let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
             Some((name.clone(), Secret::new(value)))
         };
-        let _ = self.0.set(names.iter().filter_map(one).collect());
+        let _ = self.headers.set(names.iter().filter_map(one).collect());
     }
 
     /// What was kept.
     #[must_use]
     pub fn headers(&self) -> &Headers {
         const NONE: &Headers = &Headers::new();
-        self.0.get().unwrap_or(NONE)
+        self.headers.get().unwrap_or(NONE)
     }
 }

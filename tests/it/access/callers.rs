@@ -1,9 +1,15 @@
 //! Who somebody is taken for: the agent that a request names, and the names of clients on stdio.
 
+use crate::access::rig::JSON;
+use crate::access::rig::MODERN;
 use crate::access::rig::bearer;
+use crate::access::rig::begin;
 use crate::access::rig::folder;
 use crate::access::rig::gateway;
+use crate::access::rig::modern;
+use crate::access::rig::start;
 use crate::access::rig::status;
+use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
 use serde_json::json;
 use sha2::Digest as _;
@@ -51,5 +57,34 @@ fn a_client_on_stdio_is_who_it_says_if_there_is_such_a_caller() {
         assert_eq!(nobody.exit().code(), Some(1), "{}", nobody.stderr());
         let said = nobody.stderr();
         assert!(said.contains("no `nightlx`") && said.contains("did you mean `nightly`"), "{said}");
+        assert_eq!(said.matches("did you mean").count(), 1, "told once: {said}");
     }
+}
+
+#[test]
+fn a_caller_has_one_count_whichever_agents_it_names() {
+    let digits: String = Sha256::digest("free-key").iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = json!({ "id": "free", "hash": format!("sha256:{digits}"), "mayNameAgent": true });
+    let conf = folder(&json!({ "auth": { "keys": [key] }, "rates": { "perCaller": { "inFlight": 1 } } }));
+    let gateway = start(&conf);
+    let call = |agent: &str| {
+        let params = json!({ "name": "a__sleep", "arguments": { "ms": 3000 } });
+        let headers = format!(
+            "{JSON}{MODERN}mcp-method: tools/call\r\nmcp-name: a__sleep\r\nx-agent-id: {agent}\r\n{}",
+            bearer("free-key")
+        );
+        begin(&gateway, "POST", "/mcp", &headers, &modern("tools/call", params))
+    };
+    let runs = call("first");
+    eventually("it runs", || conf.ledger("call", "a").len() == 1);
+    for agent in ["second", "first", "third"] {
+        let refused = call(agent).head();
+        let after = refused.header("retry-after").map(str::to_owned);
+        let answer = refused.answer();
+        let text = answer.error_text();
+        assert!(text.contains("1 request in flight (`gateway.rates.perCaller.inFlight`)"), "{text}");
+        assert_eq!((&answer.json["error"]["data"]["retryAfter"], after.as_deref()), (&json!(1), Some("1")));
+    }
+    runs.head().answer().result();
+    assert_eq!(conf.ledger("call", "a").len(), 1);
 }

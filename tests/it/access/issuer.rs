@@ -125,7 +125,8 @@ pub struct Issuer {
     pub signer: Signer,
     addr: SocketAddr,
     asked: Arc<AtomicUsize>,
-    keys: Arc<Mutex<Option<String>>>,
+    /// What it gives; `None` while it is down.
+    pub keys: Arc<Mutex<Option<String>>>,
 }
 
 impl Issuer {

@@ -31,7 +31,7 @@ pub fn gateway(section: &Value) -> HttpGateway {
 pub fn start(conf: &Arc<TempConf>) -> HttpGateway {
     let gateway = Gateway::on(conf).http();
     crate::support::eventually::eventually("the servers are listed", || {
-        gateway.stderr().contains(" servers")
+        gateway.stderr().contains("tools from ")
     });
     gateway
 }

@@ -74,6 +74,7 @@ fn s17_only_the_digest_of_a_key_is_kept() {
     assert_eq!((&shown["keys"][0]["team"], &shown["keys"][0]["state"]), (&json!("data"), &json!("valid")));
     for (args, says) in [
         (&["key", "create", "--name", ""][..], "names"),
+        (&["key", "create", "--name", "local"][..], "of the gateway's own"),
         (&["key", "create", "--name", "x", "--expires", "soon"][..], "--expires"),
         (&["key", "create", "--name", "x", "--expires", "2001-01-01"][..], "past"),
         (&["key", "revoke", "nothing"][..], "no key `nothing`"),

@@ -97,6 +97,7 @@ fn s1_every_path_needs_a_credential() {
     }
     for path in open {
         ask(&gateway, "GET", path, "", "").expect(200);
+        ask(&gateway, "HEAD", path, "", "").expect(200);
     }
     assert_eq!(conf.ledger_lines(), before, "no server heard of any of it");
     let good = issuer.signer.token("EdDSA", json!({}), &issuer.claims());

@@ -10,9 +10,13 @@ use crate::access::issuer::b64;
 use crate::access::issuer::now;
 use crate::access::rig::ask;
 use crate::access::rig::bearer;
+use crate::access::rig::folder;
 use crate::access::rig::gateway;
 use crate::access::rig::listed;
+use crate::access::rig::start;
 use crate::access::rig::status;
+use crate::access::rig::write_private;
+use crate::support::eventually::eventually;
 use crate::support::gateway::HttpGateway;
 use serde_json::Value;
 use serde_json::json;
@@ -258,6 +262,27 @@ fn s6_a_flood_of_unknown_keys_asks_the_issuer_once() {
     assert_eq!(issuer.asked(), 1);
     issuer.goes_down();
     assert_eq!(status(&gateway, &bearer(&issuer.signer.token("EdDSA", json!({}), &issuer.claims()))), 200);
+}
+
+#[test]
+fn s6_a_token_is_believed_no_longer_than_its_key() {
+    let (issuer, second) = (Issuer::start(), Signer::new());
+    let conf = folder(&json!({}));
+    let file = conf.dir().join("keys.json");
+    write_private(&file, &issuer.signer.jwks().to_string());
+    let mut config: Value =
+        serde_json::from_str(&std::fs::read_to_string(conf.file()).expect("it is there")).expect("JSON");
+    config["gateway"] = section(&issuer, &json!({ "jwksFile": file }));
+    conf.write(&config);
+    let gateway = start(&conf);
+    let [old, new] =
+        [&issuer.signer, &second].map(|signer| signer.token("EdDSA", json!({}), &issuer.claims()));
+    assert_eq!((status(&gateway, &bearer(&old)), status(&gateway, &bearer(&new))), (200, 401));
+    write_private(&file, &second.jwks().to_string());
+    eventually("the old one is not believed any more", || status(&gateway, &bearer(&old)) == 401);
+    assert_eq!(status(&gateway, &bearer(&new)), 200);
+    std::fs::remove_file(&file).expect("it is there");
+    eventually("without keys nobody is", || status(&gateway, &bearer(&new)) == 503);
 }
 
 #[test]

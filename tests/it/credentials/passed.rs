@@ -5,6 +5,8 @@ use super::caller;
 use super::config;
 use super::peer::Peer;
 use crate::support::gateway::Gateway;
+use crate::support::stdio_client::with_modern_meta;
+use crate::ws_front::open_with;
 use serde_json::json;
 
 #[test]
@@ -43,4 +45,34 @@ fn a_session_passes_on_what_it_began_with() {
     assert!(client.call("web__whoami", json!({})).text().ends_with("x-tenant=north"));
     let other = gateway.legacy();
     assert!(other.call("web__whoami", json!({})).text().ends_with("x-tenant=none"));
+}
+
+#[test]
+fn a_websocket_passes_on_what_it_was_asked_for_with() {
+    let peer = Peer::mcp(|_| true);
+    let entry = json!({ "type": "http", "url": peer.url("/mcp"), "passHeaders": ["X-Tenant"] });
+    let mut file = config(json!({ "web": entry }));
+    file["gateway"]["http"]["websocket"] = json!(true);
+    let gateway = Gateway::start(&file).http();
+    let bearer = caller(&gateway, 0).bearer.expect("a token");
+    let info = json!({ "name": "rig", "version": "1" });
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info });
+    for (lines, seen) in
+        [("x-tenant: north\r\n", "north"), ("x-tenant: a\r\nx-tenant: b\r\n", "none"), ("", "none")]
+    {
+        let lines = format!("authorization: Bearer {bearer}\r\n{lines}");
+        let whoami = json!({ "name": "web__whoami", "arguments": {} });
+        let mut legacy = open_with(&gateway, &lines);
+        legacy.request(1, "initialize", hello.clone()).result();
+        legacy.request(2, "tools/list", json!({})).result();
+        let mut modern = open_with(&gateway, &lines);
+        for answer in [
+            legacy.request(3, "tools/call", whoami.clone()),
+            modern.request(4, "tools/call", with_modern_meta(whoami)),
+        ] {
+            let seen = format!("authorization=none x-api-key=none x-tenant={seen}");
+            assert_eq!(answer.text(), seen, "{lines}");
+        }
+    }
+    assert!(!peer.bytes().contains(&bearer));
 }

@@ -23,22 +23,29 @@ fn posts(client: &HttpClient, bodies: &[Value]) {
     }
 }
 
-/// Nobody can name a command: not as a tool, not as an argument, not as a setting, not to any page.
-fn name_commands(gateway: &HttpGateway, client: &HttpClient) {
+/// Nobody can name a command: not as a tool, not as an argument, not as a setting, not to any page. How often it was tried.
+fn name_commands(gateway: &HttpGateway) -> usize {
     let evil = json!({ "command": "touch", "args": ["x"], "mcpServers": { "x": { "command": "touch" } } });
     let bodies: Vec<Value> = ["tools/call", "prompts/get", "resources/read", "servers/add", "config/set", "initialize"]
         .into_iter()
         .flat_map(|method| {
             let evil = evil.clone();
-            (0..20).map(move |id| {
+            (0..56).map(move |id| {
                 let params = json!({ "name": "touch x", "uri": "file:///x", "command": "touch", "arguments": evil, "_meta": evil });
                 json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
             })
         })
         .collect();
-    posts(client, &bodies);
-    posts(&gateway.modern(), &bodies);
-    for path in ["/config", "/servers", "/reload", "/status", "/mcp/servers", "/admin"] {
+    // Two callers, and somebody who is none.
+    let clients = [caller(gateway, 0), caller(gateway, 1), gateway.modern()];
+    std::thread::scope(|scope| {
+        for client in &clients {
+            let bodies = &bodies;
+            scope.spawn(move || posts(client, bodies));
+        }
+    });
+    let pages = ["/config", "/servers", "/reload", "/status", "/mcp/servers", "/admin"];
+    for path in pages {
         let text = format!(
             "POST {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{evil}",
             gateway.addr(),
@@ -47,6 +54,7 @@ fn name_commands(gateway: &HttpGateway, client: &HttpClient) {
         );
         let _ = gateway.client().raw(text.as_bytes()).try_head();
     }
+    clients.len() * bodies.len() + pages.len()
 }
 
 #[test]
@@ -65,7 +73,7 @@ fn s12_only_the_file_starts_processes() {
     let gateway = Gateway::on(&conf).env("PASSED", "on").env("AMBIENT_SECRET", "sesame-ours").http();
     let client = caller(&gateway, 0);
 
-    name_commands(&gateway, &client);
+    assert!(name_commands(&gateway) >= 1000);
     client.request("tools/list", json!({})).result();
     let (one, two) = (client.call("one__env", json!({})), client.call("two__env", json!({})));
     assert_eq!((conf.spawns("one"), conf.spawns("two")), (1, 1), "the two of the file");

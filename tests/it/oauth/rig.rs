@@ -39,6 +39,14 @@ pub struct Ways {
     pub refuses_all: bool,
     /// Anybody may use the server.
     pub open: bool,
+    /// Anybody may shake hands.
+    pub greets: bool,
+    /// The server names nobody and is its own authorization server.
+    pub alone: bool,
+    /// The authorization server has forgotten the client with this id.
+    pub forgets: Option<&'static str>,
+    /// The scope that lists need, if any.
+    pub lists_need: &'static str,
 }
 
 impl Default for Ways {
@@ -55,6 +63,10 @@ impl Default for Ways {
             withdraws: false,
             refuses_all: false,
             open: false,
+            greets: false,
+            alone: false,
+            forgets: None,
+            lists_need: "",
         }
     }
 }
@@ -181,6 +193,9 @@ fn authorize(state: &mut State, request: &Request, me: SocketAddr) -> Response {
 fn approve(state: &mut State, ways: &Ways, request: &Request, base: &str) -> Response {
     let asked = |name: &str| request.param(name).unwrap_or_default();
     assert_eq!((&*asked("response_type"), &*asked("code_challenge_method")), ("code", "S256"));
+    if ways.forgets.is_some_and(|id| id == asked("client_id")) {
+        return Response::empty(400);
+    }
     state.issued += 1;
     let code = format!("code-{:04}-{:x}", state.issued, state.issued * 7919);
     state.codes.insert(code.clone(), (asked("code_challenge"), asked("scope")));
@@ -251,6 +266,13 @@ fn token(state: &mut State, ways: &Ways, request: &Request) -> Response {
 fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketAddr) -> Response {
     let ways = state.ways.clone().expect("there are ways");
     let document = format!("http://{me}/.well-known/oauth-protected-resource/mcp");
+    if ways.alone && request.path != "/mcp" {
+        return if request.path.contains("protected-resource") {
+            Response::empty(404)
+        } else {
+            authorize(state, request, me)
+        };
+    }
     if request.path.starts_with("/.well-known/oauth-protected-resource") {
         let own = json!({
             "resource": format!("http://{me}/mcp"), "authorization_servers": [format!("http://{issuer}")],
@@ -263,31 +285,44 @@ fn protect(state: &mut State, request: &Request, me: SocketAddr, issuer: SocketA
     }
     let shown = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let scope = shown.and_then(|token| state.access.get(token)).filter(|_| !ways.refuses_all).cloned();
-    let Some(scope) = scope.or(ways.open.then(String::new)) else {
-        let challenge = format!(r#"Bearer resource_metadata="{document}", scope="base""#);
+    let said: Value = serde_json::from_str(&request.body).unwrap_or_default();
+    let method = said["method"].as_str().unwrap_or_default();
+    let greeting = ways.greets && matches!(method, "initialize" | "notifications/initialized");
+    let Some(scope) = scope.or((ways.open || greeting).then(String::new)) else {
+        let challenge = match ways.alone {
+            true => r#"Bearer scope="base""#.to_owned(),
+            false => format!(r#"Bearer resource_metadata="{document}", scope="base""#),
+        };
         return Response::empty(401).with("www-authenticate", challenge);
     };
     if request.method != "POST" {
         return Response::empty(405);
     }
-    let said: Value = serde_json::from_str(&request.body).expect("JSON");
+    run(state, &ways, &said, &scope, &document)
+}
+
+/// What those get who have a token with `scope`.
+fn run(state: &mut State, ways: &Ways, said: &Value, scope: &str, document: &str) -> Response {
+    let method = said["method"].as_str().unwrap_or_default();
+    let insufficient = |scope: &str| {
+        let challenge =
+            format!(r#"Bearer error="insufficient_scope", scope="{scope}", resource_metadata="{document}""#);
+        Response::empty(403).with("www-authenticate", challenge)
+    };
+    let may = |what: &str| ways.open || what.is_empty() || scope.split(' ').any(|one| one == what);
     let answer =
         |result: Value| Response::json(200, &json!({ "jsonrpc": "2.0", "id": said["id"], "result": result }));
-    match said["method"].as_str().unwrap_or_default() {
+    match method {
         "initialize" => answer(json!({
             "protocolVersion": "2025-11-25", "capabilities": { "tools": {} },
             "serverInfo": { "name": "guarded", "version": "1" }
         })),
+        "tools/list" if !may(ways.lists_need) => insufficient(ways.lists_need),
         "tools/list" => {
             let tool = |name: &str| json!({ "name": name, "inputSchema": { "type": "object" } });
             answer(json!({ "tools": [tool("echo"), tool("admin")] }))
         }
-        "tools/call" if said["params"]["name"] == "admin" && !scope.split(' ').any(|one| one == "admin") => {
-            let challenge = format!(
-                r#"Bearer error="insufficient_scope", scope="admin", resource_metadata="{document}""#
-            );
-            Response::empty(403).with("www-authenticate", challenge)
-        }
+        "tools/call" if said["params"]["name"] == "admin" && !may("admin") => insufficient("admin"),
         "tools/call" => {
             state.calls += 1;
             let text = format!("ran {}", said["params"]["name"].as_str().unwrap_or_default());

@@ -123,6 +123,18 @@ fn s8_a_browser_that_comes_back_from_elsewhere_brings_nothing() {
         assert!(rig.grants("authorization_code").is_empty(), "the code is sent nowhere");
         assert!(kept(&conf).is_empty());
     }
+    // What is said twice, one reader takes for this and the next for that.
+    for more in ["iss=https%3A%2F%2Fevil.example", "code=stolen", "error=access_denied&error=access_denied"] {
+        let quiet = json!({ "authorization_response_iss_parameter_supported": null });
+        let rig = Rig::with(|ways| ways.changes_metadata = quiet);
+        let conf = conf_of(&rig);
+        let person = Person::logs_in(&conf, &["x"]);
+        visit(&format!("{}&{more}", person.agrees()));
+        let ended = person.ends();
+        assert_eq!(ended.code, 3, "{more}");
+        assert!(ended.stderr.contains("one thing twice"), "{more}: {}", ended.stderr);
+        assert!(rig.grants("authorization_code").is_empty() && kept(&conf).is_empty(), "{more}");
+    }
     // A page that guesses at the address is not let in, and ends nothing.
     let rig = Rig::start();
     let conf = conf_of(&rig);
@@ -133,6 +145,21 @@ fn s8_a_browser_that_comes_back_from_elsewhere_brings_nothing() {
     }
     assert_eq!(person.finishes().code, 0);
     assert!(rig.grants("authorization_code").iter().all(|request| !request.body.contains("stolen")));
+}
+
+#[test]
+fn s8_a_key_in_the_address_of_a_server_is_told_to_no_authorization_server() {
+    let rig = Rig::with(|ways| ways.alone = true);
+    let mut entry = rig.entry();
+    entry["url"] = json!(rig.server.url("/mcp?key=query-secret"));
+    let conf = conf_with(&entry);
+    let person = Person::logs_in(&conf, &["x"]);
+    assert_eq!(param(&person.address(), "resource"), Some(rig.server.url("/mcp")));
+    assert_eq!(person.finishes().code, 0);
+    assert_eq!(run(&conf, &["call", "x__echo"]).code, 0);
+    for request in rig.server.seen().iter().filter(|request| request.path != "/mcp") {
+        assert!(!request.whole().contains("query-secret"), "{}", request.whole());
+    }
 }
 
 #[test]

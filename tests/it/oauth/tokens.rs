@@ -103,6 +103,28 @@ fn a_login_that_was_withdrawn_is_one_no_more() {
 }
 
 #[test]
+fn who_logs_in_again_after_a_withdrawal_is_a_new_client_with_all_it_needs() {
+    let rig = Rig::with(|ways| ways.lifetimes = (5, 3600));
+    let mut entry = rig.entry();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    entry["auth"] = json!({ "type": "oauth", "redirectPort": port });
+    let conf = conf_with(&entry);
+    log_in(&conf, "x");
+    rig.change(|ways| {
+        ways.withdraws = true;
+        ways.forgets = Some("client-1");
+    });
+    assert_eq!(run(&conf, &["call", "x__echo"]).code, 3);
+    rig.change(|ways| ways.withdraws = false);
+    let person = Person::logs_in(&conf, &["x", "--scope", "admin"]);
+    let address = person.address();
+    assert_eq!(crate::oauth::param(&address, "client_id").as_deref(), Some("client-2"));
+    assert_eq!(crate::oauth::param(&address, "scope").as_deref(), Some("base admin"));
+    assert_eq!(person.finishes().code, 0);
+    assert_eq!(run(&conf, &["call", "x__admin"]).code, 0);
+}
+
+#[test]
 fn the_secret_of_a_registration_is_known_after_a_restart() {
     let rig = Rig::with(|ways| {
         ways.client_secret = Some("registered-secret".into());

@@ -149,17 +149,41 @@ fn read(stream: &mut TcpStream) -> Option<Request> {
     }
 }
 
+/// What a browser was shown.
+pub struct Shown {
+    /// 0 when nobody listened.
+    pub status: u16,
+    pub location: Option<String>,
+    /// `name=value` of the cookie that was set.
+    pub cookie: Option<String>,
+    pub body: String,
+}
+
 /// Asks once by GET, as a browser does that follows nothing: status and `Location`.
 pub fn visit(url: &str) -> (u16, Option<String>) {
+    let shown = browse("GET", url, None);
+    assert_ne!(shown.status, 0, "somebody listens");
+    (shown.status, shown.location)
+}
+
+/// Asks once, with this cookie.
+pub fn browse(method: &str, url: &str, cookie: Option<&str>) -> Shown {
     let url = url::Url::parse(url).expect("an address");
     let host = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
-    let mut stream = TcpStream::connect(&host).expect("somebody listens");
-    let path = &url[url::Position::BeforePath..];
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it is sent");
     let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer);
+    if let Ok(mut stream) = TcpStream::connect(&host) {
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
+        let path = &url[url::Position::BeforePath..];
+        let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
+        let length = if method == "POST" { "Content-Length: 0\r\n" } else { "" };
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{cookie}{length}Connection: close\r\n\r\n");
+        let _ = stream.write_all(request.as_bytes());
+        let _ = stream.read_to_string(&mut answer);
+    }
     let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
-    let location = answer.lines().find_map(|line| line.strip_prefix("location: ")).map(str::to_owned);
-    (status, location)
+    let header = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+    let cookie = header("set-cookie: ").and_then(|text| text.split(';').next().map(str::to_owned));
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    Shown { status, location: header("location: "), cookie, body }
 }

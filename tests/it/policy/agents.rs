@@ -53,6 +53,27 @@ fn a_file_of_rules_is_taken_as_it_is_and_followed() {
     );
     std::fs::write(&file, rules(true).to_string()).expect("the folder is writable");
     eventually("the rules are read again", || tools(&client).is_empty());
+    let unknown = rules(true).to_string().replace(r#"["web"]"#, r#"["wbe"]"#);
+    std::fs::write(&file, unknown).expect("the folder is writable");
+    let warning = "agent `backend` of `rules.json` has a rule about server `wbe`, which is not in the file";
+    eventually("the unknown server is told", || client.stderr().contains(warning));
+}
+
+#[test]
+fn a_slip_in_the_name_of_a_section_opens_nothing() {
+    let conf = TempConf::new();
+    let mut all = all_servers(&conf);
+    all["gateway"] = json!({ "access": { "default": "deny" } });
+    conf.write(&all);
+    let client = Gateway::on(&conf).stdio().legacy();
+    assert_eq!(tools(&client), Vec::<String>::new());
+    all["gateway"] = json!({ "acess": { "default": "deny" } });
+    conf.write(&all);
+    eventually("the slip is told", || client.stderr().contains("unknown key `gateway.acess`"));
+    assert_eq!(tools(&client), Vec::<String>::new());
+    all["gateway"] = json!({ "access": { "default": "execute" } });
+    conf.write(&all);
+    eventually("what is right again is used", || !tools(&client).is_empty());
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn what_is_wrong_refuses_the_file_and_says_what_to_do() {
 }
 
 #[test]
-fn unknown_keys_and_servers_are_warnings() {
+fn unknown_servers_are_warnings() {
     for (gateway, said) in [
         (
             r#"{"access": {"policies": {"p": {"default": "read", "rules": [{"server": "b", "level": "deny"}]}}}}"#,
@@ -109,11 +109,6 @@ fn unknown_keys_and_servers_are_warnings() {
             r#"{"rules": {"agents": {"x": {"allow": {"servers": ["[ab]*"]}}}}}"#,
             "a `[`, which stands for itself",
         ),
-        (
-            r#"{"access": {"attach": {"team": {}}}}"#,
-            "unknown key `gateway.access.attach.team` | did you mean `teams`",
-        ),
-        (r#"{"rates": {"perServer": {"inFlight": 3}}}"#, "unknown key `gateway.rates.perServer.inFlight`"),
     ] {
         let (settings, told) = read(gateway);
         assert!(settings.is_some(), "{gateway}: {told:?}");
@@ -141,4 +136,38 @@ fn rates_and_agents_are_read() {
     let rules = settings.rules.expect("rules");
     assert!(rules.deny_on_missing && rules.fallback.as_deref() == Some("ann"));
     assert_eq!(rules.agents[0].allow.tools, [("a".to_owned(), vec!["get_*".to_owned()])]);
+}
+
+#[test]
+fn a_slip_that_would_leave_open_what_is_to_be_closed_is_an_error() {
+    for (gateway, key) in [
+        (r#"{"acess": {"default": "deny"}}"#, "gateway.acess"),
+        (r#"{"Auth": {}}"#, "gateway.Auth"),
+        (r#"{"lok": "enforce"}"#, "gateway.lok"),
+        (r#"{"access": {"defualt": "deny"}}"#, "gateway.access.defualt"),
+        (
+            r#"{"access": {"policies": {"p": {"default": "deny", "rule": []}}}}"#,
+            "gateway.access.policies.p.rule",
+        ),
+        (r#"{"auth": {"colour": "red"}}"#, "gateway.auth.colour"),
+        (r#"{"access": {"attach": {"team": {}}}}"#, "gateway.access.attach.team"),
+        (r#"{"rates": {"perServer": {"inFlight": 3}}}"#, "gateway.rates.perServer.inFlight"),
+        (r#"{"http": {"bearerToken": ["a-token-that-is-long-enough"]}}"#, "gateway.http.bearerToken"),
+        (r#"{"rules": {"agents": {"a": {"deney": {"servers": ["s"]}}}}}"#, "gateway.rules.agents.a.deney"),
+    ] {
+        let (settings, said) = read(gateway);
+        assert!(settings.is_none(), "{gateway}");
+        assert!(
+            said.iter().any(|said| said.starts_with(&format!("error: unknown key `{key}`"))),
+            "{gateway}: {said:?}"
+        );
+    }
+    for open in [r#"{"rules": {"agents": {"a": {"owner": "x"}}}}"#, r#"{"http": {"colour": 1}}"#] {
+        let (settings, said) = read(open);
+        assert!(settings.is_some() && said[0].starts_with("warning: unknown key"), "{said:?}");
+    }
+    let text = r#"{"gatway": {"access": {"default": "deny"}}, "mcpServers": {}}"#;
+    let environment = Environment::new([("PATH", "/bin")], "/home/ann");
+    let told = config::parse(text, Path::new("mcp.json"), &environment).expect_err("it may not be used");
+    assert_eq!(told.problems()[0].text, "unknown key `gatway`");
 }

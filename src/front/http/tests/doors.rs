@@ -4,7 +4,7 @@ use crate::config::model::HttpSettings;
 use crate::front::http::bind;
 use crate::front::http::options::HttpError;
 use crate::front::http::options::TlsFiles;
-use crate::front::http::route::MCP;
+use crate::front::http::site::MCP;
 use crate::front::http::route::PATHS;
 use crate::front::http::tests::client::Client;
 use crate::front::http::tests::client::POST;
@@ -181,12 +181,13 @@ async fn paths_methods_and_media_types_have_their_status() {
 async fn the_pages_are_for_this_machine_only() {
     let behind = bind(crate::front::http::options::HttpOptions {
         behind_proxy: true,
+        auth: tokens(&["a-long-token"]),
         ..options(HttpSettings::default())
     });
     let front = Front::run(behind.await.unwrap());
     let mut client = front.client().await;
     for path in ["/status", "/healthz", "/readyz"] {
-        client.request("GET", path, "", "").await;
+        client.request("GET", path, "authorization: Bearer a-long-token\r\n", "").await;
         assert_eq!(client.response().await.status, 404, "a proxy's clients look local: {path}");
     }
     let front = Front::plain().await;

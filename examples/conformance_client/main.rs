@@ -8,11 +8,18 @@
 //! It checks nothing; the suite does.
 #![expect(clippy::print_stderr, reason = "the suite keeps what its client complains about")]
 
+mod login;
+
+use crate::login::FILE;
+use crate::login::Person;
+use anyhow::Context as _;
 use mcp_manifold::App;
 use mcp_manifold::app::Options;
 use mcp_manifold::auth::caller::Caller;
+use mcp_manifold::auth::oauth::logins::Logins;
 use mcp_manifold::config;
 use mcp_manifold::config::environment::Environment;
+use mcp_manifold::downstream::connector::Connector;
 use mcp_manifold::gateway::Gateway;
 use mcp_manifold::gateway::session::Session;
 use mcp_manifold::wire::mailbox::mailbox;
@@ -24,11 +31,16 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Larger than anything the suite sends.
 const QUEUE: usize = 16 << 20;
 /// Deeper than anything the suite sends.
 const DEPTH: usize = 128;
+/// Most logins for one request; a server that never has enough must not be asked for ever.
+const LOGINS: usize = 3;
+/// How long the gateway may take to notice a login.
+const NOTICED: Duration = Duration::from_secs(10);
 
 /// One client of either era.
 struct Client {
@@ -36,6 +48,7 @@ struct Client {
     session: Arc<Session>,
     modern: bool,
     next: AtomicU64,
+    person: Person,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -46,15 +59,20 @@ async fn main() -> anyhow::Result<()> {
     let told: Value = serde_json::from_str(&std::env::var("MCP_CONFORMANCE_CONTEXT").unwrap_or_default())
         .unwrap_or_default();
     // The suite gives arguments that its schemas do not allow, to see what becomes of them.
-    let entry = json!({ "url": url, "prefix": "", "validateArguments": false });
+    let entry = json!({ "url": url, "prefix": "", "auth": login::auth(&url, &told).await?, "validateArguments": false });
     let file = json!({ "mcpServers": { "suite": entry } }).to_string();
     let none: [(&str, &str); 0] = [];
     let environment = Environment::new(none, std::env::current_dir()?);
-    let loaded = config::parse(&file, "suite.json".as_ref(), &environment)?;
-    let app = App::from_config(loaded.config, Options::default());
+    let loaded = config::parse(&file, FILE.as_ref(), &environment)?;
+    let state = tempfile::tempdir()?;
+    let person = Person::new(&loaded.config, state.path())?;
+    let connector = Connector::default().with_logins(Logins::new(state.path(), FILE.as_ref()));
+    let options = Options { connector: Arc::new(connector), ..Options::default() };
+    let app = App::from_config(loaded.config, options);
     let gateway = app.gateway().clone();
     let session = gateway.open_session(Caller::Local);
-    let client = Client { gateway, session, modern: revision == "2026-07-28", next: AtomicU64::new(1) };
+    let (modern, next) = (revision == "2026-07-28", AtomicU64::new(1));
+    let client = Client { gateway, session, modern, next, person };
     let used = client.use_everything(&told).await;
     client.gateway.close_session(&client.session, "done");
     app.close().await;
@@ -73,7 +91,13 @@ impl Client {
             self.request("initialize", params).await?;
             self.send(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
         }
-        let tools = self.request("tools/list", json!({})).await?;
+        let mut tools = self.request("tools/list", json!({})).await?;
+        for _ in 0..LOGINS {
+            let Some((why, starts)) = self.missing_login() else { break };
+            self.person.log_in(&why).await?;
+            self.noticed(starts).await?;
+            tools = self.request("tools/list", json!({})).await?;
+        }
         let tools = tools["tools"].as_array().cloned().unwrap_or_default();
         let calls: Vec<Value> = match told["toolCalls"].as_array() {
             Some(calls) => calls.clone(),
@@ -93,6 +117,29 @@ impl Client {
         Ok(())
     }
 
+    /// Why the server has no lists, when that is for want of a login; and how often it was started.
+    fn missing_login(&self) -> Option<(String, u64)> {
+        let snapshot = self.gateway.snapshot();
+        let status = snapshot.servers.values().next()?.status();
+        Some((status.reason.filter(|_| status.needs_login)?, status.starts))
+    }
+
+    /// Waits until the gateway has tried the login; it was started `before` times without.
+    async fn noticed(&self, before: u64) -> anyhow::Result<()> {
+        let there = async {
+            loop {
+                let snapshot = self.gateway.snapshot();
+                let Some(server) = snapshot.servers.values().next() else { return };
+                let status = server.status();
+                if status.starts > before && (server.lists().is_some() || status.needs_login) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(NOTICED, there).await.context("the login was not noticed")
+    }
+
     /// An error is an answer like any other here.
     async fn try_to(&self, method: &str, params: Value) {
         if let Err(error) = self.request(method, params.clone()).await {
@@ -109,8 +156,17 @@ impl Client {
                 "io.modelcontextprotocol/clientCapabilities": capabilities(),
             });
         }
+        let mut logins = 0;
         loop {
-            let result = self.ask(method, &params).await?;
+            let result = match self.ask(method, &params).await? {
+                Ok(result) => result,
+                Err(error) if error["data"]["authorization"] == "needed" && logins < LOGINS => {
+                    logins += 1;
+                    self.person.log_in(error["message"].as_str().unwrap_or_default()).await?;
+                    continue;
+                }
+                Err(error) => anyhow::bail!("{error}"),
+            };
             if result["resultType"] != "input_required" {
                 return Ok(result);
             }
@@ -125,7 +181,8 @@ impl Client {
         }
     }
 
-    async fn ask(&self, method: &str, params: &Value) -> anyhow::Result<Value> {
+    /// The result, or the error.
+    async fn ask(&self, method: &str, params: &Value) -> anyhow::Result<Result<Value, Value>> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sink, mut letters) = mailbox(QUEUE);
         let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
@@ -139,10 +196,10 @@ impl Client {
                 }
                 continue;
             }
-            if let Some(error) = said.get("error") {
-                anyhow::bail!("{error}");
-            }
-            return Ok(said["result"].clone());
+            return Ok(match said.get("error") {
+                Some(error) => Err(error.clone()),
+                None => Ok(said["result"].clone()),
+            });
         }
         anyhow::bail!("no answer came")
     }
