@@ -104,7 +104,7 @@ fn a_login_that_was_withdrawn_is_one_no_more() {
 
 #[test]
 fn who_logs_in_again_after_a_withdrawal_is_a_new_client_with_all_it_needs() {
-    let rig = Rig::with(|ways| ways.lifetimes = (5, 3600));
+    let rig = Rig::with(|ways| ways.lifetimes = (0, 3600));
     let mut entry = rig.entry();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     entry["auth"] = json!({ "type": "oauth", "redirectPort": port });
