@@ -79,8 +79,9 @@ fn s16_secrets_stay_secret_on_every_path_that_fails() {
         assert!(!written.is_empty(), "{} is empty", folder.display());
         shown.extend(written);
     }
-    let lock = std::fs::read_to_string(stage.conf.dir().join("mcp.lock.json"));
-    shown.push(("the lock file".into(), lock.expect("it was written")));
+    if let Ok(lock) = std::fs::read_to_string(stage.conf.dir().join("mcp.lock.json")) {
+        shown.push(("the lock file".into(), lock));
+    }
     let found: Vec<String> = shown
         .iter()
         .flat_map(|(what, text)| stage.canaries.in_text(text).map(move |hit| format!("{what}: {hit}")))
@@ -105,7 +106,7 @@ fn calls(stage: &Stage) -> Shown {
         shown.push((format!("a call of {tool}"), stage.call(&format!("faulty__{tool}"), &argument)));
     }
     // What is answered is what was asked.
-    for tool in ["faulty__echo", "web__echo", "service__whoami"] {
+    for tool in ["steady__echo", "web__echo", "service__whoami"] {
         assert_eq!(stage.call(tool, &argument), "", "{tool} works");
     }
     for server in SERVERS {
@@ -117,7 +118,7 @@ fn calls(stage: &Stage) -> Shown {
         ("jwt", format!("Bearer {}", stage.canaries.of("jwt"))),
         ("password", format!("Basic {basic}")),
     ] {
-        assert_eq!(stage.call_as(&credential, "faulty__echo", &argument), "", "{who} gets in");
+        assert_eq!(stage.call_as(&credential, "steady__echo", &argument), "", "{who} gets in");
         for tool in ["faulty__error", "granted__x"] {
             let text = stage.call_as(&credential, tool, &argument);
             shown.push((format!("a call of {tool} with a {who}"), text));
@@ -125,7 +126,7 @@ fn calls(stage: &Stage) -> Shown {
     }
     stage.run(&["key", "revoke", &stage.key_id]);
     let revoked = format!("Bearer {}", stage.canaries.of("key"));
-    shown.push(("a revoked key".into(), stage.call_as(&revoked, "faulty__echo", &argument)));
+    shown.push(("a revoked key".into(), stage.call_as(&revoked, "steady__echo", &argument)));
     shown
 }
 
@@ -194,16 +195,17 @@ fn log(stage: &Stage) -> String {
     let raw = stage.gateway.stderr();
     let (mut all, mut targets) = (raw.clone(), BTreeSet::new());
     for line in raw.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        if line["level"] == "TRACE" {
-            let target = line["target"].as_str().unwrap_or_default();
+        let (level, target) = (line["level"].as_str(), line["target"].as_str().unwrap_or_default());
+        if matches!(level, Some("TRACE" | "DEBUG")) {
             targets.insert(target.split("::").next().unwrap_or_default().to_owned());
         }
         for (name, value) in line.as_object().into_iter().flatten() {
             all.push_str(&format!("\n{name} {}", value.as_str().unwrap_or_default()));
         }
     }
-    let own = "mcp_manifold".to_owned();
-    assert!(targets.remove(&own) && targets.len() >= 2, "not of this program alone: {targets:?}");
+    for one in ["mcp_manifold", "hyper_util"] {
+        assert!(targets.contains(one), "{one} says nothing below `info`: {targets:?}");
+    }
     all
 }
 

@@ -308,12 +308,12 @@ fn who_opens_no_pages_or_sits_elsewhere_gets_the_command() {
         json!({ "name": "x__echo", "arguments": {}, "_meta": { CAPABILITIES: { "elicitation": {} } } });
     plain(&Gateway::on(&conf).stdio().modern().request("tools/call", form));
     let settings = json!({ "http": { "bearerTokens": TOKENS } });
-    let conf = TempConf::with(|_| json!({ "gateway": settings, "mcpServers": { "x": rig.entry() } }));
+    conf.write(&json!({ "gateway": settings, "mcpServers": { "x": rig.entry() } }));
     let behind = Gateway::on(&conf).args(&["--behind-proxy"]).http();
     plain(&http(&behind, Some(TOKENS[0])).call("x__echo", json!({})));
-    let mut modern = behind.client();
-    modern.bearer = Some(TOKENS[0].to_owned());
-    plain(&modern.modern().request("tools/call", call_of("x__echo")));
+    let mut modern = behind.modern();
+    modern.bearer = Some(TOKENS[0].into());
+    plain(&modern.request("tools/call", call_of("x__echo")));
 }
 
 #[test]
