@@ -110,7 +110,8 @@ fn wrong_rules_are_no_rules_for_nobody() {
     let output = Gateway::on(&conf).run(&["check"]);
     let shown = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        output.status.success() && shown.contains("agent `default` has a rule about server `wbe`"),
+        output.status.success()
+            && shown.contains("agent `default` of `rules.json` has a rule about server `wbe`"),
         "{shown}"
     );
 }

@@ -79,10 +79,12 @@ fn what_they_are_given_is_checked() {
         (r#"{"server":1}"#, "invalid type"),
         (r#"{"server":"s","agent_id":"x"}"#, "`agent_id`: this credential may not name an agent"),
     ] {
+        // Each has an id of its own, or the answer to the first is taken for that to all.
+        let id = json!(arguments);
         let line = format!(
-            r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{{"name":"manifold__status","arguments":{arguments}}}}}"#
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"manifold__status","arguments":{arguments}}}}}"#
         );
-        let text = client.exchange(&line, &json!("x")).error_text().to_owned();
+        let text = client.exchange(&line, &id).error_text().to_owned();
         assert!(text.contains(expected), "{arguments}: {text}");
     }
     for arguments in [json!({}), json!({ "server": "t" })] {
