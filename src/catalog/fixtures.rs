@@ -4,18 +4,9 @@ use crate::catalog::lists::Item;
 use crate::catalog::lists::ListKind;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::merge::Part;
-use crate::config::lockfile::Pins;
-use crate::config::model::EraChoice;
 use crate::config::model::Server;
-use crate::config::model::Sharing;
 use crate::config::model::Stdio;
-use crate::config::model::StopGrace;
-use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
-use crate::config::model::checks::Checks;
-use crate::config::model::defaults;
-use crate::config::model::terms::BreakerTerms;
-use crate::config::model::terms::Retry;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
 use serde_json::value::RawValue;
@@ -26,28 +17,7 @@ pub fn name(name: &str) -> ServerName {
 }
 
 pub fn server(server: &str) -> Server {
-    Server {
-        name: name(server),
-        transport: Transport::Stdio(Stdio::default()),
-        prefix: None,
-        description: None,
-        tools: ToolFilter::default(),
-        era: EraChoice::Auto,
-        call_timeout: defaults::CALL_TIMEOUT,
-        max_call_time: defaults::MAX_CALL_TIME,
-        retry: Retry::Never,
-        tool_terms: Vec::new(),
-        stuck_after: None,
-        breaker: BreakerTerms::default(),
-        pins: Pins::default(),
-        checks: Checks::default(),
-        start_timeout: defaults::START_TIMEOUT,
-        list_timeout: defaults::LIST_TIMEOUT,
-        idle_timeout: None,
-        stop: StopGrace::default(),
-        max_in_flight: defaults::MAX_IN_FLIGHT,
-        sharing: Sharing::Auto,
-    }
+    Server::new(name(server), Transport::Stdio(Stdio::default()))
 }
 
 pub fn raw(text: &str) -> Box<RawValue> {

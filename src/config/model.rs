@@ -130,6 +130,33 @@ pub enum Sharing {
 }
 
 impl Server {
+    /// An entry that says nothing but how the server is reached.
+    #[must_use]
+    pub fn new(name: ServerName, transport: Transport) -> Self {
+        Self {
+            name,
+            transport,
+            prefix: None,
+            description: None,
+            tools: ToolFilter::default(),
+            era: EraChoice::Auto,
+            call_timeout: defaults::CALL_TIMEOUT,
+            max_call_time: defaults::MAX_CALL_TIME,
+            retry: Retry::Never,
+            tool_terms: Vec::new(),
+            start_timeout: defaults::START_TIMEOUT,
+            list_timeout: defaults::LIST_TIMEOUT,
+            idle_timeout: None,
+            stop: StopGrace::default(),
+            max_in_flight: defaults::MAX_IN_FLIGHT,
+            sharing: Sharing::Auto,
+            stuck_after: None,
+            breaker: BreakerTerms::default(),
+            pins: Pins::default(),
+            checks: Checks::default(),
+        }
+    }
+
     /// What holds for its calls in general.
     #[must_use]
     pub fn terms(&self) -> CallTerms {

@@ -8,20 +8,11 @@ use crate::catalog::lists::Item;
 use crate::catalog::lists::ServerLists;
 use crate::catalog::merge::Part;
 use crate::catalog::route::Route;
-use crate::config::lockfile::Pins;
-use crate::config::model::EraChoice;
 use crate::config::model::Server;
-use crate::config::model::Sharing;
 use crate::config::model::Stdio;
-use crate::config::model::StopGrace;
-use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
 use crate::config::model::access::GATEWAY;
 use crate::config::model::access::ObjectKind;
-use crate::config::model::checks::Checks;
-use crate::config::model::defaults;
-use crate::config::model::terms::BreakerTerms;
-use crate::config::model::terms::Retry;
 use crate::gateway::core::Core;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
@@ -53,27 +44,11 @@ struct Arguments {
 }
 
 /// They are merged like those of a server of this name, which is never started.
-static SERVER: LazyLock<Server> = LazyLock::new(|| Server {
-    name: ServerName::new(GATEWAY).expect("the name is a plain word"),
-    transport: Transport::Stdio(Stdio::default()),
-    prefix: None,
-    description: None,
-    tools: ToolFilter::default(),
-    era: EraChoice::Auto,
-    call_timeout: defaults::CALL_TIMEOUT,
-    max_call_time: defaults::MAX_CALL_TIME,
-    retry: Retry::Never,
-    tool_terms: Vec::new(),
-    stuck_after: None,
-    breaker: BreakerTerms::default(),
-    pins: Pins::default(),
-    checks: Checks::default(),
-    start_timeout: defaults::START_TIMEOUT,
-    list_timeout: defaults::LIST_TIMEOUT,
-    idle_timeout: None,
-    stop: StopGrace::default(),
-    max_in_flight: defaults::MAX_IN_FLIGHT,
-    sharing: Sharing::Auto,
+static SERVER: LazyLock<Server> = LazyLock::new(|| {
+    Server::new(
+        ServerName::new(GATEWAY).expect("the name is a plain word"),
+        Transport::Stdio(Stdio::default()),
+    )
 });
 
 static LISTS: LazyLock<Arc<ServerLists>> = LazyLock::new(|| {

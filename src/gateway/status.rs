@@ -38,7 +38,7 @@ pub struct GatewayStatus {
     pub state: &'static str,
     /// The file, and what became of it.
     pub config: ConfigStatus,
-    /// Tools shown to clients.
+    /// Tools of servers that are shown to clients.
     pub tools: usize,
     /// Prompts shown to clients.
     pub prompts: usize,
@@ -176,7 +176,8 @@ pub fn of(core: &Core) -> GatewayStatus {
         uptime_secs: standing.uptime().as_secs(),
         state: standing.unready().unwrap_or("ready"),
         config: config_status(standing.configured()),
-        tools: catalog.tools().len(),
+        // Those of the gateway itself are no server's.
+        tools: catalog.tools().filter(|tool| snapshot.server(&tool.route.server).is_some()).count(),
         prompts: catalog.prompts().len(),
         resources: catalog.resources().len(),
         requests: core.pool.loads.in_flight(),

@@ -1,20 +1,13 @@
 //! The laws of a diff, over random configurations.
 
 use super::*;
-use crate::config::lockfile::Pins;
 use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
 use crate::config::model::LeftOut;
 use crate::config::model::Sharing;
 use crate::config::model::Stdio;
-use crate::config::model::StopGrace;
-use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
-use crate::config::model::checks::Checks;
-use crate::config::model::defaults;
-use crate::config::model::terms::BreakerTerms;
-use crate::config::model::terms::Retry;
 use crate::protocol::version::Era;
 use indexmap::IndexMap;
 use proptest::prelude::*;
@@ -23,33 +16,21 @@ use std::time::Duration;
 
 fn server() -> impl Strategy<Value = Server> {
     (0..5usize, 0..3u8, 0..2u8, 0..2u64, proptest::option::of("[ab]")).prop_map(
-        |(name, program, era, seconds, prefix)| Server {
-            name: ServerName::new(["a", "b", "c", "d", "e"][name]).unwrap(),
-            transport: match program {
+        |(name, program, era, seconds, prefix)| {
+            let transport = match program {
                 0 => Transport::Http(Http { url: Expanded::plain("http://h/"), ..Http::default() }),
                 other => Transport::Stdio(Stdio {
                     command: Expanded { value: other.to_string(), written: "${X}".into() },
                     ..Stdio::default()
                 }),
-            },
-            prefix,
-            description: None,
-            tools: ToolFilter::default(),
-            era: if era == 0 { EraChoice::Auto } else { EraChoice::Always(Era::Modern) },
-            call_timeout: Duration::from_secs(seconds + 1),
-            max_call_time: defaults::MAX_CALL_TIME,
-            retry: Retry::Never,
-            tool_terms: Vec::new(),
-            stuck_after: None,
-            breaker: BreakerTerms::default(),
-            pins: Pins::default(),
-            checks: Checks::default(),
-            start_timeout: defaults::START_TIMEOUT,
-            list_timeout: defaults::LIST_TIMEOUT,
-            idle_timeout: None,
-            stop: StopGrace::default(),
-            max_in_flight: defaults::MAX_IN_FLIGHT,
-            sharing: if seconds == 0 { Sharing::Auto } else { Sharing::PerSession },
+            };
+            Server {
+                prefix,
+                era: if era == 0 { EraChoice::Auto } else { EraChoice::Always(Era::Modern) },
+                call_timeout: Duration::from_secs(seconds + 1),
+                sharing: if seconds == 0 { Sharing::Auto } else { Sharing::PerSession },
+                ..Server::new(ServerName::new(["a", "b", "c", "d", "e"][name]).unwrap(), transport)
+            }
         },
     )
 }

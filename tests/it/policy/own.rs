@@ -7,6 +7,7 @@ use crate::policy::TOKENS;
 use crate::policy::link::Link;
 use crate::policy::link::VERSIONS;
 use crate::policy::roles;
+use crate::support::eventually::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::tempconf::TempConf;
 use crate::support::tempconf::servers;
@@ -45,6 +46,7 @@ fn admins_alone_have_the_tools_of_the_gateway_in_every_revision() {
         all
     });
     let gateway = Gateway::on(&conf).http();
+    eventually("they are no server's", || gateway.stderr().contains("1 tool from 1 server\n"));
     for version in VERSIONS {
         for (role, token) in ROLES.into_iter().zip(TOKENS) {
             let link = Link::http(&gateway, version, Some(token)).0;

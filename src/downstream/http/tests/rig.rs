@@ -4,19 +4,10 @@
 
 use crate::auth::outbound::Shows;
 use crate::catalog::lists::ServerLists;
-use crate::config::lockfile::Pins;
-use crate::config::model::EraChoice;
 use crate::config::model::Expanded;
 use crate::config::model::Http;
 use crate::config::model::Server;
-use crate::config::model::Sharing;
-use crate::config::model::StopGrace;
-use crate::config::model::ToolFilter;
 use crate::config::model::Transport;
-use crate::config::model::checks::Checks;
-use crate::config::model::defaults;
-use crate::config::model::terms::BreakerTerms;
-use crate::config::model::terms::Retry;
 use crate::downstream::breaker::Breaker;
 use crate::downstream::connect::Connection;
 use crate::downstream::connect::LinkLimits;
@@ -415,27 +406,13 @@ pub fn server(url: &str) -> Server {
         ("mcp-session-id".into(), Secret::new("forged")),
         ("accept".into(), Secret::new("text/html")),
     ];
+    let http = Http { url: Expanded::plain(url), headers, ..Http::default() };
     Server {
-        name: ServerName::new("far").unwrap(),
-        transport: Transport::Http(Http { url: Expanded::plain(url), headers, ..Http::default() }),
-        prefix: None,
-        description: None,
-        tools: ToolFilter::default(),
-        era: EraChoice::Auto,
         call_timeout: Duration::from_secs(60),
-        max_call_time: defaults::MAX_CALL_TIME,
-        retry: Retry::Never,
-        tool_terms: Vec::new(),
-        stuck_after: None,
-        breaker: BreakerTerms::default(),
-        pins: Pins::default(),
-        checks: Checks::default(),
         start_timeout: Duration::from_secs(20),
         list_timeout: Duration::from_secs(20),
-        idle_timeout: None,
-        stop: StopGrace::default(),
         max_in_flight: 64,
-        sharing: Sharing::Auto,
+        ..Server::new(ServerName::new("far").unwrap(), Transport::Http(http))
     }
 }
 
