@@ -26,6 +26,7 @@ use crate::config::model::Config;
 use crate::config::model::Server;
 use crate::config::model::Transport;
 use crate::config::suggest::did_you_mean;
+use crate::telemetry::clean::clean;
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use url::Url;
 
+/// Longest text of a server that is shown, in characters.
+const TEXT: usize = 300;
 /// Addresses that may be pasted wrongly before no more are read.
 const PASTES: usize = 8;
 
@@ -62,7 +65,8 @@ pub async fn run(global: &Global, options: &Options) -> Exit {
     let for_whom = whose.as_ref().map(|whose| format!(" for `{whose}`")).unwrap_or_default();
     match log_in(&loaded.config, server, options, whose, Folder::within(&folder), &path).await {
         Ok(login) => {
-            output::result(&format!("logged in to `{}`{for_whom} at {}", server.name, login.issuer));
+            let issuer = clean(&login.issuer, TEXT);
+            output::result(&format!("logged in to `{}`{for_whom} at {issuer}", server.name));
             if server.logs_callers_in() && for_whom.is_empty() {
                 output::note("note: its lists are read with this login; each caller logs in with `--caller`");
             }
