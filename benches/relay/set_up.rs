@@ -66,9 +66,10 @@ impl SetUp {
     }
 }
 
-/// The gateway as it is by default, but for its way to the one server.
+/// The gateway as it is by default, but for its way to the one server, and a queue that takes all calls of 1 MB at once:
+/// on one thread the server reads none of them before the gateway has read them.
 fn gateway(tools: usize, tasks: &Arc<Tasks>) -> anyhow::Result<App> {
-    let text = r#"{"mcpServers": {"bench": {"command": "echo"}}}"#;
+    let text = r#"{"mcpServers": {"bench": {"command": "echo"}}, "gateway": {"limits": {"serverQueueBytes": 134217728}}}"#;
     let environment = Environment::new::<&str, &str>([], "/");
     let loaded = mcp_manifold::config::parse(text, "mcp.json".as_ref(), &environment)?;
     if !loaded.problems.is_empty() {
