@@ -127,8 +127,7 @@ impl Catalog {
     /// Where a call of the tool `name` goes: a listed name, or one that a view of MCP Apps may use.
     #[must_use]
     pub fn resolve_tool(&self, name: &str) -> Option<&Route> {
-        let at = self.tools.get(name).copied().or_else(|| self.apps.alias(name));
-        at.map(|at| &self.merged.tools[at].route)
+        self.tool(name).map(|tool| &tool.route)
     }
 
     /// The tool that a client calls `name`.

@@ -17,6 +17,7 @@ pub mod listen;
 pub mod media;
 pub mod modern;
 pub mod options;
+pub mod place;
 pub mod replay;
 pub mod reply;
 pub mod route;

@@ -12,7 +12,7 @@ use crate::support::gateway::HttpGateway;
 use crate::support::stdio_client::with_modern_meta;
 use crate::support::tempconf::TempConf;
 use crate::support::tempconf::servers;
-use mcp_manifold::front::http::route;
+use mcp_manifold::front::http::place;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -211,7 +211,7 @@ fn xss_there_are_no_pages_and_every_answer_says_what_it_is() {
     });
     let gateway = Gateway::on(&conf).http();
     let client = gateway.client();
-    let paths = route::PATHS.iter().map(|(path, _)| *path);
+    let paths = place::PATHS.iter().map(|(path, _)| *path);
     for path in paths.chain(["/", "/%3Cscript%3E", "/index.html", "/mcp/x.html", "/.well-known/%3Cscript%3E"])
     {
         for method in ["GET", "POST", "DELETE", "PUT", "OPTIONS"] {

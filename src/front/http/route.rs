@@ -11,10 +11,11 @@ use crate::front::http::lease::Lease;
 use crate::front::http::legacy;
 use crate::front::http::media;
 use crate::front::http::modern;
+use crate::front::http::place;
+use crate::front::http::place::Place;
 use crate::front::http::reply;
 use crate::front::http::reply::Refusal;
 use crate::front::http::reply::Reply;
-use crate::front::http::site::MCP;
 use crate::front::http::site::Site;
 use crate::front::http::sse;
 use crate::front::http::switch;
@@ -37,38 +38,6 @@ use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Every path that leads somewhere, whatever is turned on, besides the descriptions below `/.well-known`.
-pub const PATHS: [(&str, Place); 7] = [
-    (MCP, Place::Endpoint),
-    (sse::PATH, Place::Events),
-    (sse::MESSAGES, Place::Messages),
-    (switch::PATH, Place::Socket),
-    (admin::STATUS, Place::Page),
-    (admin::HEALTH, Place::Page),
-    (admin::READY, Place::Page),
-];
-
-/// What is behind a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Streamable HTTP.
-    Endpoint,
-    /// The stream of 2024-11-05.
-    Events,
-    /// What is said beside that stream.
-    Messages,
-    /// WebSockets.
-    Socket,
-    /// A page of `front/admin.rs`.
-    Page,
-}
-
-impl Place {
-    fn at(path: &str) -> Option<Self> {
-        PATHS.iter().find(|(known, _)| *known == path).map(|(_, place)| *place)
-    }
-}
-
 /// Answers one request from `peer`. Whether something else than HTTP follows, `switch` says.
 pub async fn answer(
     site: Arc<Site>,
@@ -76,18 +45,19 @@ pub async fn answer(
     switch: Arc<Switch>,
     request: Request<Incoming>,
 ) -> Reply {
+    let found = place::at(request.uri().path());
+    let asked = Asked::of(&site, &request, found.map(|(path, _)| path), peer);
     let exposed_to = match site.guard.admits(request.uri(), request.headers()) {
         Ok(origin) => origin.cloned(),
         Err(refusal) => {
-            watched::note(&site, &Asked::of(&site, &request, peer), &refusal);
+            watched::note(&site, &asked, &refusal);
             return refusal.into_reply();
         }
     };
     let mut reply = if exposed_to.is_some() && cors::is_preflight(request.method(), request.headers()) {
         cors::preflight(request.headers())
     } else {
-        let asked = Asked::of(&site, &request, peer);
-        let reply = routed(&site, peer, &switch, request).await;
+        let reply = routed(&site, peer, &switch, found.map(|(_, place)| place), request).await;
         reply.inspect_err(|refusal| watched::note(&site, &asked, refusal)).unwrap_or_else(Refusal::into_reply)
     };
     if let Some(origin) = exposed_to {
@@ -103,10 +73,10 @@ async fn routed(
     site: &Site,
     peer: SocketAddr,
     switch: &Switch,
+    place: Option<Place>,
     mut request: Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let path = request.uri().path();
-    let place = Place::at(path);
     let shows_pages = site.admin && peer.ip().to_canonical().is_loopback() && place == Some(Place::Page);
     if shows_pages && admin::is_open(path) {
         return page(site, &request);

@@ -2,12 +2,8 @@
 //!
 //! What is written, and how often, is `gateway/audit/refused.rs`. Requests that are merely wrong are not told.
 
-use crate::front::admin;
 use crate::front::http::reply::Refusal;
-use crate::front::http::site::MCP;
 use crate::front::http::site::Site;
-use crate::front::http::sse;
-use crate::front::http::switch;
 use crate::gateway::audit::refused::RefusedClient;
 use http::Method;
 use http::Request;
@@ -17,8 +13,6 @@ use std::net::SocketAddr;
 
 /// What stands for all that this front does not know: a client could write anything there.
 const OTHER: &str = "other";
-const ROUTES: [&str; 7] =
-    [MCP, sse::PATH, sse::MESSAGES, switch::PATH, admin::STATUS, admin::HEALTH, admin::READY];
 const METHODS: [(Method, &str); 7] = [
     (Method::POST, "POST"),
     (Method::GET, "GET"),
@@ -29,25 +23,23 @@ const METHODS: [(Method, &str); 7] = [
     (Method::OPTIONS, "OPTIONS"),
 ];
 
-/// What was asked for, and from where.
-#[derive(Debug, Clone, Copy)]
+/// What was asked for, and from where. Part of every request: nothing is looked up before it is refused.
+#[derive(Debug)]
 pub struct Asked {
     peer: IpAddr,
-    method: &'static str,
-    route: &'static str,
+    method: Method,
+    route: Option<&'static str>,
 }
 
 impl Asked {
-    /// Of a request that came from `peer`.
+    /// Of a request that came from `peer`. `route` is its path, if this front has that.
     #[must_use]
-    pub fn of<B>(site: &Site, request: &Request<B>, peer: SocketAddr) -> Self {
-        let path = request.uri().path();
-        let method = METHODS.iter().find(|(method, _)| method == request.method());
-        Self {
-            peer: site.door.peer(request.headers(), peer),
-            method: method.map_or(OTHER, |(_, name)| name),
-            route: ROUTES.into_iter().find(|route| *route == path).unwrap_or(OTHER),
-        }
+    pub fn of<B>(site: &Site, request: &Request<B>, route: Option<&'static str>, peer: SocketAddr) -> Self {
+        Self { peer: site.door.peer(request.headers(), peer), method: request.method().clone(), route }
+    }
+
+    fn method(&self) -> &'static str {
+        METHODS.iter().find(|(method, _)| *method == self.method).map_or(OTHER, |(_, name)| name)
     }
 }
 
@@ -61,8 +53,8 @@ pub fn note(site: &Site, asked: &Asked, refusal: &Refusal) {
         site.backing.refused_client(&RefusedClient {
             peer: asked.peer,
             caller: refusal.caller(),
-            method: asked.method,
-            route: asked.route,
+            method: asked.method(),
+            route: asked.route.unwrap_or(OTHER),
             status: refusal.status().as_u16(),
             reason: refusal.reason(),
         });

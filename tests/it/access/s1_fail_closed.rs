@@ -17,7 +17,7 @@ use crate::support::eventually::eventually;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mcp_manifold::front::admin;
-use mcp_manifold::front::http::route;
+use mcp_manifold::front::http::place;
 use serde_json::json;
 
 const KEY: &str = "a-token-of-its-own-kind";
@@ -82,7 +82,7 @@ fn s1_every_path_needs_a_credential() {
     let shown = shown(&issuer);
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
     let (open, closed): (Vec<&str>, Vec<&str>) =
-        route::PATHS.iter().map(|(path, _)| *path).partition(|path| admin::is_open(path));
+        place::PATHS.iter().map(|(path, _)| *path).partition(|path| admin::is_open(path));
     assert_eq!(open, [admin::HEALTH, admin::READY], "which say yes or no and nothing else");
     for path in closed.into_iter().chain(OTHERS) {
         for method in ["GET", "POST", "DELETE", "PUT", "OPTIONS"] {

@@ -4,7 +4,7 @@ use crate::config::model::HttpSettings;
 use crate::front::http::bind;
 use crate::front::http::options::HttpError;
 use crate::front::http::options::TlsFiles;
-use crate::front::http::route::PATHS;
+use crate::front::http::place::PATHS;
 use crate::front::http::site::MCP;
 use crate::front::http::tests::client::Client;
 use crate::front::http::tests::client::POST;
