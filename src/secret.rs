@@ -2,6 +2,8 @@
 //!
 //! It does not wipe memory; it keeps secrets out of logs, errors, status pages and dumps.
 
+pub mod hex;
+
 use serde::Serialize;
 use serde::Serializer;
 use std::fmt;

@@ -6,6 +6,7 @@
 use crate::config::model::Naming;
 use crate::name::ExposedName;
 use crate::name::ServerName;
+use crate::secret::hex::hex;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -106,7 +107,7 @@ fn sanitise(text: &str) -> String {
 fn digest(server: &ServerName, own_name: &str) -> String {
     let digest =
         Sha256::new().chain_update(server.as_str()).chain_update([0]).chain_update(own_name).finalize();
-    digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest[..4])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! As RFC 8785 where that applies: members sorted, no space, numbers and strings in one way. Numbers are never rounded,
 //! and of a key that occurs twice both values stay, because two readers could see two different ones.
 
-use crate::config::digest::hex;
+use crate::secret::hex::hex;
 use sha2::Digest;
 use sha2::Sha256;
 use std::fmt::Write;

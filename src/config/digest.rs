@@ -9,6 +9,7 @@ use crate::config::model::Wire;
 use crate::config::model::oauth::OAuth;
 use crate::config::model::outbound::Outbound;
 use crate::config::secretive::without_password;
+use crate::secret::hex::hex;
 use sha2::Digest;
 use sha2::Sha256;
 use std::path::Path;
@@ -158,16 +159,6 @@ impl Parts {
     pub(super) fn number(&mut self, number: usize) {
         self.bytes.extend_from_slice(&(number as u64).to_be_bytes());
     }
-}
-
-/// Two hex digits for each byte.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
 }
 
 #[cfg(test)]

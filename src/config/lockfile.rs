@@ -4,10 +4,10 @@
 //! secret goes into it.
 
 use crate::config::canon;
-use crate::config::digest::hex;
 use crate::config::digest::pin_digest;
 use crate::config::model::Config;
 use crate::config::model::Server;
+use crate::secret::hex::hex;
 use crate::telemetry::clean::clean;
 use crate::telemetry::clean::seen_json;
 use serde::Deserialize;

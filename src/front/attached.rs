@@ -5,13 +5,13 @@
 //! see [`Hosts`].
 
 use crate::auth::caller::Caller;
-use crate::config::digest::hex;
 use crate::config::file_lock;
 use crate::config::file_lock::Lock;
 use crate::front::course::Course;
 use crate::front::stdio::Client;
 use crate::front::stdio::Leave;
 use crate::gateway::Gateway;
+use crate::secret::hex::random;
 use crate::share::attach::owner;
 use crate::share::hello::ASK;
 use crate::share::hello::Attach;
@@ -379,7 +379,5 @@ async fn write(stream: &mut Guest, mut line: String) {
 
 /// What only the pipe of one client knows: 32 hex digits.
 fn token() -> Option<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(hex(&bytes))
+    random::<16>()
 }

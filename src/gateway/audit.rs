@@ -20,6 +20,7 @@ use crate::gateway::exchange::Exchange;
 use crate::gateway::incoming::Incoming;
 use crate::gateway::reply::Failure;
 use crate::gateway::snapshot::Snapshot;
+use crate::secret::hex::hex;
 use crate::telemetry::audit::AuditLog;
 use crate::telemetry::audit::time::rfc3339;
 use crate::telemetry::clean::seen_json;
@@ -141,7 +142,7 @@ impl Audit {
         let mut bytes = [0u8; 4];
         // Without randomness it is a poorer name, and still one.
         let _ = getrandom::fill(&mut bytes);
-        let run: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let run = hex(&bytes);
         let time = rfc3339(SystemTime::now());
         let version = env!("CARGO_PKG_VERSION");
         let opening = json!({"time": time, "event": "opened", "run": run, "version": version}).to_string();

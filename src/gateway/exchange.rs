@@ -13,6 +13,7 @@ use crate::gateway::written::write_request;
 use crate::policy::Present;
 use crate::protocol::input::Wanted;
 use crate::protocol::version::Era;
+use crate::secret::hex::hex;
 use crate::telemetry::event;
 use crate::wire::mailbox::Kind;
 use crate::wire::members::Edit;
@@ -275,7 +276,7 @@ fn incident() -> String {
     let mut bytes = [0u8; 4];
     // Without randomness it is a poorer name, and still one.
     let _ = getrandom::fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes)
 }
 
 /// Answers the request `id` (JSON text), which no exchange has, with an error.

@@ -6,6 +6,7 @@
 use crate::auth::caller::Caller;
 use crate::gateway::exchange::Exchange;
 use crate::name::ServerName;
+use crate::secret::hex::random;
 use crate::wire::members::Members;
 use crate::wire::pending::Owner;
 use crate::wire::tasks::Tasks;
@@ -169,10 +170,7 @@ impl std::fmt::Debug for Parking {
 
 /// 192 random bits in hexadecimal; `None` when the system gives none.
 pub(super) fn random_handle() -> Option<Box<str>> {
-    let mut bytes = [0_u8; 24];
-    getrandom::fill(&mut bytes).ok()?;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(hex.into())
+    random::<24>().map(Into::into)
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! It makes and checks the folder. It opens no socket and takes no lock.
 
-use crate::config::digest::hex;
 use crate::config::environment::Environment;
 use crate::config::file_lock;
+use crate::secret::hex::hex;
 use sha2::Digest;
 use sha2::Sha256;
 use std::io;

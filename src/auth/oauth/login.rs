@@ -4,11 +4,11 @@
 
 use crate::name::ServerName;
 use crate::secret::Secret;
+use crate::secret::hex::hex;
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
-use std::fmt::Write;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -115,10 +115,7 @@ impl Key {
             digest.update(part.as_bytes());
         }
         let digest = digest.finalize();
-        let id = digest.iter().take(16).fold(String::new(), |mut id, byte| {
-            let _ = write!(id, "{byte:02x}");
-            id
-        });
+        let id = hex(&digest[..16]);
         Self { server: server.clone(), principal: principal.to_owned(), id }
     }
 

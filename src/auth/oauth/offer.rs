@@ -15,9 +15,9 @@ use crate::auth::oauth::visit::Page;
 use crate::auth::oauth::visit::Visit;
 use crate::config::model::Server;
 use crate::config::model::egress::EgressSettings;
+use crate::secret::hex::random;
 use crate::telemetry::clean::clean;
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -91,7 +91,7 @@ impl Offer {
     /// numbers left.
     pub(super) fn open(asked: Asked) -> Option<(Self, Lobby)> {
         let lobby = Lobby::open().ok()?;
-        let (id, path) = (random()?.into(), format!("/login/{}", random()?));
+        let (id, path) = (random::<24>()?.into(), format!("/login/{}", random::<24>()?));
         let address = lobby.address(&path);
         let (stage, tells) = (watch::Sender::new(Stage::Open), Mutex::default());
         Some((Self(Arc::new(Inner { asked, id, path, address, stage, tells })), lobby))
@@ -220,8 +220,8 @@ impl Offer {
 
     async fn start(&self, means: &Means) -> Result<(Attempt, String), LoginError> {
         let Asked { server, whose, scopes, .. } = &self.0.asked;
-        let value =
-            random().ok_or_else(|| LoginError::Discovery("the system gives no random numbers".into()))?;
+        let value = random::<24>()
+            .ok_or_else(|| LoginError::Discovery("the system gives no random numbers".into()))?;
         let cookie = format!("mcp-manifold-{}={value}", self.0.id.get(..8).unwrap_or_default());
         let (scopes, cookie_wanted) = (scopes.to_vec(), Some(cookie.clone()));
         let wanted = Wanted { scopes, port: None, whose: whose.clone(), cookie: cookie_wanted };
@@ -277,16 +277,6 @@ async fn back(attempt: Option<&Attempt>) -> (Url, Visit) {
         },
         None => std::future::pending().await,
     }
-}
-
-/// 192 random bits in hexadecimal.
-fn random() -> Option<String> {
-    let mut bytes = [0_u8; 24];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
 }
 
 /// Its address is a secret.

@@ -21,6 +21,7 @@ use crate::config::private_file::Others;
 use crate::config::syntax::Node;
 use crate::config::syntax::Value;
 use crate::secret::Secret;
+use crate::secret::hex::hex;
 use sha2::Digest;
 use sha2::Sha256;
 use std::collections::HashSet;
@@ -184,10 +185,8 @@ fn key_of(section: &mut Section<'_>, node: &Node, findings: &mut Findings) -> Op
     if weak::is_known(&digest) {
         findings.error(node.start, "the key with this `hash` is a placeholder that everybody knows");
     }
-    let id = section
-        .text("id", findings)
-        .and_then(Node::text)
-        .map_or_else(|| digest[..6].iter().map(|byte| format!("{byte:02x}")).collect(), str::to_owned);
+    let id =
+        section.text("id", findings).and_then(Node::text).map_or_else(|| hex(&digest[..6]), str::to_owned);
     let name = section.text("name", findings).and_then(Node::text).unwrap_or(&id).to_owned();
     if !is_plain(&id) || !is_plain(&name) {
         findings.error(node.start, "`id` and `name` of a key must be names of 1 to 200 characters");

@@ -18,7 +18,6 @@ use crate::front::http::reply::Refusal;
 use crate::front::http::reply::Reply;
 use crate::front::http::site::Site;
 use crate::front::http::sse;
-use crate::front::http::switch;
 use crate::front::http::switch::Switch;
 use crate::front::http::waiting::Begun;
 use crate::front::http::watched;

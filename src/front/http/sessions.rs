@@ -9,6 +9,7 @@ use crate::front::http::replay::NotResumable;
 use crate::front::http::replay::Reading;
 use crate::front::http::replay::Streams;
 use crate::gateway::session::Session;
+use crate::secret::hex::random;
 use crate::wire::outbox::Outbox;
 use std::collections::HashMap;
 use std::fmt;
@@ -315,8 +316,5 @@ impl fmt::Debug for Sessions {
 
 /// 160 random bits in hexadecimal.
 fn random_id() -> Result<Box<str>, NoSession> {
-    let mut bytes = [0_u8; 20];
-    getrandom::fill(&mut bytes).map_err(|_| NoSession::NoRandom)?;
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    Ok(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>().into())
+    random::<20>().map(Into::into).ok_or(NoSession::NoRandom)
 }

@@ -8,6 +8,7 @@ use crate::catalog::route::Route;
 use crate::downstream::private::Key;
 use crate::name::ServerName;
 use crate::protocol::version::Era;
+use crate::secret::hex::random;
 use crate::wire::pending::Owner;
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -174,9 +175,7 @@ impl Inner {
 
 /// 128 random bits, in hexadecimal.
 fn new_id() -> Option<Box<str>> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(format!("task-{:032x}", u128::from_ne_bytes(bytes)).into())
+    Some(format!("task-{}", random::<16>()?).into())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! It opens no pipe.
 
-use crate::config::digest::hex;
+use crate::secret::hex::hex;
 use ring::hmac;
 use std::io;
 
